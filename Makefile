@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The one entry point. Each target calls one script or one sub-make; the rules for user space are in
+# scripts/build.mk, the module's list of objects is in Kbuild.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+Q := $(if $(V),,@)
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+MAKEFLAGS += --no-print-directory
+
+include scripts/build.mk
+
+.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm run shell bench fmt docs \
+	install clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  Variables: V=1 (show commands)  SAN=1 (sanitizers, in build/san)  C=1 (sparse)  KDIR=DIR (kernel headers)"
+
+setup: ## install what building and testing need (Debian 12 or 13, as root)
+	@scripts/setup
+
+build: $(PROGRAMS) $(ARCHIVES) ## servers, tools, test programs of user space
+	@:
+
+all: build module guest ## build, module and guest programs
+
+module: ## build/nacre.ko for Linux 6.12 (W=1; C=1 adds sparse)
+	@scripts/module
+
+guest: $(GUEST_PROGRAMS) ## static programs that run inside the test guests
+	@:
+
+unit-programs: $(UNIT_PROGRAMS)
+	@:
+
+unit: unit-programs ## unit tests (SAN=1 to run them under the sanitizers)
+	@scripts/unit $(O)/unit
+
+check: tidy ## what a script can check of the sources, and the module with W=1 and sparse
+	@if [ -e Kbuild ]; then C=1 scripts/module; fi
+
+tidy: ## conventions of the tree only
+	@scripts/tidy
+
+test: ## everything that CI runs
+	@scripts/test
+
+sim: $(O)/nacre-sim ## simulator: SEEDS=1000 OPS=2000 FIRST=1
+	@scripts/sim $(O)/nacre-sim
+
+fuzz: ## fuzz every target for SECS=5 seconds each
+	@$(MAKE) FLAVOR=fuzz fuzz-programs
+	@scripts/fuzz
+
+fuzz-programs: $(FUZZ_PROGRAMS)
+	@:
+
+vm: build module guest ## the suites that run inside guests (SUITE=name for one of them)
+	@tests/vm/suites $(SUITE)
+
+run: ## the demonstration: cluster, guest, mount, untar, verify, table
+	@scripts/run
+
+shell: ## the same cluster and guest, left up with a shell in it
+	@scripts/run --shell
+
+bench: build module guest ## counts and ratios, never a timed test
+	@scripts/bench
+
+fmt: ## show where formatting differs from .clang-format
+	@scripts/fmt
+
+docs: ## generate Documentation/generated from the tables in protocol/
+	@scripts/gen-docs
+
+install: build ## programs and module below DESTDIR
+	@scripts/install
+
+clean: ## remove build/
+	rm -rf build

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What several scripts share: where the tree and the cache are, which kernel is used, how a step is announced.
+# Sourced, never run. Nothing here changes the machine.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/nacre
+BUILD=$ROOT/build
+
+say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+# The kernel that guests boot: scripts/setup leaves $CACHE/linux pointing to the unpacked packages of one version,
+# with boot/, lib/modules/ and usr/src/ as Debian lays them out.
+kernel_dir() {
+	[ -L "$CACHE/linux" ] || die "no kernel in $CACHE: run scripts/setup"
+	readlink -f "$CACHE/linux"
+}
+kernel_release() { cat "$(kernel_dir)/release"; }
+kernel_image() { echo "$(kernel_dir)/boot/vmlinuz-$(kernel_release)"; }
+kernel_modules() { echo "$(kernel_dir)/lib/modules/$(kernel_release)"; }
+kernel_headers() { echo "$(kernel_dir)/usr/src/linux-headers-$(kernel_release)"; }
