@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Configuration: one INI file (inih) for all daemons of a machine. Section
+ * [global] holds for all, [mds0] or [osd0] for one, and wins. Every option
+ * stands in one table in config.c with its section kind, type, default, limits
+ * and a line for the manual; an unknown key, a wrong type or a value out of
+ * range is an error that names file, line and key.
+ */
+#ifndef NACRE_CONFIG_H
+#define NACRE_CONFIG_H
+
+#include <stdint.h>
+
+/*	type    name                  default          meaning */
+#define CONFIG_OPTIONS(S, U)								\
+	S(map_store, "", "dir:PATH, where the cluster map lives")			\
+	S(listen, "127.0.0.1:0", "ADDRESS:PORT to listen on; port 0 = any free one")	\
+	S(advertise, "", "ADDRESS[:PORT] others reach it at; empty = as it listens")	\
+	S(admin_socket, "", "path of the admin socket; empty = RUN_DIR/NAME.sock")	\
+	S(run_dir, "/run/nacre", "sockets and pid files")				\
+	S(log_file, "", "empty = standard error")					\
+	S(log_level, "info", "error, warn, info or debug")				\
+	S(device, "", "OSD: data file or block device")					\
+	S(kv_dir, "", "OSD: directory of its RocksDB")					\
+	U(time_scale, 100, 1, 100000, "percent; multiplies every lease and deadline")	\
+	U(lease_ms, 5000, 100, 600000, "liveness lease of a daemon on the map")		\
+	U(session_lease_ms, 30000, 100, 3600000, "MDS: lease of a client session")	\
+	U(reconnect_ms, 20000, 100, 3600000, "MDS: how long a new incarnation waits for its sessions") \
+	U(revoke_warn_ms, 10000, 100, 3600000, "MDS: a revoke so old is warned of")	\
+	U(revoke_evict_ms, 30000, 100, 3600000, "MDS: a revoke so old evicts the client")	\
+	U(mds_cache_inodes, 100000, 100, 100000000, "MDS: inodes kept in memory")	\
+	U(mds_journal_bytes, 67108864, 1048576, 4294967296, "MDS: journal replayed at most")	\
+	U(osd_journal_bytes, 268435456, 1048576, 68719476736, "OSD: size of its journal")	\
+	U(osd_helper_threads, 2, 1, 64, "OSD: threads that own RocksDB")
+
+#define CONFIG_STRING(name, def, doc) const char *name;
+#define CONFIG_NUMBER(name, def, min, max, doc) uint64_t name;
+struct config {
+	const char *file;
+	const char *daemon;		/* "osd0" */
+	CONFIG_OPTIONS(CONFIG_STRING, CONFIG_NUMBER)
+};
+
+/*
+ * Read FILE for one daemon (NULL: [global] only). 0, or -errno with a sentence
+ * in `error` naming file, line and key.
+ */
+int config_load(const char *file, const char *daemon, struct config **ret_config,
+		char *error, unsigned int error_bytes);
+void config_free(struct config *config);
+
+#endif

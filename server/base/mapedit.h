@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A cluster map opened for editing: arrays of host structs that can grow.
+ * mkfs.nacre makes the first map with it, members and the coordinator the
+ * following ones. Encoding raises the epoch by one. Changes of placement raise
+ * the interval of the groups concerned to the new epoch.
+ */
+#ifndef NACRE_MAPEDIT_H
+#define NACRE_MAPEDIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "protocol/map.h"
+
+struct cluster_map;
+
+struct mapedit {
+	struct nacre_map head;			/* tails unused; epoch: the new one */
+	struct nacre_map_pool pools[NACRE_MAP_POOLS_MAX];
+	unsigned int pool_count;
+	struct nacre_map_osd *osds;
+	unsigned int osd_count;
+	struct nacre_map_rank ranks[NACRE_MAP_RANKS_MAX];
+	unsigned int rank_count;
+	struct nacre_map_subtree *subtrees;
+	unsigned int subtree_count;
+	struct nacre_map_dead *dead;
+	unsigned int dead_count;
+	struct nacre_map_pg *pgs;
+	unsigned int pg_count;
+};
+
+struct mapedit *mapedit_open(const struct cluster_map *map);	/* NULL map: empty, epoch 1 */
+void mapedit_free(struct mapedit *edit);
+/* Encoded bytes, malloc'ed. 0, -EINVAL (not a valid map), -ENOMEM. */
+int mapedit_encode(const struct mapedit *edit, uint8_t **ret_bytes, size_t *ret_length);
+
+uint64_t mapedit_new_instance(struct mapedit *edit);
+/* Put an instance into the dead set, merging neighbours; sets fence_epoch. */
+int mapedit_kill(struct mapedit *edit, uint64_t instance);
+/* An OSD started: up, new instance and address; its groups begin a new interval. */
+int mapedit_osd_up(struct mapedit *edit, uint16_t id, uint64_t instance, uint64_t address_hi,
+		   uint64_t address_lo, uint16_t port);
+/*
+ * An OSD is gone: down and dead instance; in every group where another in-sync
+ * member is up, it leaves the in-sync set (the last in-sync member never does).
+ */
+int mapedit_osd_down(struct mapedit *edit, uint16_t id);
+/* Member `slot` of a group holds everything again. */
+int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigned int slot);
+/* Weighted rendezvous over failure domains: fill the slots of all groups of a new pool. */
+int mapedit_place_pool(struct mapedit *edit, uint32_t pool);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Counters from a table. Each owner declares a list
+ *
+ *	#define OSD_COUNTERS(C)  C(requests, "object requests executed")  …
+ *
+ * and gets a struct of uint64_t with STATS_STRUCT, and rows for the admin
+ * socket and the manual with STATS_ROWS. Single-threaded: plain additions.
+ */
+#ifndef NACRE_STATS_H
+#define NACRE_STATS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define STATS_FIELD(name, doc) uint64_t name;
+#define STATS_STRUCT(tag, LIST) struct tag { LIST(STATS_FIELD) }
+
+struct stats_row {
+	const char *name;
+	const char *doc;
+};
+#define STATS_ROW(name, doc) { #name, doc },
+#define STATS_ROWS(array, LIST) static const struct stats_row array[] = { LIST(STATS_ROW) }
+
+/* A set that the admin socket prints: rows[i] describes values[i]. */
+struct stats_set {
+	const char *area;		/* "osd", "net" */
+	const struct stats_row *rows;
+	const uint64_t *values;
+	size_t count;
+};
+
+#endif
