@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Capabilities as the rest of the module uses them. The machine itself is
+ * protocol/rules/cap_client.h; here it meets waiting, page cache and messages.
+ */
+#ifndef NACRE_CAPS_H_KERNEL
+#define NACRE_CAPS_H_KERNEL
+
+#include "../nacre.h"
+
+/*
+ * Get references on caps: all of `need`, and those of `want` that are held
+ * anyway. May ask the MDS and wait, killably; must not be called with cap
+ * references, folio locks, or in reclaim (CAP-3). `end` is the offset below
+ * which the caller will write (0: no write): max_size is raised first (SIZE-1).
+ * 0 with *got; -EINTR/-ERESTARTSYS killed; -EIO, -ESTALE, -ETIMEDOUT (soft).
+ */
+int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got);
+/* The same without asking or waiting: 0 or -EAGAIN. */
+int nacre_caps_try(struct inode *inode, u32 need, u32 want, u64 end, u32 *got);
+/* One more reference on bits of which the caller holds one already. Any context. */
+void nacre_caps_dup(struct inode *inode, u32 bits);
+/* Give references back; may queue work that answers a revoke. Any context. */
+void nacre_caps_put(struct inode *inode, u32 bits);
+/* Are these bits held now and not being revoked? No reference is taken. */
+bool nacre_caps_held(struct inode *inode, u32 bits);
+
+/* Attributes of these groups (nacre_cap_group) were changed locally under their EXCL caps. Any context. */
+void nacre_caps_mark_dirty(struct inode *inode, u32 groups);
+/* Flush dirty attributes and wait until they are journaled (fsync). Killable. */
+int nacre_caps_flush_wait(struct inode *inode);
+/* Start flushing; no wait (write_inode, age, sync). */
+void nacre_caps_flush_start(struct inode *inode);
+/* Make the groups in `mask` current: from held caps, or by asking the MDS. Killable. */
+int nacre_caps_refresh(struct inode *inode, u32 mask, bool force);
+
+/* open and release of files: count and tell `wanted`. */
+int nacre_caps_open(struct inode *inode, int file_flags);
+void nacre_caps_release_file(struct inode *inode, int file_flags);
+
+/*
+ * Offered by vfs/pages.c to the cap work (leftward callbacks, process context,
+ * no cap references held by the caller):
+ */
+/* Write all dirty pages back and wait for them. */
+int nacre_pages_write_back(struct inode *inode);
+/* Drop all clean pages, also mapped ones; loops until none is left (kernel notes: -EBUSY). */
+int nacre_pages_invalidate(struct inode *inode);
+/* The size changed elsewhere, or by our truncate: i_size, page cache, netfs zero_point. */
+void nacre_pages_set_size(struct inode *inode, u64 size, bool truncated);
+bool nacre_pages_dirty(struct inode *inode);
+
+#endif

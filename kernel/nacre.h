@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What all parts of the module share: a mount (struct nacre_fs), an inode
+ * (struct nacre_inode), and the counters. Each area has its own header for what
+ * it offers; calls go rightwards in the order of a call,
+ *
+ *	vfs → caps → mds → osd → net
+ *
+ * and leftwards only through the callbacks in struct nacre_upcalls.
+ *
+ * Lock order (CAP-4): inode lock (i_rwsem) → waiting for caps → folio lock →
+ * nacre_inode.cap_lock. What arrives from a server takes only cap_lock and
+ * queues work; it never waits for the first three.
+ */
+#ifndef NACRE_KERNEL_H
+#define NACRE_KERNEL_H
+
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/netfs.h>
+#include <linux/workqueue.h>
+#include "protocol/messages.h"
+#include "protocol/rules/cap_client.h"
+#include "protocol/rules/placement.h"
+#include "protocol/rules/session.h"
+#include "stats.h"
+
+struct dentry;
+struct nacre_conn;
+struct nacre_mds_client;
+struct nacre_osd_client;
+
+/* Mount options, from the one table in vfs/options.c. */
+struct nacre_options {
+	struct sockaddr_storage server;	/* the MDS named in the source */
+	char *source;			/* "10.0.0.1:/" as given */
+	char *path;			/* directory at the server that becomes the root */
+	unsigned int rsize, wsize;	/* bytes, largest OSD request */
+	unsigned int rasize;		/* bytes of read-ahead */
+	unsigned int soft_timeout_ms;	/* 0 = wait as long as it takes (killable) */
+	bool noshare;			/* a client instance of its own */
+	bool acl;			/* POSIX ACLs */
+};
+
+/* A cluster map in use: immutable, shared. */
+struct nacre_cmap {
+	struct kref ref;
+	size_t bytes_count;
+	void *bytes;			/* as received; what follows points into it */
+	struct nacre_map map;
+	struct nacre_map_view view;
+};
+
+enum nacre_fs_state {
+	NACRE_FS_MOUNTING,
+	NACRE_FS_RUNNING,
+	NACRE_FS_FORCED,		/* umount -f: every wait ends with -EIO */
+	NACRE_FS_BROKEN,		/* an invariant of ours broke: -EIO from now on */
+	NACRE_FS_STOPPING,		/* the last unmount */
+};
+
+/* Calls leftwards, from what a server sent. They must not sleep on caps, folios or the MDS. */
+struct nacre_upcalls {
+	/* mds → vfs/caps: an inode as the rank shows it; may be NULL-returned when unknown */
+	void (*session_killed)(struct nacre_fs *fs, u32 result);
+};
+
+/* One client instance: what `mount -t nacre` makes (several mounts may share it). */
+struct nacre_fs {
+	struct super_block *sb;
+	struct nacre_options options;
+	enum nacre_fs_state state;	/* WRITE_ONCE; changes wake state_wait */
+	wait_queue_head_t state_wait;
+	u64 instance;			/* ours; 0 until the session is open */
+	u64 fsid_lo, fsid_hi;		/* learnt from the first hello */
+	u32 time_scale_percent;		/* from the MDS's hello */
+	spinlock_t map_lock;		/* guards cmap */
+	struct nacre_cmap *cmap;	/* newest map; see nacre_map_current() */
+	struct nacre_mds_client *mds;
+	struct nacre_osd_client *osd;
+	struct workqueue_struct *work;	/* WQ_MEM_RECLAIM | WQ_UNBOUND */
+	struct nacre_stats *stats;	/* per-cpu, see stats.h */
+	struct dentry *debugfs;
+	unsigned int id;		/* small number of this client, for debugfs and traces */
+};
+
+/* Our part of an inode. */
+struct nacre_inode {
+	struct netfs_inode netfs;	/* first; holds the struct inode */
+
+	/* From the rank; under cap_lock. */
+	spinlock_t cap_lock;
+	struct nacre_cap_client cap;	/* the machine of rules/cap_client.h */
+	u32 cap_users[32];		/* references per cap bit */
+	u32 open_readers, open_writers;	/* open files, they make `wanted` */
+	u64 version;			/* of the info last taken in */
+	u64 max_size;			/* we may write below it (SIZE-1) */
+	u64 max_size_wanted;		/* asked for and not yet granted */
+	u32 truncate_seq;		/* SIZE-3 */
+	u64 truncate_size;
+	u64 inline_gen;
+	u64 flush_id;			/* of the flush in flight, 0 = none */
+	u32 object_bytes;		/* layout */
+	u16 pool;
+	u8 *xattrs;			/* nacre_xattr sequence, valid under XATTR_SHARED; NULL = unknown */
+	u32 xattrs_bytes;
+	bool xattrs_known;
+	bool dir_complete;		/* every entry is in the dcache (while DIR_SHARED is held) */
+	u64 dir_epoch;			/* counts losses of DIR_SHARED: older dentries are not trusted */
+	wait_queue_head_t cap_wait;
+	struct work_struct cap_work;	/* write back, invalidate, answer */
+	struct list_head cap_link;	/* mds client's list of inodes with caps */
+	struct list_head dirty_link;	/* mds client's list of dirty and flushing inodes */
+	u64 unsafe_applied;		/* highest apply number that concerns this inode */
+	char *symlink;			/* target, for symbolic links */
+};
+
+static inline struct nacre_inode *nacre_inode(const struct inode *inode)
+{
+	return container_of(inode, struct nacre_inode, netfs.inode);
+}
+
+static inline struct nacre_fs *nacre_fs(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+static inline struct nacre_fs *nacre_inode_fs(const struct inode *inode)
+{
+	return nacre_fs(inode->i_sb);
+}
+
+/* 0, or the error with which every wait and new request ends now. */
+static inline int nacre_fs_error(const struct nacre_fs *fs)
+{
+	enum nacre_fs_state state = READ_ONCE(fs->state);
+
+	return state == NACRE_FS_FORCED || state == NACRE_FS_BROKEN ? -EIO : 0;
+}
+
+#endif
