@@ -10,6 +10,7 @@
 #define NACRE_CONFIG_H
 
 #include <stdint.h>
+#include "log.h"
 
 /*	type    name                  default          meaning */
 #define CONFIG_OPTIONS(S, U)								\
@@ -48,5 +49,9 @@ struct config {
 int config_load(const char *file, const char *daemon, struct config **ret_config,
 		char *error, unsigned int error_bytes);
 void config_free(struct config *config);
+/* The value of log_level; config_load() has checked it. */
+enum log_level config_log_level(const struct config *config);
+/* A string option by its name; NULL: there is none of that name. */
+const char *config_string(const struct config *config, const char *name);
 
 #endif

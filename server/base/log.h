@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The daemons' log: one line an event, to standard error or a file, with time,
- * level and area. Rate-limited per call site above warning. Not for tracing.
+ * level and area. Warnings and errors are rate-limited per call site, but not to
+ * a sink. Not for tracing. A NULL log swallows every line.
  */
 #ifndef NACRE_LOG_H
 #define NACRE_LOG_H
@@ -13,6 +14,7 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 /* A daemon's log; in the simulator each simulated daemon has its own. */
 struct log;
 
+/* NULL (errno set): no memory, or the file cannot be opened. */
 struct log *log_create(const char *path_or_null, const char *daemon, enum log_level level);
 void log_destroy(struct log *log);
 void log_set_level(struct log *log, enum log_level level);
