@@ -7,7 +7,9 @@
  *	+--------------+---------------------+---------------------------+
  *
  * The header has its own checksum, so that its lengths can be trusted before
- * anything behind them is read. The data payload stands apart from the body so
+ * anything behind them is read. All three checksums are CRC32C (Castagnoli) as
+ * iSCSI computes it: start with all ones, invert at the end; "123456789" gives
+ * 0xe3069283. That of an empty part is sent as 0. The data payload stands apart from the body so
  * that a receiver can put it into page-aligned memory without a copy.
  *
  * `seq` counts the frames one side has sent in this connection generation,

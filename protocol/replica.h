@@ -25,7 +25,7 @@
 	NACRE_PG_HEAD(F)						\
 	F(64, number, "position in the group's log")			\
 	F(64, committed, "every number up to this is durable on all in-sync members") \
-	T(transaction, 1 << 19, "nacre_osd_request as the primary resolved it") \
+	T(transaction, (1 << 19) + 4096, "nacre_osd_request as the primary resolved it") \
 	R(32, reserved0)
 NACRE_STRUCT(nacre_rep_apply, NACRE_REP_APPLY_FIELDS, 40);
 

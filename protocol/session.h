@@ -89,8 +89,9 @@ NACRE_STRUCT(nacre_map_get, NACRE_MAP_GET_FIELDS, 16);
 NACRE_STRUCT(nacre_session_open, NACRE_SESSION_OPEN_FIELDS, 24);
 
 /*
- * Answers SESSION_OPEN, SESSION_RENEW and SESSION_RECONNECT (the last part):
- * the state of the session as the rank sees it. Not sent as granted before the
+ * Answers SESSION_OPEN, SESSION_RENEW and SESSION_RECONNECT_DONE: the state of
+ * the session as the rank sees it; and SESSION_CLOSE, with result NO_SESSION
+ * once the end is journaled. Not sent as granted before the
  * session and its number range are journaled (INO-1).
  */
 #define NACRE_SESSION_STATE_FIELDS(F, R, T)				\
