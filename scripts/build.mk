@@ -114,18 +114,20 @@ $(FUZZ_PROGRAMS): build/fuzz/%: $(O)/obj/tests/fuzz/%.o \
 endif
 
 # ---- programs that run inside the guest: static, so that the image needs no libraries for them --------------------
-GUEST_TESTS := $(wildcard tests/kselftest/*.c)
+GUEST_TESTS := $(filter-out %/harness.c,$(wildcard tests/kselftest/*.c))
 GUEST_PROGRAMS := $(patsubst tests/kselftest/%.c,build/guest/%,$(GUEST_TESTS)) \
 		  $(patsubst tests/vm/%.c,build/guest/%,$(wildcard tests/vm/*.c))
-GUEST_COMPILE := gcc -std=gnu11 $(CPPFLAGS) $(WARNINGS) -O2 -g -static
-build/guest/%: tests/kselftest/%.c scripts/build.mk
+GUEST_COMPILE := gcc -std=gnu11 $(CPPFLAGS) $(WARNINGS) -O2 -g
+build/guest/obj/%.o: %.c scripts/build.mk
 	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	$(Q)$(GUEST_COMPILE) -c -o $@ $<
+build/guest/%: build/guest/obj/tests/kselftest/%.o build/guest/obj/tests/kselftest/harness.o
 	@echo "  STATIC  $@"
-	$(Q)$(GUEST_COMPILE) -MF $@.d -o $@ $< -lpthread
-build/guest/%: tests/vm/%.c scripts/build.mk
-	@mkdir -p $(@D)
+	$(Q)gcc -static -o $@ $^
+build/guest/%: build/guest/obj/tests/vm/%.o
 	@echo "  STATIC  $@"
-	$(Q)$(GUEST_COMPILE) -MF $@.d -o $@ $<
+	$(Q)gcc -static -o $@ $^
 
 # ---- objects ----------------------------------------------------------------------------------------------------
 $(O)/obj/%.o: %.c scripts/build.mk

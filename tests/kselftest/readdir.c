@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Listing folders: empty, of 100,000 entries (ENTRIES= for another number), changed while being read, positions, types
+ * and inode numbers.
+ */
+#include "harness.h"
+
+#include <dirent.h>
+
+static DIR *open_folder(const char *path)
+{
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		test_fail(__FILE__, __LINE__, "opendir %s: %s", path, strerror(errno));
+	return dir;
+}
+
+/* Marks what a listing shows of files named f0...; every entry must be known and new. */
+static unsigned long mark_listing(const char *path, uint8_t *seen, unsigned long count)
+{
+	DIR *dir = open_folder(path);
+	unsigned long total = 0, number;
+	struct dirent *entry;
+
+	while ((errno = 0, entry = readdir(dir))) {
+		char end;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		EQUAL(sscanf(entry->d_name, "f%lu%c", &number, &end), 1);
+		CHECK(number < count);
+		if (seen[number]++)
+			test_fail(__FILE__, __LINE__, "%s was listed twice", entry->d_name);
+		total++;
+	}
+	EQUAL(errno, 0);
+	closedir(dir);
+	return total;
+}
+
+static void make_many(const char *path, unsigned long count)
+{
+	char name[64];
+
+	OK(mkdir(path, 0755));
+	for (unsigned long i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "%s/f%lu", path, i);
+		OK(mknod(name, S_IFREG | 0644, 0));
+	}
+}
+
+TEST(empty_folder)
+{
+	unsigned int dots = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	OK(mkdir("d", 0755));
+	dir = open_folder("d");
+	while ((entry = readdir(dir))) {
+		CHECK(!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."));
+		EQUAL(entry->d_type, DT_DIR);
+		dots++;
+	}
+	EQUAL(dots, 2);
+	closedir(dir);
+}
+
+TEST(types_and_inode_numbers)
+{
+	struct dirent *entry;
+	DIR *dir;
+
+	make_file("file", 1, 1);
+	OK(mkdir("folder", 0755));
+	OK(symlink("x", "link"));
+	OK(mkfifo("fifo", 0644));
+	dir = open_folder(".");
+	while ((entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".."))
+			continue;
+		EQUAL(entry->d_ino, stat_of(entry->d_name).st_ino);
+		EQUAL(DTTOIF(entry->d_type), stat_of(entry->d_name).st_mode & S_IFMT);
+	}
+	closedir(dir);
+}
+
+TEST(positions)
+{
+	enum { COUNT = 500 };
+	static long position[COUNT + 2];
+	static char names[COUNT + 2][256];
+	struct dirent *entry;
+	unsigned int n = 0;
+	DIR *dir;
+
+	make_many("d", COUNT);
+	dir = open_folder("d");
+	for (;;) {
+		long here = telldir(dir);
+
+		entry = readdir(dir);
+		if (!entry)
+			break;
+		position[n] = here;
+		strcpy(names[n++], entry->d_name);
+	}
+	EQUAL(n, COUNT + 2);
+	for (unsigned int i = 0; i < n; i += 13) {
+		seekdir(dir, position[i]);
+		entry = readdir(dir);
+		CHECK(entry && !strcmp(entry->d_name, names[i]));
+	}
+	rewinddir(dir);
+	entry = readdir(dir);
+	CHECK(entry && !strcmp(entry->d_name, names[0]));
+	closedir(dir);
+}
+
+TEST(removed_while_reading)
+{
+	enum { COUNT = 3000 };
+	unsigned int removed = 0;
+	struct dirent *entry;
+	DIR *dir;
+
+	make_many("d", COUNT);
+	dir = open_folder("d");
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		OK(unlinkat(dirfd(dir), entry->d_name, 0));
+		removed++;
+	}
+	closedir(dir);
+	EQUAL(removed, COUNT);
+	OK(rmdir("d"));
+}
+
+TEST(changed_while_reading)
+{
+	enum { COUNT = 2000 };
+	static uint8_t seen[COUNT];
+	unsigned int number, step = 0;
+	struct dirent *entry;
+	char name[64];
+	DIR *dir;
+
+	make_many("d", COUNT);
+	dir = open_folder("d");
+	while ((entry = readdir(dir))) {
+		if (sscanf(entry->d_name, "f%u", &number) == 1 && number < COUNT) {
+			EQUAL(seen[number], 0);
+			seen[number] = 1;
+		}
+		if (step++ % 10 == 0) {
+			snprintf(name, sizeof(name), "d/new%u", step);
+			OK(mknod(name, S_IFREG | 0644, 0));
+		}
+	}
+	closedir(dir);
+	for (unsigned int i = 0; i < COUNT; i++) /* whoever was there all the time is listed once */
+		EQUAL(seen[i], 1);
+}
+
+TEST_SECONDS(folder_of_many, 1500)
+{
+	unsigned long count = test_setting("ENTRIES", 100000), odd = count / 2;
+	uint8_t *seen = calloc(count, 1);
+	char name[64];
+
+	make_many("d", count);
+	EQUAL(mark_listing("d", seen, count), count);
+	for (unsigned long i = 0; i < count; i += 2) {
+		snprintf(name, sizeof(name), "d/f%lu", i);
+		OK(unlink(name));
+	}
+	memset(seen, 0, count);
+	EQUAL(mark_listing("d", seen, count), odd);
+	for (unsigned long i = 0; i < count; i++)
+		EQUAL(seen[i], i % 2);
+	FAILS(rmdir("d"), ENOTEMPTY);
+}
