@@ -52,9 +52,19 @@ const char *nacre_machine_state(const struct nacre_machine *machine, __u8 state)
 const char *nacre_machine_event(const struct nacre_machine *machine, __u8 event);
 
 /*
- * A machine declares lists STATES(W), EVENTS(W), ACTIONS(W) of W(value, NAME, doc) and
- * ROWS(T) of T(FROM, EVENT, TO, actions). Enums are made by hand-in-hand macros:
+ * A machine declares the lists STATES(W), EVENTS(W) and ACTIONS(W) of W(value, NAME, doc), and
+ * ROWS(T) of T(FROM, EVENT, TO, actions). Its .c file turns them into tables with
+ * these: the words, and a static machine made of four tables.
  */
 #define NACRE_WORD_ROW(value_, name_, doc_) { value_, #name_, doc_ },
+#define NACRE_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define NACRE_MACHINE_OF(name_, states_, events_, actions_, rows_)		\
+	{									\
+		.name = name_,							\
+		.states = states_, .state_count = NACRE_COUNT_OF(states_),	\
+		.events = events_, .event_count = NACRE_COUNT_OF(events_),	\
+		.actions = actions_, .action_count = NACRE_COUNT_OF(actions_),	\
+		.rows = rows_, .row_count = NACRE_COUNT_OF(rows_),		\
+	}
 
 #endif
