@@ -23,6 +23,7 @@
 #include "protocol/rules/cap_client.h"
 #include "protocol/rules/placement.h"
 #include "protocol/rules/session.h"
+#include "protocol/rules/size.h"
 #include "stats.h"
 
 struct dentry;
@@ -59,10 +60,43 @@ enum nacre_fs_state {
 	NACRE_FS_STOPPING,		/* the last unmount */
 };
 
-/* Calls leftwards, from what a server sent. They must not sleep on caps, folios or the MDS. */
+/*
+ * Calls leftwards, from the mds client's inbox worker, one after the other in the
+ * order in which messages came. They may allocate, and must not wait for
+ * caps, folios or the MDS. vfs/super.c fills the table.
+ */
 struct nacre_upcalls {
-	/* mds → vfs/caps: an inode as the rank shows it; may be NULL-returned when unknown */
-	void (*session_killed)(struct nacre_fs *fs, u32 result);
+	/*
+	 * An inode as the rank shows it: find it (make it, if `make`), take over values and
+	 * cap, and take references on those caps of `need` that can be used now (*got).
+	 * A reference, NULL when unknown and not to be made, or ERR_PTR.
+	 */
+	struct inode *(*learn)(struct nacre_fs *fs, const struct nacre_inode_info *info, bool make,
+			       u32 need, u32 *got);
+	/* A reference to a cached inode or NULL; *freeing: it is on its way out. Waits for nothing. */
+	struct inode *(*find)(struct nacre_fs *fs, u64 ino, bool *freeing);
+	/* CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK. */
+	void (*cap_message)(struct nacre_fs *fs, u16 type, const void *host);
+	/* Send SESSION_RECONNECT: claims on all caps, in parts. Called with sending held still. */
+	int (*claim_caps)(struct nacre_fs *fs);
+	/* Every cap may have lost messages: say again what is owed. */
+	void (*caps_reconnected)(struct nacre_fs *fs);
+	/* The session is gone: drop all caps, report what is lost on its files. */
+	void (*caps_lost)(struct nacre_fs *fs);
+};
+
+/* Caps of one client instance; caps/ owns the fields. */
+struct nacre_caps {
+	spinlock_t lock;		/* guards the lists below; inside cap_lock */
+	struct list_head inodes;	/* nacre_inode.cap_link: those that have a cap */
+	struct list_head dirty;		/* nacre_inode.dirty_link: dirty or flushing, oldest first; pinned */
+	u64 inode_count, dirty_count;
+	u64 flush_next;			/* id of the next flush of the session */
+	struct list_head releases;	/* caps to be given back, batched */
+	u32 release_count;
+	struct delayed_work flush_work;	/* flushes by age */
+	struct delayed_work release_work;
+	wait_queue_head_t flush_wait;	/* a flush was acknowledged, or all is lost */
 };
 
 /* One client instance: what `mount -t nacre` makes (several mounts may share it). */
@@ -80,6 +114,9 @@ struct nacre_fs {
 	struct nacre_osd_client *osd;
 	struct workqueue_struct *work;	/* WQ_MEM_RECLAIM | WQ_UNBOUND */
 	struct nacre_stats *stats;	/* per-cpu, see stats.h */
+	const struct nacre_upcalls *upcalls;
+	struct nacre_caps caps;
+	atomic64_t dir_epochs;		/* source of nacre_inode.dir_epoch: never the same twice */
 	struct dentry *debugfs;
 	unsigned int id;		/* small number of this client, for debugfs and traces */
 };
@@ -91,28 +128,36 @@ struct nacre_inode {
 	/* From the rank; under cap_lock. */
 	spinlock_t cap_lock;
 	struct nacre_cap_client cap;	/* the machine of rules/cap_client.h */
-	u32 cap_users[32];		/* references per cap bit */
+	u16 cap_users[32];		/* references per cap bit */
+	u16 changing[NACRE_GROUP_COUNT];	/* requests of ours under way that change the group */
 	u32 open_readers, open_writers;	/* open files, they make `wanted` */
 	u64 version;			/* of the info last taken in */
 	u64 max_size;			/* we may write below it (SIZE-1) */
 	u64 max_size_wanted;		/* asked for and not yet granted */
-	u32 truncate_seq;		/* SIZE-3 */
+	u32 truncate_seq;		/* SIZE-3; what OSD requests carry */
 	u64 truncate_size;
+	struct nacre_size size_said;	/* a truncation learnt and not yet applied to the pages … */
+	bool size_pending;		/* … if set */
+	struct mutex size_mutex;	/* who applies it; inside i_rwsem, outside folio locks */
 	u64 inline_gen;
-	u64 flush_id;			/* of the flush in flight, 0 = none */
 	u32 object_bytes;		/* layout */
 	u16 pool;
-	u8 *xattrs;			/* nacre_xattr sequence, valid under XATTR_SHARED; NULL = unknown */
+	u8 *xattrs;			/* nacre_xattr sequence, valid under XATTR_SHARED */
 	u32 xattrs_bytes;
-	bool xattrs_known;
+	bool xattrs_known;		/* `xattrs` is the whole set (NULL: there are none) */
 	bool dir_complete;		/* every entry is in the dcache (while DIR_SHARED is held) */
-	u64 dir_epoch;			/* counts losses of DIR_SHARED: older dentries are not trusted */
+	u16 dir_unsure;			/* changes of the directory whose caller has not seen the end */
+	u64 dir_epoch;			/* a new one with every loss of DIR_SHARED; older dentries are not trusted */
 	wait_queue_head_t cap_wait;
-	struct work_struct cap_work;	/* write back, invalidate, answer */
-	struct list_head cap_link;	/* mds client's list of inodes with caps */
-	struct list_head dirty_link;	/* mds client's list of dirty and flushing inodes */
+	struct work_struct cap_work;	/* write back, invalidate, answer; see caps/flush.c */
+	u32 cap_todo;			/* what it still has to do: enum nacre_cap_client_action */
+	u32 flush_todo;			/* groups to be sent with it */
+	struct list_head cap_link;	/* nacre_caps.inodes */
+	struct list_head dirty_link;	/* nacre_caps.dirty; holds a reference on the inode */
+	unsigned long dirty_since;	/* jiffies, of the oldest unsent change */
 	u64 unsafe_applied;		/* highest apply number that concerns this inode */
 	char *symlink;			/* target, for symbolic links */
+	u64 btime_ns;
 };
 
 static inline struct nacre_inode *nacre_inode(const struct inode *inode)

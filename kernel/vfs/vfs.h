@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of vfs/ offer each other and module.c: operation tables, inodes,
+ * dentries, xattrs, options.
+ */
+#ifndef NACRE_KERNEL_VFS_H
+#define NACRE_KERNEL_VFS_H
+
+#include <linux/fs_context.h>
+#include <linux/posix_acl.h>
+#include <linux/xattr.h>
+#include "../caps/caps.h"
+#include "../mds/mds.h"
+
+/* ---- super.c, options.c -------------------------------------------------------------------- */
+
+/* Cache of inodes, file system type. */
+int nacre_vfs_init(void);
+/* No mount is left. */
+void nacre_vfs_exit(void);
+
+extern const struct super_operations nacre_super_ops;
+extern const struct fs_parameter_spec nacre_parameters[];
+
+int nacre_options_parse(struct fs_context *fc, struct fs_parameter *param);
+/* Take "ADDRESS[:port]:/path" apart. 0, or -EINVAL with a message in fc's log. */
+int nacre_options_source(struct fs_context *fc, struct nacre_options *options);
+void nacre_options_default(struct nacre_options *options);
+void nacre_options_free(struct nacre_options *options);
+/* Do both name the same mount, so that they may share a client instance? */
+bool nacre_options_same(const struct nacre_options *a, const struct nacre_options *b);
+int nacre_show_options(struct seq_file *m, struct dentry *root);
+int nacre_statfs(struct dentry *dentry, struct kstatfs *buf);
+
+/* ---- inode.c ------------------------------------------------------------------------------- */
+
+struct inode *nacre_inode_alloc(struct super_block *sb);
+void nacre_inode_free(struct inode *inode);
+void nacre_inode_evict(struct inode *inode);
+/* nacre_upcalls.learn and .find. */
+struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_info *info, bool make,
+				u32 need, u32 *got);
+struct inode *nacre_inode_find(struct nacre_fs *fs, u64 ino, bool *freeing);
+u64 nacre_ino(const struct inode *inode);
+int nacre_inode_cache_init(void);
+void nacre_inode_cache_exit(void);
+
+/* ---- attr.c: attributes -------------------------------------------------------------------- */
+
+int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
+		  u32 request_mask, unsigned int query_flags);
+int nacre_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr);
+int nacre_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
+int nacre_update_time(struct inode *inode, int flags);
+
+/* ---- dentry.c ------------------------------------------------------------------------------ */
+
+extern const struct dentry_operations nacre_dentry_ops;
+/* The directory's epoch if its dentries may be trusted now, else 0. */
+u64 nacre_dir_epoch(struct inode *dir);
+/* This dentry is what the directory said in that epoch (0: do not trust it). */
+void nacre_dentry_stamp(struct dentry *dentry, u64 epoch);
+/* A change of this name is under way: ask the rank about it meanwhile. */
+void nacre_dentry_unsure(struct dentry *dentry);
+/* Is the absence of a name that is not in the dcache known? */
+bool nacre_dir_is_complete(struct inode *dir);
+void nacre_dir_set_complete(struct inode *dir, u64 epoch);
+
+/* ---- namei.c, dir.c, symlink.c ---------------------------------------------------------------- */
+
+extern const struct inode_operations nacre_dir_inode_ops;
+extern const struct inode_operations nacre_file_inode_ops;	/* inode.c */
+extern const struct inode_operations nacre_special_inode_ops;
+extern const struct inode_operations nacre_symlink_inode_ops;
+extern const struct file_operations nacre_dir_ops;
+struct dentry *nacre_lookup(struct inode *dir, struct dentry *dentry, unsigned int flags);
+
+/* ---- file.c, pages.c ------------------------------------------------------------------------ */
+
+extern const struct file_operations nacre_file_ops;
+extern const struct address_space_operations nacre_address_ops;
+extern const struct netfs_request_ops nacre_netfs_ops;
+/* ->open of regular files; atomic_open ends with it. */
+int nacre_file_open(struct inode *inode, struct file *file);
+
+/* ---- xattr.c, acl.c ------------------------------------------------------------------------- */
+
+extern const struct xattr_handler * const nacre_xattr_handlers[];
+ssize_t nacre_listxattr(struct dentry *dentry, char *buffer, size_t buffer_bytes);
+/* Value of an xattr by its full name: length, -ENODATA, -ERANGE … */
+ssize_t nacre_xattr_read(struct inode *inode, const char *name, void *value, size_t value_bytes);
+int nacre_xattr_write(struct inode *inode, const char *name, const void *value, size_t value_bytes,
+		      int flags);
+
+struct posix_acl *nacre_get_acl(struct inode *inode, int type, bool rcu);
+int nacre_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl, int type);
+/*
+ * What a new inode in `dir` inherits: umask or default ACL applied to *mode, ACLs and label as a
+ * nacre_xattr sequence in *xattrs (kvfree it; NULL: none).
+ */
+int nacre_acl_inherit(struct inode *dir, struct dentry *dentry, umode_t *mode, u8 **xattrs,
+		      u32 *xattrs_bytes);
+
+/* ---- times --------------------------------------------------------------------------------- */
+
+static inline u64 nacre_time_ns(struct timespec64 t)
+{
+	return (u64)timespec64_to_ns(&t);
+}
+
+static inline struct timespec64 nacre_timespec(u64 ns)
+{
+	return ns_to_timespec64((s64)ns);
+}
+
+#endif
