@@ -76,7 +76,17 @@ enum nacre_sender {
 	M(OSD_STATFS_REPLY, 99, nacre_osd_statfs, NACRE_FROM_O, 0, "its answer")	\
 	/* replicas */									\
 	M(REP_APPLY, 112, nacre_rep_apply, NACRE_FROM_O, NACRE_DATA_MAX, "make a transaction durable") \
-	M(REP_DONE, 113, nacre_rep_done, NACRE_FROM_O, 0, "it is durable here")
+	M(REP_DONE, 113, nacre_rep_done, NACRE_FROM_O, 0, "it is durable here")		\
+	M(REP_COMMITTED, 114, nacre_rep_committed, NACRE_FROM_O, 0, "so much is durable everywhere") \
+	M(REP_QUERY, 115, nacre_rep_query, NACRE_FROM_O, 0, "how far does your log go")	\
+	M(REP_INFO, 116, nacre_rep_info, NACRE_FROM_O, 0, "so far")			\
+	M(REP_FETCH, 117, nacre_rep_fetch, NACRE_FROM_O, 0, "send me transactions")	\
+	M(REP_TRANSACTION, 118, nacre_rep_apply, NACRE_FROM_O, NACRE_DATA_MAX, "one of them") \
+	M(REP_LIST, 119, nacre_rep_list, NACRE_FROM_O, 0, "which objects have you")	\
+	M(REP_LISTED, 120, nacre_rep_listed, NACRE_FROM_O, 0, "these")			\
+	M(REP_OBJECT, 121, nacre_rep_object, NACRE_FROM_O, NACRE_DATA_MAX, "a part of an object") \
+	M(REP_OBJECT_DONE, 122, nacre_rep_object_done, NACRE_FROM_O, 0, "it is stored here") \
+	M(REP_LOG, 123, nacre_rep_log, NACRE_FROM_O, 0, "the log that belongs to the objects sent")
 
 #define NACRE_MESSAGE_ENUM(NAME, number, body, sender, data_max, doc) NACRE_MSG_##NAME = number,
 enum nacre_message_type {

@@ -59,6 +59,15 @@ union message_host {
 	struct nacre_osd_statfs osd_statfs;
 	struct nacre_rep_apply rep_apply;
 	struct nacre_rep_done rep_done;
+	struct nacre_rep_committed rep_committed;
+	struct nacre_rep_query rep_query;
+	struct nacre_rep_info rep_info;
+	struct nacre_rep_fetch rep_fetch;
+	struct nacre_rep_list rep_list;
+	struct nacre_rep_listed rep_listed;
+	struct nacre_rep_object rep_object;
+	struct nacre_rep_object_done rep_object_done;
+	struct nacre_rep_log rep_log;
 	uint8_t raw[512];		/* room for bodies that are not named here */
 };
 
