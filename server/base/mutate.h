@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Deliberately broken rules, so that it can be shown that the simulator would
+ * notice. A call of mutate() stands at the line that upholds a rule; it says
+ * no, always, except in nacre-sim --mutate NAME. Nothing else may set one.
+ */
+#ifndef NACRE_MUTATE_H
+#define NACRE_MUTATE_H
+
+#include <stdbool.h>
+
+#define MUTATIONS(M)								\
+	M(OSD_ACK_BEFORE_DURABLE, "osd-ack-before-durable",			\
+	  "OSD-1: the primary answers before its replicas have made it durable")	\
+	M(OSD_FORGET_RESEND, "osd-forget-resend",				\
+	  "LOG-2: an OSD does not know a re-sent request")			\
+	M(MDS_ACK_BEFORE_DURABLE, "mds-ack-before-durable",			\
+	  "a rank says safe before its journal is")				\
+	M(MDS_FORGET_RESEND, "mds-forget-resend",				\
+	  "LOG-2: a rank does not know a re-sent request")			\
+	M(MDS_SHOW_UNSAFE, "mds-show-unsafe",					\
+	  "SHARE-1: a rank shows a change that is not journaled")
+
+#define MUTATION_ENUM(NAME, text, doc) MUTATE_##NAME,
+enum mutation { MUTATIONS(MUTATION_ENUM) MUTATION_COUNT };
+
+/* Is this rule to be broken? */
+bool mutate(enum mutation mutation);
+/* For nacre-sim only. */
+void mutate_set(enum mutation mutation, bool on);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Simulated disks: named files of a host, of fixed size. A write is visible
+ * when it is done and durable when a sync that began later is done. When the
+ * machine loses power each write that is not durable is kept, lost, or torn at
+ * sectors of 512 bytes, in any order and independently of the others.
+ */
+#ifndef NACRE_SIM_DISK_H
+#define NACRE_SIM_DISK_H
+
+#include "sim_world.h"
+
+#define SIM_SECTOR_BYTES 512u
+
+/* Make an empty (all zero) file on a host, as a tool would before the program starts. */
+struct sim_file *sim_disk_add(struct sim_host *host, const char *path, uint64_t bytes);
+/* Synchronous access for tools and checks: no latency, durable at once. */
+void sim_disk_peek(struct sim_file *file, uint64_t offset, void *buffer, size_t length);
+void sim_disk_poke(struct sim_file *file, uint64_t offset, const void *buffer, size_t length);
+
+int sim_disk_open(struct io *io, const char *path, struct io_file **ret_file);
+uint64_t sim_disk_bytes(struct io_file *file);
+void sim_disk_close(struct io_file *file);
+void sim_disk_submit(struct io *io, struct io_disk *disk);
+
+void sim_disk_crash(struct sim_host *host, enum sim_crash kind);
+void sim_disk_destroy_all(struct sim_host *host);
+
+#endif
