@@ -118,14 +118,16 @@ GUEST_TESTS := $(filter-out %/harness.c,$(wildcard tests/kselftest/*.c))
 GUEST_PROGRAMS := $(patsubst tests/kselftest/%.c,build/guest/%,$(GUEST_TESTS)) \
 		  $(patsubst tests/vm/%.c,build/guest/%,$(wildcard tests/vm/*.c))
 GUEST_COMPILE := gcc -std=gnu11 $(CPPFLAGS) $(WARNINGS) -O2 -g
-build/guest/obj/%.o: %.c scripts/build.mk
+build/guest-obj/%.o: %.c scripts/build.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(GUEST_COMPILE) -c -o $@ $<
-build/guest/%: build/guest/obj/tests/kselftest/%.o build/guest/obj/tests/kselftest/harness.o
+build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselftest/harness.o
+	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
 	$(Q)gcc -static -o $@ $^
-build/guest/%: build/guest/obj/tests/vm/%.o
+build/guest/%: build/guest-obj/tests/vm/%.o
+	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
 	$(Q)gcc -static -o $@ $^
 
@@ -136,4 +138,4 @@ $(O)/obj/%.o: %.c scripts/build.mk
 	$(Q)$(COMPILE) -c -o $@ $<
 
 .SECONDARY:
--include $(shell find $(O)/obj build/guest -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/obj build/guest-obj -name '*.d' 2>/dev/null)

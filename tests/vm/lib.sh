@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# What suites and the demonstration share: a cluster in the guests' network, guests, mounts, counters, and checks that
+# print TAP. Sourced by scripts on the host. One run has one folder, $WORK, with the cluster in $WORK/cluster and the
+# guests' state in $WORK/vm; everything that was started ends when the script does.
+#
+# NACRE_MOUNT=tmpfs puts a tmpfs where nacre would be mounted and starts no servers: so the harness itself is tried out.
+
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
+HOST_IP=10.77.0.1
+MOUNTPOINT=/mnt/nacre
+
+work_begin() {
+	WORK=$(realpath -m "$1")
+	CLUSTER=$WORK/cluster
+	export NACRE_VM_DIR=$WORK/vm
+	if [ -d "$NACRE_VM_DIR" ]; then
+		work_end > /dev/null 2>&1 || true
+	fi
+	rm -rf "$WORK"
+	mkdir -p "$WORK"
+	trap work_exit EXIT
+}
+
+# Ends everything; fails if a guest's kernel had complained.
+work_end() {
+	local bad=0
+	vm down || bad=1
+	[ ! -e "$CLUSTER/nacre.conf" ] || cluster kill $(cluster names) || true
+	# the servers' disks are large and of no use when all went well
+	rm -rf "$CLUSTER"/osd*.data "$CLUSTER"/osd*.kv
+	return $bad
+}
+
+work_exit() {
+	local status=$?
+	trap - EXIT
+	work_end || status=1
+	exit $status
+}
+
+vm() { "$ROOT/tests/vm/vm" "$@"; }
+
+# ---- servers ----------------------------------------------------------------------------------------------------
+# The cluster's folder is a constant of the run, so it is not named again: cluster kill osd1
+cluster() {
+	local verb=$1
+	shift
+	[ "${NACRE_MOUNT:-}" != tmpfs ] || return 0
+	case $verb in
+	up | start) vm host -- "$ROOT/scripts/cluster" "$verb" "$CLUSTER" "$@" ;;
+	*) "$ROOT/scripts/cluster" "$verb" "$CLUSTER" "$@" ;;
+	esac
+}
+
+cluster_up() { cluster up --bind "$HOST_IP" "$@"; }
+cluster_crash() { cluster kill $(cluster names); }
+cluster_restart() { cluster start $(cluster names osd) $(cluster names mds); }
+
+# counter NAME COUNTER: a number from the admin socket's table of a daemon; 0 where it does not exist
+counter() { cluster admin "$1" counters | awk -v n="$2" '$1 == n { v += $2 } END { print v + 0 }'; }
+
+# The sum of a counter over all daemons of a kind.
+counter_sum() {
+	local name sum=0
+	for name in $(cluster names "$1"); do
+		sum=$((sum + $(counter "$name" "$2")))
+	done
+	echo "$sum"
+}
+
+# ---- guests -----------------------------------------------------------------------------------------------------
+guest() { # guest NAME COMMAND...: with SECONDS_LIMIT as time limit
+	local name=$1
+	shift
+	vm exec --timeout "${SECONDS_LIMIT:-300}" "$name" -- "$@"
+}
+
+# mount_nacre GUEST [FOLDER [OPTIONS]]
+mount_nacre() {
+	local folder=${2:-$MOUNTPOINT}
+	if [ "${NACRE_MOUNT:-}" = tmpfs ]; then
+		guest "$1" "mkdir -p $folder && mount -t tmpfs -o size=100% none $folder"
+		return
+	fi
+	guest "$1" "grep -q '^nacre ' /proc/modules || insmod /nacre/nacre.ko || exit 1
+		mkdir -p $folder && mount -t nacre ${3:+-o $3} $HOST_IP:/ $folder"
+}
+
+umount_nacre() { guest "$1" "umount ${2:-$MOUNTPOINT}"; }
+
+# stat_of_mount GUEST NAME: a line of the mount's statistics, summed over the guest's mounts
+stat_of_mount() {
+	[ "${NACRE_MOUNT:-}" != tmpfs ] || { echo 0; return; }
+	guest "$1" "cat /sys/kernel/debug/nacre/*/stats" | awk -v n="$2" '$1 == n { v += $2 } END { print v + 0 }'
+}
+
+# ---- checks -----------------------------------------------------------------------------------------------------
+CHECKS=0 CHECKS_FAILED=0
+
+# check DESCRIPTION COMMAND...: one TAP line; the command's output is shown when it fails
+check() {
+	local what=$1 log=$WORK/check.log began=$SECONDS
+	shift
+	CHECKS=$((CHECKS + 1))
+	if "$@" > "$log" 2>&1; then
+		echo "ok $CHECKS - $what ($((SECONDS - began)) s)"
+	else
+		echo "# exit code $? of: $*"
+		tail -n 40 "$log" | sed 's/^/# /'
+		echo "not ok $CHECKS - $what"
+		CHECKS_FAILED=$((CHECKS_FAILED + 1))
+	fi
+}
+
+# Like check, for what has to work before anything else can: the suite ends there.
+need() {
+	local before=$CHECKS_FAILED
+	check "$@"
+	[ "$CHECKS_FAILED" -eq "$before" ] || exit 1
+}
+
+fails() { ! "$@"; }
+
+# run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's
+run_programs() {
+	local name=$1 folder=$2 program
+	shift 2
+	for program in "$@"; do
+		echo "# $program"
+		guest "$name" "SLOW=${SLOW:-1} ${SETTINGS:-} /nacre/$program $folder" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
+	done
+}
+
+# No client was evicted, except those that the suite meant to: checked by every suite at its end.
+nobody_was_evicted() {
+	local evicted
+	evicted=$(counter_sum mds "${EVICTION_COUNTER:-sessions_evicted}") || return 1
+	echo "$evicted clients were evicted"
+	[ "$evicted" -eq "${EVICTIONS_MEANT:-0}" ]
+}
+
+# The end of a suite: nobody evicted, clean unload, silent kernels, and the plan.
+finish() {
+	local name
+	check "no client was evicted" nobody_was_evicted
+	for name in "$@"; do
+		check "unmount and unload in $name" unload "$name"
+	done
+	check "the kernels had nothing to complain about" vm check
+	echo "1..$CHECKS"
+	[ "$CHECKS_FAILED" -eq 0 ]
+}
+
+unload() {
+	guest "$1" "awk '\$3 == \"nacre\" || \$3 == \"tmpfs\" && \$2 ~ /^.mnt/ { print \$2 }' /proc/mounts | xargs -r umount &&
+		{ ! grep -q '^nacre ' /proc/modules || rmmod nacre; }"
+}
