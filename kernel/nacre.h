@@ -28,6 +28,7 @@
 
 struct dentry;
 struct nacre_conn;
+struct nacre_incoming;
 struct nacre_mds_client;
 struct nacre_osd_client;
 
@@ -46,8 +47,7 @@ struct nacre_options {
 /* A cluster map in use: immutable, shared. */
 struct nacre_cmap {
 	struct kref ref;
-	size_t bytes_count;
-	void *bytes;			/* as received; what follows points into it */
+	struct nacre_incoming *in;	/* as received; what follows points into it */
 	struct nacre_map map;
 	struct nacre_map_view view;
 };
@@ -102,6 +102,7 @@ struct nacre_caps {
 /* One client instance: what `mount -t nacre` makes (several mounts may share it). */
 struct nacre_fs {
 	struct super_block *sb;
+	struct net *net;		/* network namespace of the mount, referenced (get_net) */
 	struct nacre_options options;
 	enum nacre_fs_state state;	/* WRITE_ONCE; changes wake state_wait */
 	wait_queue_head_t state_wait;

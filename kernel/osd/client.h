@@ -7,59 +7,116 @@
 #ifndef NACRE_OSD_CLIENT_H
 #define NACRE_OSD_CLIENT_H
 
+#include <linux/rbtree.h>
 #include "../nacre.h"
+#include "../net/conn.h"
 
-struct nacre_osd_request;
-typedef void (*nacre_osd_done)(struct nacre_osd_request *req);
+struct nacre_osd_io;
+struct nacre_osd_link;
+struct seq_file;
+typedef void (*nacre_osd_done)(struct nacre_osd_io *io);
+
+/* Room for the encoded body: the fixed part, one operation, no input. */
+#define NACRE_OSD_IO_BODY_BYTES (sizeof(struct nacre_osd_request_wire) +	\
+				 sizeof(struct nacre_osd_op_wire))
 
 /*
- * One request on one object: at most one data operation, which is what the
- * page cache needs, with a guard in front of it where inline data asks for one.
+ *	NEW ──submit──▶ WAITING ──map, connection──▶ SENT ──reply──▶ DONE
+ *	                   ▲                          │                ▲
+ *	                   └──lost, "later", new map──┘    killed, failed from any
  */
-struct nacre_osd_request {
-	struct list_head link;		/* osd client's list, in order of tid */
-	struct kref ref;
-	u64 tid;
+enum nacre_osd_io_state {
+	NACRE_OSD_IO_NEW,		/* the caller fills it in */
+	NACRE_OSD_IO_WAITING,		/* for a map, an active group, a connection, or retry_at */
+	NACRE_OSD_IO_SENT,		/* handed to link's connection; the answer is awaited */
+	NACRE_OSD_IO_DONE,		/* out of the client's hands */
+};
+
+/*
+ * One request on one object with one operation, which is what the page cache
+ * needs. The first block is the caller's and does not change after submit;
+ * the rest belongs to the client (under its lock).
+ */
+struct nacre_osd_io {
 	struct nacre_fs *fs;
 	struct nacre_oid oid;
-	u16 code;			/* READ, WRITE, ZERO, DELETE, STAT, … */
+	u16 code;			/* READ, WRITE, ZERO, TRUNCATE, DELETE, STAT */
+	u16 op_flags;			/* enum nacre_osd_op_flags */
 	u64 offset, length;		/* in the object, bytes */
-	struct iov_iter iter;		/* WRITE: from; READ: to; stays put until done */
+	struct iov_iter iter;		/* WRITE: from; READ: to; kernel pages; stays put until done */
 	u32 truncate_seq;
 	u64 truncate_size;
 	u64 inline_gen;
 	u64 mtime_ns;
-	nacre_osd_done done;		/* called once, from a worker */
+	nacre_osd_done done;		/* called once, from a worker or the submitter; must not sleep long */
 	void *owner;
+
+	/* The answer, valid in `done` and after. */
 	int result;			/* 0 or -errno */
 	u64 transferred;		/* READ: bytes read, the rest of the iter is untouched */
 	u64 object_size;		/* READ, STAT */
-	unsigned long submitted_jiffies;
-	struct nacre_outgoing *out;	/* being sent */
-	int osd;			/* id it was last sent to, -1 none */
+
+	/* The client's. */
+	struct kref ref;
+	struct rb_node node;		/* client's requests by tid */
+	u64 tid;
+	enum nacre_osd_io_state state;
+	struct nacre_osd_link *link;	/* SENT: where */
+	bool out_busy;			/* `out` belongs to link's connection */
+	bool receiving;			/* link's connection may be filling `iter` */
+	bool moving;			/* is being taken back from its connection */
+	bool counted;			/* was sent before */
+	u32 attempts;			/* answers "later" in a row */
+	unsigned long retry_at;		/* WAITING: not before, jiffies; 0 = at once */
+	u64 retry_epoch;		/* WAITING: not before this map, 0 = any */
+	u64 sent_epoch;			/* map by which it was last sent */
+	unsigned long submitted;	/* jiffies */
+	u64 received;			/* bytes announced in the reply being received */
+	struct list_head batch;		/* on a list of whoever took it out */
+	struct nacre_outgoing out;
+	u8 body[NACRE_OSD_IO_BODY_BYTES];
 };
 
 int nacre_osd_client_create(struct nacre_fs *fs);
 /* Every request ends with -EIO first. */
 void nacre_osd_client_destroy(struct nacre_fs *fs);
 
-struct nacre_osd_request *nacre_osd_request_new(struct nacre_fs *fs, gfp_t gfp);
-void nacre_osd_request_put(struct nacre_osd_request *req);
+/* A request, zeroed, from a reserve: with a gfp that may sleep it does not fail (MEM-1). */
+struct nacre_osd_io *nacre_osd_io_new(struct nacre_fs *fs, gfp_t gfp);
+void nacre_osd_io_put(struct nacre_osd_io *io);
 /* Never fails and never sleeps for memory once the request exists (MEM-1); `done` is called in any case. */
-void nacre_osd_submit(struct nacre_osd_request *req);
+void nacre_osd_submit(struct nacre_osd_io *io);
+/* Give up: if it has not ended, it ends with `error` now, and nothing touches the iterator after. May sleep. */
+void nacre_osd_cancel(struct nacre_osd_io *io, int error);
 /* Submit and wait killably; a killed wait leaves nothing that touches the iterator. */
-int nacre_osd_call(struct nacre_osd_request *req);
+int nacre_osd_call(struct nacre_osd_io *io);
 /* End everything in flight with `error` (umount -f, eviction). */
 void nacre_osd_fail_all(struct nacre_fs *fs, int error);
 
 /* A MAP message from any server: taken in if newer, requests are sent anew where needed. */
-void nacre_map_receive(struct nacre_fs *fs, const struct nacre_message *message);
+void nacre_map_receive(struct nacre_fs *fs, struct nacre_incoming *in);
 /* A reference to the newest map, or NULL. */
 struct nacre_cmap *nacre_map_current(struct nacre_fs *fs);
 void nacre_cmap_put(struct nacre_cmap *cmap);
+/* Its epoch; 0 = none yet. */
+u64 nacre_map_epoch(struct nacre_fs *fs);
 /* No request below this map epoch from now on (FENCE-2). */
 void nacre_osd_set_barrier(struct nacre_fs *fs, u64 epoch);
-/* Ask the MDS connection for a newer map; called by the osd client, set by the mds client. */
-void nacre_osd_on_want_map(struct nacre_fs *fs, void (*want)(struct nacre_fs *fs, u64 epoch));
+/*
+ * Callbacks to the mds client: `want_map` asks its connection for a map of at least this epoch;
+ * `dead` says that an OSD knows our instance to be dead (result: DEAD_INSTANCE, UNKNOWN_INSTANCE).
+ * From a worker; they must not sleep.
+ */
+void nacre_osd_on_want_map(struct nacre_fs *fs, void (*want_map)(struct nacre_fs *fs, u64 epoch));
+void nacre_osd_on_dead(struct nacre_fs *fs, void (*dead)(struct nacre_fs *fs, u32 result));
+/* The instance has changed: OSD connections say hello again. */
+void nacre_osd_renew_instance(struct nacre_fs *fs);
+
+/* debugfs */
+void nacre_osd_show_requests(struct seq_file *m, struct nacre_fs *fs);
+void nacre_osd_show_conns(struct seq_file *m, struct nacre_fs *fs);
+
+int nacre_osd_init(void);
+void nacre_osd_exit(void);
 
 #endif
