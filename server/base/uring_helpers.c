@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Helper threads for work that blocks (io_offload). Jobs wait in one queue, done
+ * ones come back in another; a write to an eventfd wakes the loop, which has a
+ * read of it in the ring. Helpers take no signals: those are for the loop.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include "uring_ring.h"
+
+static struct io_job *take_job(struct uring_helpers *helpers)
+{
+	struct io_job *job;
+
+	pthread_mutex_lock(&helpers->lock);
+	while (!helpers->todo && !helpers->stop)
+		pthread_cond_wait(&helpers->more, &helpers->lock);
+	job = helpers->todo;
+	if (job) {
+		helpers->todo = job->next;
+		if (!helpers->todo)
+			helpers->todo_tail = &helpers->todo;
+	}
+	pthread_mutex_unlock(&helpers->lock);
+	return job;
+}
+
+static void hand_back(struct uring_helpers *helpers, struct io_job *job)
+{
+	static const uint64_t one = 1;
+	bool first;
+
+	pthread_mutex_lock(&helpers->lock);
+	first = !helpers->done;
+	job->next = NULL;
+	*helpers->done_tail = job;
+	helpers->done_tail = &job->next;
+	pthread_mutex_unlock(&helpers->lock);
+	if (first && write(helpers->event_fd, &one, sizeof(one)) < 0)
+		abort();	/* an eventfd's counter cannot be full of ones */
+}
+
+static void *helper_main(void *owner)
+{
+	struct uring_helpers *helpers = owner;
+	struct io_job *job;
+
+	while ((job = take_job(helpers))) {
+		job->work(job);
+		hand_back(helpers, job);
+	}
+	return NULL;
+}
+
+static void event_read(struct uring *u)
+{
+	struct uring_helpers *helpers = &u->helpers;
+
+	io_uring_prep_read(uring_sqe(u, &helpers->event_op), helpers->event_fd,
+			   &helpers->event_value, sizeof(helpers->event_value), 0);
+}
+
+static void event_complete(struct uring *u, struct uring_op *op, int result, unsigned int flags)
+{
+	struct uring_helpers *helpers = &u->helpers;
+	struct io_job *job, *next;
+
+	if (u->dying)
+		return;
+	event_read(u);
+	pthread_mutex_lock(&helpers->lock);
+	job = helpers->done;
+	helpers->done = NULL;
+	helpers->done_tail = &helpers->done;
+	pthread_mutex_unlock(&helpers->lock);
+	for (; job; job = next) {
+		next = job->next;
+		u->counters.jobs++;
+		job->done(job);
+	}
+}
+
+void uring_offload(struct io *io, struct io_job *job)
+{
+	struct uring_helpers *helpers = &uring_of(io)->helpers;
+
+	job->next = NULL;
+	pthread_mutex_lock(&helpers->lock);
+	*helpers->todo_tail = job;
+	helpers->todo_tail = &job->next;
+	pthread_cond_signal(&helpers->more);
+	pthread_mutex_unlock(&helpers->lock);
+}
+
+int uring_helpers_start(struct uring *u, unsigned int count)
+{
+	struct uring_helpers *helpers = &u->helpers;
+	sigset_t all, before;
+	int err = 0;
+
+	pthread_mutex_init(&helpers->lock, NULL);
+	pthread_cond_init(&helpers->more, NULL);
+	helpers->todo_tail = &helpers->todo;
+	helpers->done_tail = &helpers->done;
+	helpers->event_op.complete = event_complete;
+	helpers->threads = calloc(count, sizeof(*helpers->threads));
+	helpers->event_fd = eventfd(0, EFD_CLOEXEC);
+	if (!helpers->threads || helpers->event_fd < 0)
+		return helpers->threads ? -errno : -ENOMEM;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	while (!err && helpers->count < count) {
+		err = -pthread_create(&helpers->threads[helpers->count], NULL, helper_main, helpers);
+		helpers->count += !err;
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!err)
+		event_read(u);
+	return err;
+}
+
+/* Jobs already given are done before the threads end; their `done` is not called. */
+void uring_helpers_stop(struct uring *u)
+{
+	struct uring_helpers *helpers = &u->helpers;
+
+	pthread_mutex_lock(&helpers->lock);
+	helpers->stop = true;
+	pthread_cond_broadcast(&helpers->more);
+	pthread_mutex_unlock(&helpers->lock);
+	for (unsigned int i = 0; i < helpers->count; i++)
+		pthread_join(helpers->threads[i], NULL);
+	free(helpers->threads);
+	helpers->threads = NULL;
+	if (helpers->event_fd >= 0)
+		close(helpers->event_fd);
+	pthread_cond_destroy(&helpers->more);
+	pthread_mutex_destroy(&helpers->lock);
+}
