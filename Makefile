@@ -74,7 +74,7 @@ bench: build module guest ## counts and ratios, never a timed test
 fmt: ## show where formatting differs from .clang-format
 	@scripts/fmt
 
-docs: ## generate Documentation/generated from the tables in protocol/
+docs: build/gen-docs ## generate Documentation/generated from the tables in protocol/
 	@scripts/gen-docs
 
 install: build ## programs and module below DESTDIR

@@ -89,6 +89,11 @@ $(eval $(call program,nacre-wiredump,server/tools/nacre-wiredump.c,tools base pr
 $(eval $(call program,nacre-load,tests/client/main.c,client base protocol))
 $(eval $(call program,nacre-sim,tests/sim/main.c,sim client mds osd base protocol))
 
+# makes the manual's tables; not for installing
+build/gen-docs: $(call objects,scripts/gen-docs.c) $(call archives,protocol)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(FLAVOR_CFLAGS) -o $@ $^
+
 # ---- unit tests: tests/unit/**/test_*.c, each a cmocka program --------------------------------------------------
 UNIT_ALL     := $(call sources,tests/unit)
 UNIT_TESTS   := $(foreach f,$(UNIT_ALL),$(if $(filter test_%,$(notdir $(f))),$(f)))
@@ -126,7 +131,7 @@ build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselfte
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
 	$(Q)gcc -static -o $@ $^
-build/guest/%: build/guest-obj/tests/vm/%.o
+build/guest/%: build/guest-obj/tests/vm/%.o $(filter build/lib/libprotocol.a,$(ARCHIVES))
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
 	$(Q)gcc -static -o $@ $^
