@@ -66,8 +66,12 @@ NACRE_STRUCT(nacre_hello, NACRE_HELLO_FIELDS, 64);
 	F(64, fsid_hi, "second half")					\
 	F(64, map_epoch, "of the map the listener holds")		\
 	F(32, time_scale_percent, "100 = real time; all leases are multiplied by it") \
+	F(8, role, "enum nacre_role of the listener")			\
+	R(8, reserved0)							\
+	F(16, id, "OSD id or MDS rank of the listener, else 0")		\
+	R(32, reserved1)						\
 	T(text, 256, "the reason in words, when result is not 0")
-NACRE_STRUCT(nacre_hello_reply, NACRE_HELLO_REPLY_FIELDS, 64);
+NACRE_STRUCT(nacre_hello_reply, NACRE_HELLO_REPLY_FIELDS, 72);
 
 enum nacre_map_get_flags {
 	NACRE_MAP_SUBSCRIBE = 1,	/* send every newer map, as it comes */
