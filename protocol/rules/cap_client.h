@@ -28,7 +28,8 @@
  * BUFFER, pages cached under a revoked CACHE are invalidated, and no dirty or flushing value is
  * covered by a revoked bit unless it rides in the same message (then FLUSH comes along).
  * CAP-2: a repeated revoke is answered again. A message older than what is known is
- * ignored but a revoke is always answered (catalogue B1, B2).
+ * ignored but a revoke is always answered (catalogue B1, B2). A GRANT always makes or keeps a
+ * cap, even if we have just released it: the rank ignores a release that a grant has crossed.
  * Lock: the caller's cap lock around every call; decide under it, act after it.
  */
 #ifndef NACRE_RULES_CAP_CLIENT_H
@@ -58,15 +59,16 @@
 /* What the caller does after the step, in this order. */
 #define NACRE_CAP_CLIENT_ACTIONS(W)						\
 	W(0x001, INVALIDATE_DIR, "forget dentries and completeness held under DIR_SHARED; at once") \
-	W(0x002, WRITEBACK, "start writing all dirty pages; later report by USE without FILE_BUFFER") \
-	W(0x004, INVALIDATE, "drop all clean pages; later report INVALIDATED")	\
+	W(0x002, WRITEBACK, "write all dirty pages; report by USE without FILE_BUFFER. Comes again: kick it again") \
+	W(0x004, INVALIDATE, "drop all clean pages; report INVALIDATED. Comes again: look again") \
 	W(0x008, ANSWER, "send CAP_UPDATE, flag ANSWER, from the cap's present fields") \
-	W(0x010, FLUSH, "put the values of step.flush groups in (the ANSWER or) a CAP_UPDATE") \
+	W(0x010, FLUSH, "put the values of step.flush groups, under a new flush id, into the ANSWER or a CAP_UPDATE; then FLUSH_SENT, under the same lock") \
 	W(0x020, ANSWER_UNKNOWN, "send nacre_cap_answer_unknown() for the message's cap_id") \
 	W(0x040, WAKE, "wake who waits for caps on this inode")			\
 	W(0x080, RELEASE, "put step.release_* into a CAP_RELEASE")		\
 	W(0x100, WANT, "send CAP_UPDATE with wanted and held, no ANSWER")	\
-	W(0x200, LOST, "drop all pages; dirty pages and step.flush groups are lost: report them")
+	W(0x200, LOST, "drop all pages; dirty pages and step.flush groups are lost: report them") \
+	W(0x400, REFLUSH, "send the values of step.flush groups again: one CAP_UPDATE for each different flush_id, ids as they were")
 
 #define NACRE_CAP_CLIENT_ROWS(T)						\
 	T(NONE, GONE, NONE, 0)							\
@@ -77,7 +79,7 @@
 	T(HELD, CACHED, INVALIDATING, NACRE_CAPA_INVALIDATE)			\
 	T(HELD, READY, HELD, NACRE_CAPA_ANSWER)					\
 	T(WRITING, GONE, NONE, 0)						\
-	T(WRITING, BUFFERED, WRITING, 0)					\
+	T(WRITING, BUFFERED, WRITING, NACRE_CAPA_WRITEBACK)			\
 	T(WRITING, IN_USE, DRAINING, 0)						\
 	T(WRITING, CACHED, INVALIDATING, NACRE_CAPA_INVALIDATE)			\
 	T(WRITING, READY, HELD, NACRE_CAPA_ANSWER)				\
@@ -89,7 +91,7 @@
 	T(INVALIDATING, GONE, NONE, 0)						\
 	T(INVALIDATING, BUFFERED, WRITING, NACRE_CAPA_WRITEBACK)		\
 	T(INVALIDATING, IN_USE, DRAINING, 0)					\
-	T(INVALIDATING, CACHED, INVALIDATING, 0)				\
+	T(INVALIDATING, CACHED, INVALIDATING, NACRE_CAPA_INVALIDATE)		\
 	T(INVALIDATING, READY, HELD, NACRE_CAPA_ANSWER)
 
 #define NACRE_CAPC_STATE(value, name, doc) NACRE_CAPC_##name = value,
@@ -116,7 +118,7 @@ enum nacre_cap_client_action { NACRE_CAP_CLIENT_ACTIONS(NACRE_CAPC_ACTION) };
 	W(9, STALE, "the session's lease ran out: use nothing")			\
 	W(10, FRESH, "the session's lease lives again")				\
 	W(11, RECONNECTED, "a new connection to the same incarnation: say again what may be lost") \
-	W(12, LOST, "session killed, or the claim on this cap was refused")	\
+	W(12, LOST, "the session is killed, or the rank says that this cap is gone")	\
 	W(13, DROP, "give the cap back if nothing hangs on it")
 
 #define NACRE_CAPC_EVENT(value, name, doc) NACRE_CAPE_##name = value,
@@ -161,9 +163,8 @@ struct nacre_cap_step {
 };
 
 /*
- * Take one step. 0; -EINVAL: the event is illegal now (dirtying without a covering
- * bit, an answered flush of unknown id is *not* one), nothing has changed;
- * -EBUSY: DROP, but something hangs on the cap.
+ * Take one step. 0; -EINVAL: the event is illegal now (dirtying without a covering bit), nothing
+ * has changed; -EBUSY: DROP, but something hangs on the cap.
  */
 int nacre_cap_client_step(struct nacre_cap_client *cap, const struct nacre_cap_event *event,
 			  struct nacre_cap_step *step);

@@ -32,7 +32,7 @@ int nacre_open_body(const struct nacre_message *row, const void *bytes, size_t l
 /* An inode as shown in a reply, a grant or a listing entry; role is checked against `roles` (bits 1 << role). */
 int nacre_validate_info(const struct nacre_inode_info *info, __u32 roles, const char **reason);
 
-/* A nacre_xattr sequence: names good and different, exactly to its end. */
+/* A nacre_xattr sequence: good names, exactly to its end. A name that comes twice means its last value. */
 int nacre_validate_xattrs(const __u8 *bytes, __u32 length, const char **reason);
 
 /* READDIR's extra: a nacre_dirent sequence with ascending positions and good names. */

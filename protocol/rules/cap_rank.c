@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The rank's view of one client's cap. See cap_rank.h for why each lost message does no harm. */
+#include <linux/string.h>
+#include "cap_rank.h"
+
+void nacre_cap_rank_init(struct nacre_cap_rank *cap, __u64 cap_id, __u32 gen)
+{
+	memset(cap, 0, sizeof(*cap));
+	cap->cap_id = cap_id;
+	cap->gen = gen;
+}
+
+void nacre_cap_rank_claim(struct nacre_cap_rank *cap, __u64 cap_id, __u32 gen, __u32 held,
+			  __u32 wanted)
+{
+	nacre_cap_rank_init(cap, cap_id, gen);
+	cap->issued = held;
+	cap->held = held;
+	cap->wanted = wanted;
+}
+
+__u32 nacre_cap_rank_grant(struct nacre_cap_rank *cap, __u32 caps)
+{
+	cap->issued |= caps & NACRE_CAPS_KNOWN;
+	cap->held |= cap->issued;
+	cap->seq++;
+	cap->grow_seq = cap->seq;
+	return cap->issued;
+}
+
+int nacre_cap_rank_revoke(struct nacre_cap_rank *cap, __u32 caps)
+{
+	if (!(cap->issued & caps))
+		return 0;
+	cap->issued &= ~caps;
+	cap->seq++;
+	cap->revoke_seq = cap->seq;
+	return 1;
+}
+
+int nacre_cap_rank_revoking(const struct nacre_cap_rank *cap)
+{
+	return (cap->held & ~cap->issued) != 0;
+}
+
+/* What the client may hold after a report of `held` at `seq`. */
+static void believe(struct nacre_cap_rank *cap, __u32 seq, __u32 held)
+{
+	if (seq >= cap->grow_seq) {
+		cap->held &= held;
+		cap->issued &= held;
+	} else if (seq >= cap->revoke_seq) {
+		cap->held &= held | cap->issued;
+	}
+}
+
+__u32 nacre_cap_rank_update(struct nacre_cap_rank *cap, const struct nacre_cap_update *update,
+			    int same_connection)
+{
+	int revoking = nacre_cap_rank_revoking(cap);
+	__u32 before = cap->held, news = 0;
+
+	if (update->cap_id != cap->cap_id || update->cap_gen != cap->gen ||
+	    update->cap_seq > cap->seq)
+		return NACRE_CAPR_IGNORED;
+	if (update->update_flags & NACRE_CAP_UPDATE_UNKNOWN) {
+		believe(cap, update->cap_seq, 0);
+		if (update->cap_seq >= cap->grow_seq)
+			news |= NACRE_CAPR_GONE;
+	} else {
+		believe(cap, update->cap_seq, update->held);
+		if (update->wanted != cap->wanted)
+			news |= NACRE_CAPR_WANTED;
+		cap->wanted = update->wanted;
+	}
+	if (update->cap_seq < cap->grow_seq && !same_connection)
+		news |= NACRE_CAPR_BEHIND;
+	if (cap->held != before)
+		news |= NACRE_CAPR_SHRUNK;
+	if (revoking && !nacre_cap_rank_revoking(cap))
+		news |= NACRE_CAPR_GATHERED;
+	return news;
+}
+
+__u32 nacre_cap_rank_release(struct nacre_cap_rank *cap, const struct nacre_cap_ref *ref)
+{
+	if (ref->cap_id != cap->cap_id || ref->cap_gen != cap->gen ||
+	    ref->cap_seq < cap->grow_seq || ref->cap_seq > cap->seq)
+		return NACRE_CAPR_IGNORED;
+	cap->issued = 0;
+	cap->held = 0;
+	return NACRE_CAPR_GONE | NACRE_CAPR_SHRUNK;
+}
+
+const char *nacre_cap_rank_invariant(const struct nacre_cap_rank *cap)
+{
+	if (cap->issued & ~cap->held)
+		return "rank's cap: issued what is not held";
+	if (cap->grow_seq > cap->seq || cap->revoke_seq > cap->seq)
+		return "rank's cap: a message that was not sent";
+	if (nacre_cap_rank_revoking(cap) && !cap->revoke_seq)
+		return "rank's cap: revoked without a revoke";
+	return NULL;
+}

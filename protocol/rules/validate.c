@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Meaning of messages, one function a message. See validate.h. Sequences inside
+ * them are in validate_parts.c, object requests in validate_osd.c, records in record.c.
+ */
+#include <linux/errno.h>
+#include <linux/string.h>
+#include "validate.h"
+#include "cap_bits.h"
+#include "names.h"
+#include "placement.h"
+#include "record.h"
+
+/* What every check has: the body, and the length of the data payload. NULL = good. */
+typedef const char *(*check_fn)(const void *body, __u32 data_bytes);
+
+#define HELLO_NAME_PRINTABLE(c) ((c) >= 0x20 && (c) < 0x7f)
+
+static const char *check_text(const __u8 *text, __u32 bytes)
+{
+	__u32 i;
+
+	for (i = 0; i < bytes; i++)
+		if (!HELLO_NAME_PRINTABLE(text[i]))
+			return "text for people is not printable";
+	return NULL;
+}
+
+/* ---- every connection --------------------------------------------------------------------------- */
+
+static const char *validate_hello(const void *body, __u32 data_bytes)
+{
+	const struct nacre_hello *m = body;
+
+	if (!m->protocol)
+		return "hello: protocol 0";
+	if (m->role < NACRE_ROLE_CLIENT || m->role > NACRE_ROLE_TOOL)
+		return "hello: role";
+	if (m->id && m->role != NACRE_ROLE_OSD && m->role != NACRE_ROLE_MDS)
+		return "hello: an id from a sender that has none";
+	if (m->required & ~m->features)
+		return "hello: requires what it does not support";
+	return check_text(m->name, m->name_bytes);
+}
+
+static const char *validate_hello_reply(const void *body, __u32 data_bytes)
+{
+	const struct nacre_hello_reply *m = body;
+
+	if (!m->protocol)
+		return "hello reply: protocol 0";
+	if (m->required & ~m->features)
+		return "hello reply: requires what it does not support";
+	if (!m->result && (!m->time_scale_percent || m->time_scale_percent > 100000))
+		return "hello reply: time scale";
+	return check_text(m->text, m->text_bytes);
+}
+
+static const char *validate_map_get(const void *body, __u32 data_bytes)
+{
+	const struct nacre_map_get *m = body;
+
+	return m->flags & ~(__u32)NACRE_MAP_SUBSCRIBE ? "map get: flags" : NULL;
+}
+
+static const char *validate_map(const void *body, __u32 data_bytes)
+{
+	const char *reason = NULL;
+
+	nacre_validate_map(body, &reason);
+	return reason;
+}
+
+/* ---- session ------------------------------------------------------------------------------------ */
+
+static const char *validate_session_open(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_open *m = body;
+
+	return m->rank < NACRE_MAP_RANKS_MAX ? NULL : "session open: rank";
+}
+
+static const char *validate_session_state(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_state *m = body;
+
+	if (m->result)
+		return NULL;
+	if (!m->instance)
+		return "session state: no instance";
+	if (!m->lease_ms)
+		return "session state: no lease";
+	if (!m->incarnation)
+		return "session state: no incarnation";
+	if (m->safe > m->applied)
+		return "session state: safe ahead of applied";
+	if (m->ino_count && (!m->ino_first || m->ino_first + m->ino_count < m->ino_first))
+		return "session state: number range";
+	return NULL;
+}
+
+static const char *validate_session_renew(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_renew *m = body;
+
+	return m->renew_seq ? NULL : "session renew: seq 0";
+}
+
+static const char *validate_session_close(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_close *m = body;
+
+	return m->instance ? NULL : "session close: no instance";
+}
+
+static const char *validate_session_killed(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_killed *m = body;
+
+	if (!m->result)
+		return "session killed: without a reason";
+	return check_text(m->text, m->text_bytes);
+}
+
+static const char *check_claim(const struct nacre_cap_claim *claim)
+{
+	if (!claim->ino || !claim->cap_id)
+		return "claim: without inode or cap";
+	if ((claim->held | claim->wanted) & ~(__u32)NACRE_CAPS_KNOWN)
+		return "claim: unknown cap bits";
+	if (claim->dirty & ~(__u32)NACRE_GROUPS_ALL)
+		return "claim: unknown groups";
+	if (claim->flags & ~(__u32)NACRE_CLAIM_OPEN)
+		return "claim: flags";
+	if (claim->size > NACRE_FILE_MAX || claim->max_size > NACRE_FILE_MAX)
+		return "claim: size";
+	return NULL;
+}
+
+static const char *validate_session_reconnect(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_reconnect *m = body;
+	int i, count = nacre_array_count(nacre_cap_claim_desc(), m->claims_bytes);
+	struct nacre_cap_claim claim;
+	const char *reason;
+
+	if (!m->instance)
+		return "reconnect: no instance";
+	if (m->flags & ~(__u32)NACRE_RECONNECT_MORE)
+		return "reconnect: flags";
+	if (count < 0)
+		return "reconnect: claims' length";
+	for (i = 0; i < count; i++) {
+		if (nacre_array_at(nacre_cap_claim_desc(), m->claims, (__u32)i, &claim))
+			return "reconnect: a claim's reserved fields";
+		reason = check_claim(&claim);
+		if (reason)
+			return reason;
+	}
+	return NULL;
+}
+
+static const char *validate_session_reconnect_done(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_reconnect_done *m = body;
+
+	return m->instance ? NULL : "reconnect done: no instance";
+}
+
+/* ---- requests ----------------------------------------------------------------------------------- */
+
+/* All requests begin with the same fields in the same order. */
+struct request_head {
+	NACRE_REQUEST_HEAD(NACRE_HF)
+};
+#define SAME_HEAD(name)									\
+	_Static_assert(__builtin_offsetof(struct name, wanted) ==			\
+		       __builtin_offsetof(struct request_head, wanted), #name ": request head")
+SAME_HEAD(nacre_lookup_req);
+SAME_HEAD(nacre_getattr_req);
+SAME_HEAD(nacre_open_req);
+SAME_HEAD(nacre_readdir_req);
+SAME_HEAD(nacre_statfs_req);
+SAME_HEAD(nacre_sync_req);
+SAME_HEAD(nacre_record_req);
+
+static const char *check_head(const void *body)
+{
+	const struct request_head *head = body;
+
+	if (!head->tid)
+		return "request: tid 0";
+	if (head->oldest_tid > head->tid)
+		return "request: older than its sender's oldest";
+	if (head->flags & ~(__u32)(NACRE_REQUEST_RESEND | NACRE_REQUEST_WANT_XATTRS |
+				   NACRE_REQUEST_NO_CAPS))
+		return "request: flags";
+	if (head->wanted & ~(__u32)NACRE_CAPS_KNOWN)
+		return "request: unknown cap bits";
+	if (head->applied && !(head->flags & NACRE_REQUEST_RESEND))
+		return "request: an apply number, but not sent before";
+	return NULL;
+}
+
+static const char *validate_lookup(const void *body, __u32 data_bytes)
+{
+	const struct nacre_lookup_req *m = body;
+
+	if (!m->parent)
+		return "lookup: no directory";
+	if (nacre_name_check(m->name, m->name_bytes))
+		return "lookup: name";
+	return check_head(body);
+}
+
+static const char *validate_getattr(const void *body, __u32 data_bytes)
+{
+	const struct nacre_getattr_req *m = body;
+
+	if (!m->ino)
+		return "getattr: no inode";
+	if (m->mask & ~(__u32)NACRE_GROUPS_ALL)
+		return "getattr: unknown groups";
+	return check_head(body);
+}
+
+static const char *validate_open(const void *body, __u32 data_bytes)
+{
+	const struct nacre_open_req *m = body;
+
+	if (!m->ino)
+		return "open: no inode";
+	if (m->need & ~(__u32)NACRE_CAPS_KNOWN)
+		return "open: unknown cap bits";
+	if (m->need & ~m->wanted)
+		return "open: needs what it does not want";
+	if (m->open_flags & ~(__u32)(NACRE_OPEN_READ | NACRE_OPEN_WRITE))
+		return "open: flags";
+	return check_head(body);
+}
+
+static const char *validate_readdir(const void *body, __u32 data_bytes)
+{
+	const struct nacre_readdir_req *m = body;
+
+	if (!m->ino)
+		return "readdir: no inode";
+	if (m->after > NACRE_COOKIE_END)
+		return "readdir: cookie";
+	if (!m->max_entries || !m->max_bytes)
+		return "readdir: room for nothing";
+	return check_head(body);
+}
+
+static const char *validate_head_only(const void *body, __u32 data_bytes)
+{
+	return check_head(body);
+}
+
+static const char *check_record(const void *body, __u16 kind)
+{
+	const struct nacre_record_req *m = body;
+	struct nacre_record record;
+	const char *reason = check_head(body);
+
+	if (reason)
+		return reason;
+	if (m->kind != kind)
+		return "record: kind is not the message's";
+	nacre_record_from_req(&record, m);
+	nacre_record_validate(&record, &reason);
+	return reason;
+}
+
+#define RECORD_CHECK(number, NAME, needs, doc)						\
+	static const char *validate_record_##NAME(const void *body, __u32 data_bytes)	\
+	{										\
+		return check_record(body, NACRE_RECORD_##NAME);				\
+	}
+NACRE_RECORDS(RECORD_CHECK)
+
+/* ---- answers ------------------------------------------------------------------------------------ */
+
+#define REPLY_ROLES (1u << NACRE_TRACE_TARGET | 1u << NACRE_TRACE_PARENT | \
+		     1u << NACRE_TRACE_PARENT2 | 1u << NACRE_TRACE_VICTIM)
+
+static const char *validate_reply(const void *body, __u32 data_bytes)
+{
+	const struct nacre_reply *m = body;
+	struct nacre_reader r = nacre_reader(m->traces, m->traces_bytes);
+	struct nacre_inode_info info;
+	const char *reason;
+
+	if (!m->tid)
+		return "reply: tid 0";
+	if (m->flags & ~(__u32)(NACRE_REPLY_SAFE | NACRE_REPLY_END | NACRE_REPLY_CREATED))
+		return "reply: flags";
+	while (nacre_reader_left(&r)) {
+		if (nacre_decode(nacre_inode_info_desc(), &r, &info))
+			return "reply: a trace that cannot be decoded";
+		if (nacre_validate_info(&info, REPLY_ROLES, &reason))
+			return reason;
+	}
+	return NULL;
+}
+
+static const char *validate_safe(const void *body, __u32 data_bytes)
+{
+	const struct nacre_safe *m = body;
+
+	return m->safe ? NULL : "safe: nothing is";
+}
+
+/* ---- caps --------------------------------------------------------------------------------------- */
+
+static const char *validate_cap_grant(const void *body, __u32 data_bytes)
+{
+	const struct nacre_cap_grant *m = body;
+	struct nacre_inode_info info;
+	const char *reason = NULL;
+
+	if (nacre_decode_all(nacre_inode_info_desc(), m->info, m->info_bytes, &info))
+		return "grant: an info that cannot be decoded";
+	if (!info.cap_id)
+		return "grant: of no cap";
+	nacre_validate_info(&info, 1u << NACRE_TRACE_GRANT, &reason);
+	return reason;
+}
+
+static const char *validate_cap_revoke(const void *body, __u32 data_bytes)
+{
+	const struct nacre_cap_revoke *m = body;
+
+	if (!m->ino || !m->cap_id || !m->cap_seq)
+		return "revoke: of no cap";
+	return m->keep & ~(__u32)NACRE_CAPS_KNOWN ? "revoke: unknown cap bits" : NULL;
+}
+
+#define UPDATE_FLAGS (NACRE_CAP_UPDATE_ANSWER | NACRE_CAP_UPDATE_UNKNOWN | \
+		      NACRE_CAP_UPDATE_WAITING | NACRE_CAP_UPDATE_UNINLINED | NACRE_CAP_UPDATE_SYNC)
+
+static const char *validate_cap_update(const void *body, __u32 data_bytes)
+{
+	const struct nacre_cap_update *m = body;
+	const char *reason = NULL;
+
+	if (!m->ino || !m->cap_id)
+		return "cap update: of no cap";
+	if ((m->held | m->wanted) & ~(__u32)NACRE_CAPS_KNOWN)
+		return "cap update: unknown cap bits";
+	if (m->dirty & ~(__u32)NACRE_GROUPS_ALL)
+		return "cap update: unknown groups";
+	if (m->update_flags & ~(__u32)UPDATE_FLAGS)
+		return "cap update: flags";
+	if ((m->update_flags & NACRE_CAP_UPDATE_UNKNOWN) && (m->held || m->dirty))
+		return "cap update: unknown inode, but something of it held or dirty";
+	if ((m->update_flags & NACRE_CAP_UPDATE_WAITING) &&
+	    (m->update_flags & NACRE_CAP_UPDATE_ANSWER))
+		return "cap update: waits and answers";
+	if (!m->flush_id != !m->dirty)
+		return "cap update: flush id and dirty groups do not go together";
+	if (m->oldest_flush > m->flush_id && m->flush_id)
+		return "cap update: flush older than the oldest";
+	if (m->mode >> 16)
+		return "cap update: mode";
+	if (m->size > NACRE_FILE_MAX || m->max_size_wanted > NACRE_FILE_MAX)
+		return "cap update: size";
+	if (m->xattrs_bytes && !(m->dirty & NACRE_GROUP_XATTR))
+		return "cap update: xattrs that are not dirty";
+	nacre_validate_xattrs(m->xattrs, m->xattrs_bytes, &reason);
+	return reason;
+}
+
+static const char *validate_cap_flush_ack(const void *body, __u32 data_bytes)
+{
+	const struct nacre_cap_flush_ack *m = body;
+
+	if (!m->ino || !m->flush_id)
+		return "flush ack: of no flush";
+	return m->flags & ~(__u32)NACRE_FLUSH_ACK_SAFE ? "flush ack: flags" : NULL;
+}
+
+static const char *validate_cap_release(const void *body, __u32 data_bytes)
+{
+	const struct nacre_cap_release *m = body;
+	int i, count = nacre_array_count(nacre_cap_ref_desc(), m->caps_bytes);
+	struct nacre_cap_ref ref;
+
+	if (count <= 0)
+		return "release: of nothing, or its length";
+	for (i = 0; i < count; i++) {
+		if (nacre_array_at(nacre_cap_ref_desc(), m->caps, (__u32)i, &ref))
+			return "release: an entry's reserved fields";
+		if (!ref.ino || !ref.cap_id || !ref.cap_seq)
+			return "release: of no cap";
+	}
+	return NULL;
+}
+
+/* ---- objects and replicas ----------------------------------------------------------------------- */
+
+static const char *validate_osd_request(const void *body, __u32 data_bytes)
+{
+	const char *reason = NULL;
+
+	nacre_validate_osd_request(body, data_bytes, &reason);
+	return reason;
+}
+
+static const char *validate_osd_reply(const void *body, __u32 data_bytes)
+{
+	const char *reason = NULL;
+
+	nacre_validate_osd_reply(body, data_bytes, &reason);
+	return reason;
+}
+
+static const char *validate_osd_statfs(const void *body, __u32 data_bytes)
+{
+	const struct nacre_osd_statfs_req *m = body;
+
+	return m->tid ? NULL : "OSD statfs: tid 0";
+}
+
+static const char *validate_osd_statfs_reply(const void *body, __u32 data_bytes)
+{
+	const struct nacre_osd_statfs *m = body;
+
+	if (!m->tid)
+		return "OSD statfs reply: tid 0";
+	return m->bytes_free > m->bytes_total ? "OSD statfs reply: more free than there is" : NULL;
+}
+
+static const char *validate_rep_apply(const void *body, __u32 data_bytes)
+{
+	const struct nacre_rep_apply *m = body;
+	struct nacre_osd_request request;
+	const char *reason = NULL;
+
+	if (!m->interval || !m->number)
+		return "replica: no interval or number";
+	if (m->committed >= m->number)
+		return "replica: committed before it is applied";
+	if (nacre_decode_all(nacre_osd_request_desc(), m->transaction, m->transaction_bytes,
+			     &request))
+		return "replica: a transaction that cannot be decoded";
+	if (request.pool != m->pool || request.pg != m->pg)
+		return "replica: transaction of another group";
+	nacre_validate_osd_request(&request, data_bytes, &reason);
+	return reason;
+}
+
+static const char *validate_rep_done(const void *body, __u32 data_bytes)
+{
+	const struct nacre_rep_done *m = body;
+
+	return m->interval && m->number ? NULL : "replica done: no interval or number";
+}
+
+/* ---- the table ---------------------------------------------------------------------------------- */
+
+struct check_row {
+	__u16 type;
+	check_fn check;
+};
+
+#define RECORD_ROW(number, NAME, needs, doc) { NACRE_MSG_##NAME, validate_record_##NAME },
+
+static const struct check_row checks[] = {
+	{ NACRE_MSG_HELLO, validate_hello },
+	{ NACRE_MSG_HELLO_REPLY, validate_hello_reply },
+	{ NACRE_MSG_MAP_GET, validate_map_get },
+	{ NACRE_MSG_MAP, validate_map },
+	{ NACRE_MSG_SESSION_OPEN, validate_session_open },
+	{ NACRE_MSG_SESSION_STATE, validate_session_state },
+	{ NACRE_MSG_SESSION_RENEW, validate_session_renew },
+	{ NACRE_MSG_SESSION_CLOSE, validate_session_close },
+	{ NACRE_MSG_SESSION_KILLED, validate_session_killed },
+	{ NACRE_MSG_SESSION_RECONNECT, validate_session_reconnect },
+	{ NACRE_MSG_SESSION_RECONNECT_DONE, validate_session_reconnect_done },
+	{ NACRE_MSG_LOOKUP, validate_lookup },
+	{ NACRE_MSG_GETATTR, validate_getattr },
+	{ NACRE_MSG_OPEN, validate_open },
+	{ NACRE_MSG_READDIR, validate_readdir },
+	{ NACRE_MSG_STATFS, validate_head_only },
+	{ NACRE_MSG_SYNC, validate_head_only },
+	NACRE_RECORDS(RECORD_ROW)
+	{ NACRE_MSG_REPLY, validate_reply },
+	{ NACRE_MSG_SAFE, validate_safe },
+	{ NACRE_MSG_CAP_GRANT, validate_cap_grant },
+	{ NACRE_MSG_CAP_REVOKE, validate_cap_revoke },
+	{ NACRE_MSG_CAP_UPDATE, validate_cap_update },
+	{ NACRE_MSG_CAP_FLUSH_ACK, validate_cap_flush_ack },
+	{ NACRE_MSG_CAP_RELEASE, validate_cap_release },
+	{ NACRE_MSG_OSD_REQUEST, validate_osd_request },
+	{ NACRE_MSG_OSD_REPLY, validate_osd_reply },
+	{ NACRE_MSG_OSD_STATFS, validate_osd_statfs },
+	{ NACRE_MSG_OSD_STATFS_REPLY, validate_osd_statfs_reply },
+	{ NACRE_MSG_REP_APPLY, validate_rep_apply },
+	{ NACRE_MSG_REP_DONE, validate_rep_done },
+};
+
+int nacre_validate(__u16 type, const void *body, __u32 data_bytes, const char **reason)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+		if (checks[i].type != type)
+			continue;
+		*reason = checks[i].check(body, data_bytes);
+		return *reason ? -EBADMSG : 0;
+	}
+	*reason = "a message type nobody knows";
+	return -EBADMSG;
+}
+
+#define BODY_FITS(NAME, number, body, sender, data_max, doc)				\
+	_Static_assert(sizeof(struct body) <= NACRE_BODY_HOST_MAX, #NAME ": host struct");
+NACRE_MESSAGES(BODY_FITS)
+
+int nacre_open_body(const struct nacre_message *row, const void *bytes, size_t length,
+		    __u32 data_bytes, void *body, const char **reason)
+{
+	if (nacre_decode_all(row->body(), bytes, length, body)) {
+		*reason = "body cannot be decoded";
+		return -EBADMSG;
+	}
+	return nacre_validate(row->type, body, data_bytes, reason);
+}
