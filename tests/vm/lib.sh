@@ -95,6 +95,12 @@ stat_of_mount() {
 	guest "$1" "cat /sys/kernel/debug/nacre/*/stats" | awk -v n="$2" '$1 == n { v += $2 } END { print v + 0 }'
 }
 
+# counters_now GUEST: the mount's counters and those of the OSDs' disks, "name value" a line
+counters_now() {
+	[ "${NACRE_MOUNT:-}" = tmpfs ] || guest "$1" "cat /sys/kernel/debug/nacre/*/stats"
+	echo "osd_disk_bytes $(counter_sum osd disk_bytes_written)"
+}
+
 # ---- checks -----------------------------------------------------------------------------------------------------
 CHECKS=0 CHECKS_FAILED=0
 

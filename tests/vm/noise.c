@@ -5,7 +5,7 @@
  * own.
  *
  *   noise send ADDRESS PORT    one broken conversation per connection to a server, then a proper one: it still serves
- *   noise serve PORT           takes a server's place for a client that keeps reconnecting
+ *   noise serve ADDRESS PORT   takes a server's place for a client that keeps reconnecting
  */
 #include <arpa/inet.h>
 #include <endian.h>
@@ -99,6 +99,7 @@ static struct nacre_hello_reply proper_reply(void)
 		.protocol = NACRE_PROTOCOL_VERSION,
 		.features = NACRE_FEATURES_SUPPORTED,
 		.required = NACRE_FEATURES_REQUIRED,
+		.role = NACRE_ROLE_MDS,
 		.instance = 7,
 		.fsid_lo = 1,
 		.fsid_hi = 2,
@@ -398,8 +399,11 @@ static void noise_wrong_direction(int fd)
 static void noise_tail_past_the_end(int fd)
 {
 	struct frame f = opening();
+	const struct nacre_struct *desc = nacre_message_find(le16toh(f.head.type))->body();
 
-	memset(f.body + 60, 0x7f, 4); /* both hellos keep their tail's length there */
+	for (unsigned int i = 0; i < desc->field_count; i++)
+		if (desc->fields[i].kind == NACRE_FIELD_TAIL)
+			memset(f.body + desc->fields[i].wire_offset, 0x7f, 4);
 	seal(&f);
 	put_frame(fd, &f);
 }
@@ -447,7 +451,7 @@ static struct sockaddr_in place(const char *address, const char *port)
 {
 	struct sockaddr_in where = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port)) };
 
-	if (address && inet_pton(AF_INET, address, &where.sin_addr) != 1) {
+	if (inet_pton(AF_INET, address, &where.sin_addr) != 1) {
 		fprintf(stderr, "noise: '%s' is no address\n", address);
 		exit(2);
 	}
@@ -500,9 +504,9 @@ static int send_all(const char *address, const char *port)
 	return failed ? 1 : 0;
 }
 
-static int serve_all(const char *port)
+static int serve_all(const char *address, const char *port)
 {
-	struct sockaddr_in where = place(NULL, port);
+	struct sockaddr_in where = place(address, port);
 	int on = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
 	struct pollfd p = { .fd = listener, .events = POLLIN };
 	struct frame hello;
@@ -532,8 +536,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (argc == 4 && !strcmp(argv[1], "send"))
 		return send_all(argv[2], argv[3]);
-	if (argc == 3 && !strcmp(argv[1], "serve"))
-		return serve_all(argv[2]);
-	fprintf(stderr, "usage: noise send ADDRESS PORT | noise serve PORT\n");
+	if (argc == 4 && !strcmp(argv[1], "serve"))
+		return serve_all(argv[2], argv[3]);
+	fprintf(stderr, "usage: noise send ADDRESS PORT | noise serve ADDRESS PORT\n");
 	return 2;
 }
