@@ -61,14 +61,14 @@
 	W(0x001, INVALIDATE_DIR, "forget dentries and completeness held under DIR_SHARED; at once") \
 	W(0x002, WRITEBACK, "write all dirty pages; report by USE without FILE_BUFFER. Comes again: kick it again") \
 	W(0x004, INVALIDATE, "drop all clean pages; report INVALIDATED. Comes again: look again") \
+	W(0x400, REFLUSH, "send the values of step.reflush groups again: one CAP_UPDATE for each different flush_id, ids as they were; the rank drops what it has") \
 	W(0x008, ANSWER, "send CAP_UPDATE, flag ANSWER, from the cap's present fields") \
 	W(0x010, FLUSH, "put the values of step.flush groups, under a new flush id, into the ANSWER or a CAP_UPDATE; then FLUSH_SENT, under the same lock") \
 	W(0x020, ANSWER_UNKNOWN, "send nacre_cap_answer_unknown() for the message's cap_id") \
 	W(0x040, WAKE, "wake who waits for caps on this inode")			\
 	W(0x080, RELEASE, "put step.release_* into a CAP_RELEASE")		\
 	W(0x100, WANT, "send CAP_UPDATE with wanted and held, no ANSWER")	\
-	W(0x200, LOST, "drop all pages; dirty pages and step.flush groups are lost: report them") \
-	W(0x400, REFLUSH, "send the values of step.flush groups again: one CAP_UPDATE for each different flush_id, ids as they were")
+	W(0x200, LOST, "drop all pages; dirty pages and step.flush groups are lost: report them")
 
 #define NACRE_CAP_CLIENT_ROWS(T)						\
 	T(NONE, GONE, NONE, 0)							\
@@ -157,6 +157,7 @@ struct nacre_cap_client {
 struct nacre_cap_step {
 	__u32 actions;			/* enum nacre_cap_client_action bits */
 	__u32 flush;			/* FLUSH: groups whose values go out; LOST: groups lost */
+	__u32 reflush;			/* REFLUSH: groups whose values go out again */
 	__u64 release_cap_id;		/* RELEASE: which cap (it is already gone from the machine) */
 	__u32 release_gen;
 	__u32 release_seq;
@@ -176,8 +177,10 @@ int nacre_cap_client_can_use(const struct nacre_cap_client *cap, __u32 caps);
 __u32 nacre_cap_client_revoked(const struct nacre_cap_client *cap);
 
 /*
- * May values of a group in an inode info be taken over? Not while we hold it exclusively or
- * have values of our own on the way. (FILE sizes are merged by size.h even then.)
+ * May values of a group in an inode info (valid there) be taken over? Not while we hold it
+ * exclusively, nor while values of ours are dirty or flushing under a bit that we still
+ * hold. Once the bit is given back, what the rank says includes ours. (FILE sizes are merged by
+ * size.h in any case.)
  */
 int nacre_cap_client_takes(const struct nacre_cap_client *cap, __u32 group);
 

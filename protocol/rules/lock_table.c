@@ -53,6 +53,17 @@ void nacre_lock_init(struct nacre_lock *lock, __u32 group)
 	lock->state = NACRE_LOCK_SYNC;
 }
 
+void nacre_lock_claim(struct nacre_lock *lock, __u64 client, __u32 held)
+{
+	held &= nacre_group_caps(lock->group);
+	if (held & (NACRE_CAPS_ANY_EXCL | NACRE_CAP_FILE_BUFFER)) {
+		lock->state = NACRE_LOCK_EXCL;
+		lock->loner = client;
+	} else if ((held & NACRE_CAP_FILE_WRITE) && lock->state != NACRE_LOCK_EXCL) {
+		lock->state = NACRE_LOCK_MIX;
+	}
+}
+
 static int is_pinned(const struct nacre_lock *lock)
 {
 	return lock->read_pins || lock->change_pin;

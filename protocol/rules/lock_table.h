@@ -134,6 +134,13 @@ struct nacre_lock {
 void nacre_lock_init(struct nacre_lock *lock, __u32 group);
 
 /*
+ * After a change of incarnation: account for one client's claim on the group. Call it on a fresh
+ * lock, once for each claim, before the first step; EXCL or BUFFER makes it EXCL of that
+ * client, WRITE makes it MIX. What was being changed by the old incarnation is re-sent.
+ */
+void nacre_lock_claim(struct nacre_lock *lock, __u64 client, __u32 held);
+
+/*
  * Take one step. `loner` is read with NEED_EXCL (who; not 0) and NEED_LOCK (the
  * requester, or 0). 0 and *actions; -EINVAL: not listed, or MIX for a group other than FILE;
  * -EBUSY: pinned (never for LOST, which the caller must follow by failing the pinned operations).

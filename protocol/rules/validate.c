@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Meaning of messages, one function a message. See validate.h. Sequences inside
- * them are in validate_parts.c, object requests in validate_osd.c, records in record.c.
+ * them are in validate_parts.c, object requests in validate_osd.c, what replicas say to each other in
+ * validate_replica.c, records in record.c.
  */
 #include <linux/errno.h>
 #include <linux/string.h>
@@ -53,6 +54,8 @@ static const char *validate_hello_reply(const void *body, __u32 data_bytes)
 		return "hello reply: requires what it does not support";
 	if (!m->result && (!m->time_scale_percent || m->time_scale_percent > 100000))
 		return "hello reply: time scale";
+	if (!m->result && (m->role < NACRE_ROLE_MDS || m->role > NACRE_ROLE_OSD))
+		return "hello reply: role";
 	return check_text(m->text, m->text_bytes);
 }
 
@@ -397,7 +400,7 @@ static const char *validate_cap_release(const void *body, __u32 data_bytes)
 	return NULL;
 }
 
-/* ---- objects and replicas ----------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static const char *validate_osd_request(const void *body, __u32 data_bytes)
 {
@@ -429,32 +432,6 @@ static const char *validate_osd_statfs_reply(const void *body, __u32 data_bytes)
 	if (!m->tid)
 		return "OSD statfs reply: tid 0";
 	return m->bytes_free > m->bytes_total ? "OSD statfs reply: more free than there is" : NULL;
-}
-
-static const char *validate_rep_apply(const void *body, __u32 data_bytes)
-{
-	const struct nacre_rep_apply *m = body;
-	struct nacre_osd_request request;
-	const char *reason = NULL;
-
-	if (!m->interval || !m->number)
-		return "replica: no interval or number";
-	if (m->committed >= m->number)
-		return "replica: committed before it is applied";
-	if (nacre_decode_all(nacre_osd_request_desc(), m->transaction, m->transaction_bytes,
-			     &request))
-		return "replica: a transaction that cannot be decoded";
-	if (request.pool != m->pool || request.pg != m->pg)
-		return "replica: transaction of another group";
-	nacre_validate_osd_request(&request, data_bytes, &reason);
-	return reason;
-}
-
-static const char *validate_rep_done(const void *body, __u32 data_bytes)
-{
-	const struct nacre_rep_done *m = body;
-
-	return m->interval && m->number ? NULL : "replica done: no interval or number";
 }
 
 /* ---- the table ---------------------------------------------------------------------------------- */
@@ -496,14 +473,14 @@ static const struct check_row checks[] = {
 	{ NACRE_MSG_OSD_REPLY, validate_osd_reply },
 	{ NACRE_MSG_OSD_STATFS, validate_osd_statfs },
 	{ NACRE_MSG_OSD_STATFS_REPLY, validate_osd_statfs_reply },
-	{ NACRE_MSG_REP_APPLY, validate_rep_apply },
-	{ NACRE_MSG_REP_DONE, validate_rep_done },
 };
 
 int nacre_validate(__u16 type, const void *body, __u32 data_bytes, const char **reason)
 {
 	unsigned int i;
 
+	if (type >= NACRE_MSG_REP_APPLY && type < NACRE_MSG_LIMIT)
+		return nacre_validate_replica(type, body, data_bytes, reason);
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		if (checks[i].type != type)
 			continue;

@@ -42,9 +42,16 @@ int nacre_validate_dirents(const __u8 *bytes, __u32 length, const char **reason)
 int nacre_validate_osd_request(const struct nacre_osd_request *request, __u32 data_bytes,
 			       const char **reason);
 
+/* The same for a transaction as a primary resolved it: it may have come down to no operation at all. */
+int nacre_validate_osd_transaction(const struct nacre_osd_request *request, __u32 data_bytes,
+				   const char **reason);
+
 /* Results against output and data payload. */
 int nacre_validate_osd_reply(const struct nacre_osd_reply *reply, __u32 data_bytes,
 			     const char **reason);
+
+/* Messages between the OSDs of a group, type REP_…: called by nacre_validate. */
+int nacre_validate_replica(__u16 type, const void *body, __u32 data_bytes, const char **reason);
 
 /* The cluster map (placement.h does the work). */
 int nacre_validate_map(const struct nacre_map *map, const char **reason);

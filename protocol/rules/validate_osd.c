@@ -130,7 +130,7 @@ static const char *walk_ops(const struct nacre_osd_request *m, int count, struct
 	return NULL;
 }
 
-static const char *check_request(const struct nacre_osd_request *m, __u32 data_bytes)
+static const char *check_request(const struct nacre_osd_request *m, __u32 data_bytes, int ops_min)
 {
 	int count = nacre_array_count(nacre_osd_op_desc(), m->ops_bytes);
 	struct sums sums = { 0, 0, 0 };
@@ -146,7 +146,7 @@ static const char *check_request(const struct nacre_osd_request *m, __u32 data_b
 		return "object request: pool or group";
 	if (!m->ino || !m->snap)
 		return "object request: object";
-	if (count <= 0 || count > NACRE_OSD_OPS_MAX)
+	if (count < ops_min || count > NACRE_OSD_OPS_MAX)
 		return "object request: number of operations";
 	reason = walk_ops(m, count, &sums);
 	if (reason)
@@ -165,7 +165,14 @@ static const char *check_request(const struct nacre_osd_request *m, __u32 data_b
 int nacre_validate_osd_request(const struct nacre_osd_request *request, __u32 data_bytes,
 			       const char **reason)
 {
-	*reason = check_request(request, data_bytes);
+	*reason = check_request(request, data_bytes, 1);
+	return *reason ? -EBADMSG : 0;
+}
+
+int nacre_validate_osd_transaction(const struct nacre_osd_request *request, __u32 data_bytes,
+				   const char **reason)
+{
+	*reason = check_request(request, data_bytes, 0);
 	return *reason ? -EBADMSG : 0;
 }
 
