@@ -10,6 +10,8 @@
 #   fuzz    build/fuzz/   clang, libFuzzer coverage and the same sanitizers
 #
 # Objects mirror source paths: server/mds/main.c -> $(O)/obj/server/mds/main.o
+#
+# Every output is made under another name and then moved into place: several builds in one tree do not harm each other.
 
 ifdef SAN
 FLAVOR := san
@@ -61,8 +63,8 @@ SRC_$(1) := $$(filter-out $$(MAINS),$$(call sources,$$(LIB_$(1))))
 ifneq ($$(SRC_$(1)),)
 ARCHIVES += $$(O)/lib/lib$(1).a
 $$(O)/lib/lib$(1).a: $$(call objects,$$(SRC_$(1)))
-	@mkdir -p $$(@D) && rm -f $$@
-	$$(Q)ar rcs $$@ $$^
+	@mkdir -p $$(@D)
+	$$(Q)ar rcs $$@.$$$$$$$$ $$^ && mv $$@.$$$$$$$$ $$@
 endif
 endef
 $(foreach l,$(LIBS),$(eval $(call library,$(l))))
@@ -77,7 +79,8 @@ PROGRAMS += $$(O)/$(1)
 $$(O)/$(1): $$(call objects,$(2)) $$(call archives,$(3))
 	@mkdir -p $$(@D)
 	@echo "  LINK    $$@"
-	$$(Q)$$(CC) $$(CFLAGS) $$(FLAVOR_CFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LDLIBS)
+	$$(Q)$$(CC) $$(CFLAGS) $$(FLAVOR_CFLAGS) -o $$@.$$$$$$$$ $$< \
+		-Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(LDLIBS) && mv $$@.$$$$$$$$ $$@
 endif
 endef
 $(eval $(call program,nacre-mds,server/mds/main.c,mds base protocol))
@@ -102,8 +105,8 @@ UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(O)/unit/%,$(UNIT_TESTS))
 $(UNIT_PROGRAMS): $(O)/unit/%: $(O)/obj/tests/unit/%.o $(call objects,$(UNIT_SUPPORT)) $(ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(CFLAGS) $(FLAVOR_CFLAGS) -o $@ $(filter %.o,$^) \
-		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) -lcmocka
+	$(Q)$(CC) $(CFLAGS) $(FLAVOR_CFLAGS) -o $@.$$$$ $(filter %.o,$^) \
+		-Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS) -lcmocka && mv $@.$$$$ $@
 
 # ---- fuzz targets: tests/fuzz/*.c with LLVMFuzzerTestOneInput; support files are named fuzz_*.c ------------------
 FUZZ_ALL      := $(wildcard tests/fuzz/*.c)
@@ -126,21 +129,21 @@ GUEST_COMPILE := gcc -std=gnu11 $(CPPFLAGS) $(WARNINGS) -O2 -g
 build/guest-obj/%.o: %.c scripts/build.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	$(Q)$(GUEST_COMPILE) -c -o $@ $<
+	$(Q)$(GUEST_COMPILE) -MT $@ -MF $(@:.o=.d) -c -o $@.$$$$ $< && mv $@.$$$$ $@ || { rm -f $@.$$$$; exit 1; }
 build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselftest/harness.o
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
-	$(Q)gcc -static -o $@ $^
+	$(Q)gcc -static -o $@.$$$$ $^ && mv $@.$$$$ $@
 build/guest/%: build/guest-obj/tests/vm/%.o $(filter build/lib/libprotocol.a,$(ARCHIVES))
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
-	$(Q)gcc -static -o $@ $^
+	$(Q)gcc -static -o $@.$$$$ $^ && mv $@.$$$$ $@
 
 # ---- objects ----------------------------------------------------------------------------------------------------
 $(O)/obj/%.o: %.c scripts/build.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
-	$(Q)$(COMPILE) -c -o $@ $<
+	$(Q)$(COMPILE) -MT $@ -MF $(@:.o=.d) -c -o $@.$$$$ $< && mv $@.$$$$ $@ || { rm -f $@.$$$$; exit 1; }
 
 .SECONDARY:
 -include $(shell find $(O)/obj build/guest-obj -name '*.d' 2>/dev/null)

@@ -4,7 +4,7 @@
 # Sourced, never run. Nothing here changes the machine.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/nacre
+CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nacre
 BUILD=$ROOT/build
 
 say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
