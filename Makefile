@@ -40,8 +40,9 @@ unit-programs: $(UNIT_PROGRAMS)
 unit: unit-programs ## unit tests (SAN=1 to run them under the sanitizers)
 	@scripts/unit $(O)/unit
 
-check: tidy ## what a script can check of the sources, and the module with W=1 and sparse
-	@if [ -e Kbuild ]; then C=1 scripts/module; fi
+check: tidy build/gen-docs ## what a script can check of the sources, and the module with W=1 and sparse
+	@scripts/gen-docs --check
+	@C=1 scripts/module
 
 tidy: ## conventions of the tree only
 	@scripts/tidy
