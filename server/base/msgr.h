@@ -21,6 +21,8 @@
 
 #include <stdbool.h>
 #include "io.h"
+#include "log.h"
+#include "stats.h"
 #include "protocol/messages.h"
 
 struct msgr;
@@ -107,7 +109,11 @@ struct msgr_handler {
 	void (*opened)(void *owner, struct conn *conn);
 	/* A valid message; the handler takes over the reference. */
 	void (*message)(void *owner, struct conn *conn, struct message *message);
-	/* It broke; for a peer another `opened` may follow. */
+	/*
+	 * It broke; for a peer another `opened` may follow, unless conn_is_refused():
+	 * then the peer will never have us (version, file system, dead instance) and
+	 * all that is left is conn_close(). An accepted conn ends with this call.
+	 */
 	void (*closed)(void *owner, struct conn *conn, int reason);
 };
 
@@ -122,21 +128,33 @@ struct msgr_config {
 	unsigned int conns_max;		/* accepted connections, 0 = 4096 */
 	const struct msgr_handler *handler;
 	void *owner;
+	struct log *log;		/* NULL: silent */
 };
 
 int msgr_create(const struct msgr_config *config, struct msgr **ret_msgr);
 /* Closes everything; `closed` is called for each open connection first. */
 void msgr_destroy(struct msgr *msgr);
-/* Identity may become known after creation: it is told in later hellos. */
+/*
+ * Identity may become known after creation: it is told in later hellos. A daemon
+ * without an instance answers hellos with NOT_ACTIVE: the dialler comes again.
+ */
+void msgr_set_id(struct msgr *msgr, uint16_t id);
 void msgr_set_instance(struct msgr *msgr, uint64_t instance);
 void msgr_set_fsid(struct msgr *msgr, uint64_t fsid_lo, uint64_t fsid_hi);
 void msgr_set_map_epoch(struct msgr *msgr, uint64_t epoch);
 int msgr_listen(struct msgr *msgr, const struct io_address *address);
 uint16_t msgr_port(const struct msgr *msgr);
+/* Counters: of connections and bytes, and of messages received and sent by kind. */
+const struct stats_set *msgr_stats(const struct msgr *msgr);
+const struct stats_set *msgr_received_stats(const struct msgr *msgr);
+const struct stats_set *msgr_sent_stats(const struct msgr *msgr);
 
 /* Keep a connection up to a peer; the owner pointer is conn_owner(). NULL: no memory. */
 struct conn *msgr_dial(struct msgr *msgr, const struct io_address *address, void *conn_owner);
-/* Drop the connection (a peer too) for good; `closed` does not follow. The struct dies with its last reference. */
+/*
+ * Drop the connection (a peer too) for good; `closed` does not follow. The struct dies with its last
+ * reference: a conn is borrowed from its msgr until it is closed, unless conn_get() was called.
+ */
 void conn_close(struct conn *conn);
 /* Break the stream; a peer reconnects. `closed` follows. */
 void conn_reset(struct conn *conn, int reason);
@@ -152,6 +170,9 @@ void conn_put(struct conn *conn);
 int conn_send(struct conn *conn, uint16_t type, const void *host, const struct payload *payload);
 
 bool conn_is_open(const struct conn *conn);
+bool conn_is_refused(const struct conn *conn);
+/* A rank that has given its client an instance says so: from then on it may send everything. */
+void conn_set_peer_instance(struct conn *conn, uint64_t instance);
 void conn_set_owner(struct conn *conn, void *conn_owner);
 void *conn_owner(const struct conn *conn);
 uint64_t conn_peer_instance(const struct conn *conn);	/* from its hello; 0 = none */
