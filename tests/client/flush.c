@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Dirty attributes on their way to the rank's journal, and the CAP_UPDATE that
+ * carries them together with answers and wishes. A flush keeps its id until it
+ * is acknowledged as safe; after a lost connection the present values go out
+ * again under it.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "state.h"
+
+uint64_t flushes_oldest(const struct client *client)
+{
+	const struct flush *first = TAILQ_FIRST(&client->flushes);
+
+	return first ? first->id : client->next_flush + 1;
+}
+
+static void fill_values(const struct inode *inode, struct nacre_cap_update *update,
+			uint32_t groups)
+{
+	update->dirty = groups;
+	update->mode = inode->mode;
+	update->uid = inode->uid;
+	update->gid = inode->gid;
+	update->size = inode->size.size;
+	update->truncate_seq = inode->size.truncate_seq;
+	update->atime = inode->atime;
+	update->mtime = inode->mtime;
+	update->ctime = inode->ctime;
+	if (groups & NACRE_GROUP_XATTR) {
+		update->xattrs = inode->xattrs;
+		update->xattrs_bytes = inode->xattrs_bytes;
+	}
+}
+
+static void send(struct inode *inode, struct nacre_cap_update *update)
+{
+	struct client *client = inode->client;
+
+	update->oldest_flush = flushes_oldest(client);
+	if (inode->max_size_asked > inode->max_size)
+		update->max_size_wanted = inode->max_size_asked;
+	client->counters.cap_updates++;
+	mds_send(client, NACRE_MSG_CAP_UPDATE, update);
+}
+
+static uint64_t flush_begin(struct inode *inode, uint32_t groups)
+{
+	struct client *client = inode->client;
+	struct flush *flush = client_alloc(sizeof(*flush));
+
+	flush->id = ++client->next_flush;
+	flush->inode = inode;
+	flush->groups = groups;
+	inode->busy++;
+	TAILQ_INSERT_TAIL(&client->flushes, flush, entry);
+	return flush->id;
+}
+
+void caps_update_send(struct inode *inode, bool answer, uint32_t groups, bool sync)
+{
+	struct nacre_cap_event sent = { .kind = NACRE_CAPE_FLUSH_SENT, .groups = groups };
+	struct nacre_cap_update update;
+
+	nacre_cap_client_update(&inode->cap, inode->ino, answer, &update);
+	if (sync || inode->flush_sync)
+		update.update_flags |= NACRE_CAP_UPDATE_SYNC;
+	if (groups) {
+		update.flush_id = flush_begin(inode, groups);
+		fill_values(inode, &update, groups);
+	}
+	send(inode, &update);
+	sent.flush_id = update.flush_id;
+	if (groups)
+		caps_event(inode, sent);
+}
+
+/* Groups of this flush that no later one has taken over. */
+static uint32_t flush_groups(const struct inode *inode, const struct flush *flush)
+{
+	uint32_t groups = 0;
+	int i;
+
+	for (i = 0; i < NACRE_GROUP_COUNT; i++)
+		if ((inode->cap.flushing & nacre_group_at(i)) &&
+		    inode->cap.flush_id[i] == flush->id)
+			groups |= nacre_group_at(i);
+	return groups;
+}
+
+static void flush_end(struct flush *flush)
+{
+	flush->inode->busy--;
+	TAILQ_REMOVE(&flush->inode->client->flushes, flush, entry);
+	free(flush);
+}
+
+void flushes_resend(struct inode *inode)
+{
+	struct nacre_cap_update update;
+	struct flush *flush, *next;
+	uint32_t groups;
+
+	for (flush = TAILQ_FIRST(&inode->client->flushes); flush; flush = next) {
+		next = TAILQ_NEXT(flush, entry);
+		if (flush->inode != inode)
+			continue;
+		groups = flush_groups(inode, flush);
+		if (!groups) {
+			flush_end(flush);
+			continue;
+		}
+		nacre_cap_client_update(&inode->cap, inode->ino, false, &update);
+		update.flush_id = flush->id;
+		fill_values(inode, &update, groups);
+		send(inode, &update);
+	}
+}
+
+void flushes_drop(struct inode *inode)
+{
+	struct flush *flush, *next;
+
+	for (flush = TAILQ_FIRST(&inode->client->flushes); flush; flush = next) {
+		next = TAILQ_NEXT(flush, entry);
+		if (flush->inode == inode)
+			flush_end(flush);
+	}
+}
+
+/* Flush what is dirty; `sync`: somebody waits, the rank should journal at once. */
+void caps_flush(struct inode *inode, bool sync)
+{
+	struct nacre_cap_event flush = { .kind = NACRE_CAPE_FLUSH };
+
+	if (!inode->cap.dirty && !(sync && inode->cap.flushing))
+		return;
+	inode->flush_sync = sync;
+	if (inode->cap.dirty)
+		caps_event(inode, flush);
+	else
+		caps_update_send(inode, false, 0, true);
+	inode->flush_sync = false;
+}
+
+void caps_flush_ack(struct client *client, const struct nacre_cap_flush_ack *ack)
+{
+	struct nacre_cap_event acked = { .kind = NACRE_CAPE_FLUSH_ACKED,
+					 .flush_id = ack->flush_id };
+	struct flush *flush;
+	struct inode *inode;
+
+	if (!(ack->flags & NACRE_FLUSH_ACK_SAFE))
+		return;
+	TAILQ_FOREACH(flush, &client->flushes, entry)
+		if (flush->id == ack->flush_id)
+			break;
+	if (!flush)
+		return;
+	inode = flush->inode;
+	if (ack->result)
+		inode->error = -(int)ack->result;
+	flush_end(flush);
+	caps_event(inode, acked);
+	if (caps_are_clean(inode))
+		inode->dirty_since_ns = 0;
+	inode_wake(inode);
+}
+
+bool caps_are_clean(const struct inode *inode)
+{
+	return !inode->cap.dirty && !inode->cap.flushing && !inode->dirty_pages &&
+	       !inode->writing_pages;
+}

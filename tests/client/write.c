@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Writing. Under FILE_BUFFER a write goes to the pages, else straight to the
+ * OSDs. Nothing is written behind max_size (SIZE-1). A write that must stop in
+ * the middle goes on behind what it has written, never again from the start:
+ * another's bytes may stand there by then.
+ */
+#include <assert.h>
+#include <string.h>
+#include "protocol/error.h"
+#include "protocol/rules/layout.h"
+#include "state.h"
+
+#define WRITE_BUFFERED (NACRE_CAP_FILE_EXCL | NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_BUFFER)
+
+enum write_step { WRITE_FIRST, WRITE_DIRECT };
+
+static uint64_t write_end(const struct client_call *call)
+{
+	return call->offset + call->length;
+}
+
+/* The file is as long as this now, and was changed now. */
+static void grow(struct client_call *call, struct inode *inode, uint64_t end)
+{
+	if (end > inode->size.size)
+		inode->size.size = end;
+	inode->mtime = inode->ctime = io_wall(call->client->io);
+	caps_dirty(inode, NACRE_GROUP_FILE);
+	if (nacre_size_should_ask(inode->size.size, inode->max_size, end))
+		caps_want_size(inode, end + inode->object_bytes);
+}
+
+static void write_buffered(struct client_call *call, struct inode *inode)
+{
+	uint64_t offset, from, part;
+	struct page *page;
+	bool fresh;
+
+	for (; call->bytes < call->length; call->bytes += part) {
+		offset = call->offset + call->bytes;
+		from = offset % CLIENT_PAGE_BYTES;
+		part = CLIENT_PAGE_BYTES - from;
+		if (part > call->length - call->bytes)
+			part = call->length - call->bytes;
+		fresh = offset - from >= inode->size.size;
+		page = page_get(inode, offset / CLIENT_PAGE_BYTES);
+		page->uptodate |= fresh;
+		if (!page_write(inode, page, (uint32_t)from,
+				(const uint8_t *)call->data + call->bytes, (uint32_t)part)) {
+			pages_write_back(inode);
+			call_wait(&inode->waiters, call);
+			return;
+		}
+		grow(call, inode, offset + part);
+	}
+	if (call->client->dirty_pages > call->client->config.dirty_pages_max)
+		pages_write_back(inode);
+	call->local = true;
+	call->client->counters.local_hits++;
+	call_end(call, 0);
+}
+
+static void have_written(struct osdc_request *osd_request, uint32_t result)
+{
+	struct client_call *call = osdc_request_owner(osd_request);
+
+	if (result)
+		call->error = -nacre_error_errno(result);
+	osdc_request_free(osd_request);
+	if (!--call->pending)
+		call_wake(call);
+}
+
+static void write_direct(struct client_call *call, struct inode *inode)
+{
+	__u64 offset = call->offset + call->bytes, left = call->length - call->bytes;
+	struct osdc_request *osd_request;
+	struct nacre_piece piece;
+
+	call->step = WRITE_DIRECT;
+	call->refs = NACRE_CAP_FILE_WRITE;
+	caps_take(inode, call->refs);
+	while (nacre_layout_next(inode->object_bytes, &offset, &left, &piece)) {
+		osd_request = osdc_request_new(call->client->osdc, inode->pool, inode->ino,
+					       piece.index);
+		assert(osd_request);
+		osdc_add_data(osd_request, NACRE_OSD_OP_WRITE, piece.offset,
+			      (const uint8_t *)call->data + (piece.file_offset - call->offset),
+			      piece.bytes);
+		osdc_request_truncation(osd_request, inode->size.truncate_seq,
+					inode->size.truncate_size);
+		osdc_request_mtime(osd_request, io_wall(call->client->io));
+		call->client->counters.osd_requests++;
+		call->pending++;
+		osdc_submit(osd_request, have_written, call);
+	}
+}
+
+static void written_direct(struct client_call *call, struct inode *inode)
+{
+	if (!call->error && inode->cap.cap_id) {
+		grow(call, inode, write_end(call));
+		call->bytes = call->length;
+	}
+	call_end(call, call->error);
+}
+
+void step_WRITE(struct client_call *call)
+{
+	struct inode *inode = inode_get(call->client, call->ino);
+	bool extends = write_end(call) > inode->size.size;
+
+	if (call->step == WRITE_DIRECT) {
+		written_direct(call, inode);
+		return;
+	}
+	if (!call->length || write_end(call) > NACRE_FILE_MAX) {
+		call_end(call, call->length ? -EFBIG : 0);
+		return;
+	}
+	if (!call_may_go(call))
+		return;
+	if (!caps_can(inode, NACRE_CAP_FILE_WRITE) || inode->changing) {
+		if (inode->changing)
+			call_wait(&inode->waiters, call);
+		else
+			call_acquire(call, inode, NACRE_CAP_FILE_WRITE);
+	} else if (extends && write_end(call) > inode->max_size) {
+		caps_want_size(inode, write_end(call));
+		call_wait(&inode->waiters, call);
+	} else if (caps_can(inode, WRITE_BUFFERED)) {
+		write_buffered(call, inode);
+	} else {
+		write_direct(call, inode);
+	}
+}
