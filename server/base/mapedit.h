@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A cluster map opened for editing: arrays of host structs that can grow.
+ * A cluster map opened for editing: arrays of host structs, each with room up to
+ * its limit (protocol/map.h), so that who adds a row writes it and counts it.
  * mkfs.nacre makes the first map with it, members and the coordinator the
  * following ones. Encoding raises the epoch by one. Changes of placement raise
  * the interval of the groups concerned to the new epoch.
@@ -37,9 +38,15 @@ void mapedit_free(struct mapedit *edit);
 int mapedit_encode(const struct mapedit *edit, uint8_t **ret_bytes, size_t *ret_length);
 
 uint64_t mapedit_new_instance(struct mapedit *edit);
-/* Put an instance into the dead set, merging neighbours; sets fence_epoch. */
+/*
+ * Put an instance into the dead set, merging neighbours; sets fence_epoch. One that
+ * is dead already changes nothing: 0. -EINVAL: never issued. -ENOSPC: too many runs.
+ */
 int mapedit_kill(struct mapedit *edit, uint64_t instance);
-/* An OSD started: up, new instance and address; its groups begin a new interval. */
+/*
+ * An OSD started: up, new instance and address; the former instance is dead, its
+ * groups begin a new interval. -ENOENT: no such OSD. -EINVAL: never issued, port 0.
+ */
 int mapedit_osd_up(struct mapedit *edit, uint16_t id, uint64_t instance, uint64_t address_hi,
 		   uint64_t address_lo, uint16_t port);
 /*
@@ -47,9 +54,12 @@ int mapedit_osd_up(struct mapedit *edit, uint16_t id, uint64_t instance, uint64_
  * member is up, it leaves the in-sync set (the last in-sync member never does).
  */
 int mapedit_osd_down(struct mapedit *edit, uint16_t id);
-/* Member `slot` of a group holds everything again. */
+/* Member `slot` of a group holds everything again. -ENOENT; -EALREADY: it was in sync. */
 int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigned int slot);
-/* Weighted rendezvous over failure domains: fill the slots of all groups of a new pool. */
+/*
+ * Weighted rendezvous over failure domains: fill the slots of all groups of a new
+ * pool, fewer than `replicas` where there are too few OSDs. -ENODEV: no OSD takes data.
+ */
 int mapedit_place_pool(struct mapedit *edit, uint32_t pool);
 
 #endif
