@@ -8,7 +8,7 @@
 #include "mds/mds.h"
 #include "net/conn.h"
 #include "osd/client.h"
-#include "vfs/vfs.h"
+#include "vfs/data.h"
 
 static int __init nacre_module_init(void)
 {
@@ -26,11 +26,16 @@ static int __init nacre_module_init(void)
 	err = nacre_mds_init();
 	if (err)
 		goto undo_osd;
-	err = nacre_vfs_init();
+	err = nacre_direct_init();
 	if (err)
 		goto undo_mds;
+	err = nacre_vfs_init();
+	if (err)
+		goto undo_direct;
 	return 0;
 
+undo_direct:
+	nacre_direct_exit();
 undo_mds:
 	nacre_mds_exit();
 undo_osd:
@@ -45,6 +50,7 @@ undo_debugfs:
 static void __exit nacre_module_exit(void)
 {
 	nacre_vfs_exit();
+	nacre_direct_exit();
 	nacre_mds_exit();
 	nacre_osd_exit();
 	nacre_net_exit();

@@ -72,7 +72,7 @@ struct nacre_conn *nacre_conn_create(struct nacre_fs *fs, const struct sockaddr_
 				     const struct nacre_conn_ops *ops, void *owner);
 /* No callback runs after it returns. Not from a callback. */
 void nacre_conn_destroy(struct nacre_conn *conn);
-/* Point it at another address (a rank that moved); reconnects. */
+/* Its server is at this address now: reconnects if that is another one, and ends a pause at once. */
 void nacre_conn_redirect(struct nacre_conn *conn, const struct sockaddr_storage *address);
 /* Break the stream; it reconnects. */
 void nacre_conn_reset(struct nacre_conn *conn, int reason);

@@ -64,15 +64,12 @@ struct nacre_osd_io {
 	struct nacre_osd_link *link;	/* SENT: where */
 	bool out_busy;			/* `out` belongs to link's connection */
 	bool receiving;			/* link's connection may be filling `iter` */
-	bool moving;			/* is being taken back from its connection */
 	bool counted;			/* was sent before */
 	u32 attempts;			/* answers "later" in a row */
 	unsigned long retry_at;		/* WAITING: not before, jiffies; 0 = at once */
 	u64 retry_epoch;		/* WAITING: not before this map, 0 = any */
 	u64 sent_epoch;			/* map by which it was last sent */
 	unsigned long submitted;	/* jiffies */
-	u64 received;			/* bytes announced in the reply being received */
-	struct list_head batch;		/* on a list of whoever took it out */
 	struct nacre_outgoing out;
 	u8 body[NACRE_OSD_IO_BODY_BYTES];
 };
@@ -98,8 +95,6 @@ void nacre_map_receive(struct nacre_fs *fs, struct nacre_incoming *in);
 /* A reference to the newest map, or NULL. */
 struct nacre_cmap *nacre_map_current(struct nacre_fs *fs);
 void nacre_cmap_put(struct nacre_cmap *cmap);
-/* Its epoch; 0 = none yet. */
-u64 nacre_map_epoch(struct nacre_fs *fs);
 /* No request below this map epoch from now on (FENCE-2). */
 void nacre_osd_set_barrier(struct nacre_fs *fs, u64 epoch);
 /*

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The data path, shared by its files: file.c (calls on open files), direct.c
+ * (I/O at the OSDs without the page cache), mmap.c (faults), pages.c (the page
+ * cache under netfs and under the caps).
+ *
+ * One rule holds for all of them: a call takes cap references after the inode lock
+ * and before folio locks, does its I/O, and gives them back when the OSDs have
+ * answered (CAP-1); while it holds them it never waits for the MDS and never
+ * faults on user memory (CAP-3).
+ */
+#ifndef NACRE_KERNEL_VFS_DATA_H
+#define NACRE_KERNEL_VFS_DATA_H
+
+#include "../caps/caps.h"
+#include "../osd/client.h"
+#include "../trace.h"
+#include "vfs.h"
+
+/* To keep pages of the file: both, or what the cache holds would not be thrown out in time. */
+#define NACRE_CAPS_BUFFERED (NACRE_CAP_FILE_BUFFER | NACRE_CAP_FILE_CACHE)
+/* What a writer takes along when it is there: size and times may then be changed here. */
+#define NACRE_CAPS_WRITER (NACRE_CAPS_BUFFERED | NACRE_CAP_FILE_EXCL)
+
+/* ---- pages.c ------------------------------------------------------------------------------- */
+
+/* A request on the object that holds `pos`, for at most `length` bytes of it; io->length says how many. Does not fail. */
+struct nacre_osd_io *nacre_data_io(struct inode *inode, u16 code, u64 pos, u64 length);
+/* Largest single request of this mount, bytes, a power of two. */
+u32 nacre_data_rsize(const struct inode *inode);
+u32 nacre_data_wsize(const struct inode *inode);
+/* Bytes from `pos` to where a request must end: the next multiple of `chunk`, or the object's end. */
+u32 nacre_data_reach(const struct inode *inode, u64 pos, u32 chunk);
+/* The file ends at `end` at least, by a write of ours. */
+void nacre_data_grow(struct inode *inode, u64 end);
+/* Bytes in the cached page behind the old end of file become zeros: a mapping may have left something there. */
+void nacre_data_zero_tail(struct inode *inode, u64 size);
+/* A write has changed the file: times, and the flush that tells the rank. Caps are held. */
+void nacre_data_modified(struct inode *inode);
+
+/* ---- file.c -------------------------------------------------------------------------------- */
+
+/*
+ * Caps, position and length for a write, with the inode lock held: FILE_WRITE (and what of
+ * NACRE_CAPS_WRITER is there); for O_APPEND FILE_EXCL first and then the size. Bytes to write, 0, or
+ * -errno; *got is held when it is positive. `again`: the checks were done before.
+ */
+ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, bool again, u32 *got);
+
+/* ---- direct.c ------------------------------------------------------------------------------ */
+
+/* Read at the OSDs, for O_DIRECT or because CACHE cannot be had. */
+ssize_t nacre_direct_read(struct kiocb *iocb, struct iov_iter *to);
+/* Write at the OSDs, inode lock held. `again` as above. */
+ssize_t nacre_direct_write_locked(struct kiocb *iocb, struct iov_iter *from, bool again);
+int nacre_direct_init(void);
+void nacre_direct_exit(void);
+
+/* ---- mmap.c -------------------------------------------------------------------------------- */
+
+int nacre_mmap(struct file *file, struct vm_area_struct *vma);
+
+static inline void nacre_trace_pages(const struct inode *inode, enum nacre_pages_step_kind step,
+				     u64 start, u64 length, long result)
+{
+	trace_nacre_pages(nacre_inode_fs(inode)->id, nacre_ino(inode), step, start, length,
+			  result);
+}
+
+#endif

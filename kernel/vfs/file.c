@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Calls on open regular files.
+ *
+ *	write: inode lock → privileges → caps (→ EXCL and the size, for append) → checks
+ *	       → netfs_perform_write, or direct.c when nothing may be buffered → caps back
+ *	       → unlock → sync, if asked
+ *
+ * The copy to or from user memory runs with page faults off: the user's page may be
+ * one of ours, and its fault would wait for caps while we hold some (CAP-3). What
+ * could not be copied is faulted in with no caps held, and tried again.
+ */
+#include <linux/fadvise.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/splice.h>
+#include <linux/uaccess.h>
+#include <linux/writeback.h>
+#include "data.h"
+
+#define FAULT_IN_BYTES (256 << 10)	/* user memory faulted in at once */
+
+/* References for a call. Those of `want` that came together with `need` are taken, too. */
+static int take_caps(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
+{
+	int err = nacre_caps_get(inode, need, want, end, got);
+	u32 more;
+
+	if (!err && want & ~*got && !nacre_caps_try(inode, 0, want & ~*got, 0, &more))
+		*got |= more;
+	return err;
+}
+
+/* ---- open and close ------------------------------------------------------------------------ */
+
+int nacre_file_open(struct inode *inode, struct file *file)
+{
+	int err = generic_file_open(inode, file);
+
+	if (err)
+		return err;
+	file->f_mode |= FMODE_CAN_ODIRECT;
+	return nacre_caps_open(inode, file->f_flags);
+}
+
+static int file_release(struct inode *inode, struct file *file)
+{
+	nacre_caps_release_file(inode, file->f_flags);
+	return 0;
+}
+
+/* close(2) tells of write-back errors that nobody has heard of yet; it waits for nothing. */
+static int file_flush(struct file *file, fl_owner_t id)
+{
+	return file->f_mode & FMODE_WRITE ? file_check_and_advance_wb_err(file) : 0;
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+/* One go from the page cache. Positive, 0 at the end, -EFAULT: fault in and retry; *uncached: no CACHE to be had. */
+static ssize_t cached_read(struct kiocb *iocb, struct iov_iter *to, bool *uncached)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t got_bytes;
+	u32 got;
+	int err;
+
+	err = take_caps(inode, NACRE_CAP_FILE_READ, NACRE_CAP_FILE_CACHE, 0, &got);
+	if (err)
+		return err;
+	*uncached = !(got & NACRE_CAP_FILE_CACHE);
+	if (*uncached) {
+		nacre_caps_put(inode, got);
+		return 0;
+	}
+	pagefault_disable();
+	got_bytes = filemap_read(iocb, to, 0);
+	pagefault_enable();
+	nacre_caps_put(inode, got);
+	return got_bytes;
+}
+
+static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	loff_t start = iocb->ki_pos;
+	ssize_t got, total = 0;
+	bool uncached = false;
+	size_t left;
+
+	if (!iov_iter_count(to))
+		return 0;
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return nacre_direct_read(iocb, to);
+	for (;;) {
+		got = cached_read(iocb, to, &uncached);
+		if (uncached)
+			got = nacre_direct_read(iocb, to);
+		if (got > 0)
+			total += got;
+		left = iov_iter_count(to);
+		if (uncached || !left || (got <= 0 && got != -EFAULT) || !user_backed_iter(to) ||
+		    iocb->ki_pos >= i_size_read(inode))
+			break;
+		left = min_t(size_t, left, FAULT_IN_BYTES);
+		if (fault_in_iov_iter_writeable(to, left) == left) {
+			got = -EFAULT;
+			break;
+		}
+		if (fatal_signal_pending(current))
+			break;
+	}
+	nacre_trace_pages(inode, uncached ? NACRE_PAGES_STEP_SYNC_READ : NACRE_PAGES_STEP_READ,
+			  start, iov_iter_count(to) + total, total ?: got);
+	return total ?: got;
+}
+
+static ssize_t file_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pipe,
+				size_t length, unsigned int flags)
+{
+	struct inode *inode = file_inode(in);
+	ssize_t done;
+	u32 got;
+	int err;
+
+	if (in->f_flags & O_DIRECT)
+		return copy_splice_read(in, pos, pipe, length, flags);
+	err = take_caps(inode, NACRE_CAP_FILE_READ, NACRE_CAP_FILE_CACHE, 0, &got);
+	if (err)
+		return err;
+	if (got & NACRE_CAP_FILE_CACHE) {
+		done = filemap_splice_read(in, pos, pipe, length, flags);
+		nacre_caps_put(inode, got);
+		return done;
+	}
+	nacre_caps_put(inode, got);
+	return copy_splice_read(in, pos, pipe, length, flags);
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, bool again, u32 *got)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	bool append = iocb->ki_flags & IOCB_APPEND && !again;
+	u32 need = NACRE_CAP_FILE_WRITE | (append ? NACRE_CAP_FILE_EXCL : 0);
+	u64 start, end;
+	ssize_t count;
+	int err;
+
+	lockdep_assert_held_write(&inode->i_rwsem);
+	do {
+		start = append ? i_size_read(inode) : iocb->ki_pos;
+		end = min_t(u64, start + iov_iter_count(from), inode->i_sb->s_maxbytes);
+		err = take_caps(inode, need, NACRE_CAPS_WRITER, end, got);
+		if (err)
+			return err;
+		if (!append || i_size_read(inode) == start)
+			break;
+		/* Waiting for EXCL has brought a newer size: max_size must reach as far. */
+		nacre_caps_put(inode, *got);
+	} while (1);
+	count = again ? iov_iter_count(from) : generic_write_checks(iocb, from);
+	if (count <= 0)
+		nacre_caps_put(inode, *got);
+	return count;
+}
+
+/* One go into the page cache, as cached_read; `from` moves on by what was taken. */
+static ssize_t buffered_write(struct kiocb *iocb, struct iov_iter *from, bool again, bool *unbuffered)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	int sync = iocb->ki_flags & (IOCB_DSYNC | IOCB_SYNC);
+	ssize_t count;
+	u32 got;
+
+	count = nacre_write_begin(iocb, from, again, &got);
+	if (count <= 0)
+		return count;
+	*unbuffered = (got & NACRE_CAPS_BUFFERED) != NACRE_CAPS_BUFFERED;
+	if (*unbuffered) {
+		nacre_caps_put(inode, got);
+		return 0;
+	}
+	if (iocb->ki_pos > i_size_read(inode))
+		nacre_data_zero_tail(inode, i_size_read(inode));
+	/* Syncing comes after the caps are given back. */
+	iocb->ki_flags &= ~sync;
+	pagefault_disable();
+	count = netfs_perform_write(iocb, from, NULL);
+	pagefault_enable();
+	iocb->ki_flags |= sync;
+	if (count > 0)
+		nacre_data_modified(inode);
+	nacre_caps_put(inode, got);
+	return count;
+}
+
+static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	bool again = false, unbuffered = false;
+	ssize_t done, total = 0;
+	size_t left;
+
+	done = file_remove_privs(iocb->ki_filp);
+	if (done)
+		return done;
+	if (iocb->ki_flags & IOCB_DIRECT)
+		return nacre_direct_write_locked(iocb, from, false);
+	for (;;) {
+		done = buffered_write(iocb, from, again, &unbuffered);
+		if (unbuffered)
+			done = nacre_direct_write_locked(iocb, from, true);
+		again = true;
+		if (done > 0)
+			total += done;
+		left = iov_iter_count(from);
+		if (unbuffered || !left || (done <= 0 && done != -EFAULT) ||
+		    signal_pending(current))
+			break;
+		left = min_t(size_t, left, FAULT_IN_BYTES);
+		if (fault_in_iov_iter_readable(from, left) == left) {
+			done = -EFAULT;
+			break;
+		}
+	}
+	nacre_trace_pages(inode, unbuffered ? NACRE_PAGES_STEP_SYNC_WRITE : NACRE_PAGES_STEP_WRITE,
+			  iocb->ki_pos - total, total, total ?: done);
+	return total ?: done;
+}
+
+static ssize_t file_write_iter(struct kiocb *iocb, struct iov_iter *from)
+{
+	struct inode *inode = file_inode(iocb->ki_filp);
+	ssize_t done;
+
+	if (!iov_iter_count(from))
+		return 0;
+	if (down_write_killable(&inode->i_rwsem))
+		return -EINTR;
+	done = write_locked(iocb, from);
+	up_write(&inode->i_rwsem);
+	return done > 0 ? generic_write_sync(iocb, done) : done;
+}
+
+/* ---- the rest ------------------------------------------------------------------------------ */
+
+static int file_fsync(struct file *file, loff_t start, loff_t end, int datasync)
+{
+	struct inode *inode = file_inode(file);
+	int err, late;
+
+	err = file_write_and_wait_range(file, start, end);
+	if (err)
+		return err;
+	/* Size and times, then whatever of the file's names is not journaled yet. */
+	err = nacre_caps_flush_wait(inode);
+	if (!err)
+		err = nacre_mds_sync_inode(inode);
+	late = file_check_and_advance_wb_err(file);
+	return err ?: late;
+}
+
+static loff_t file_llseek(struct file *file, loff_t offset, int whence)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (whence != SEEK_SET && whence != SEEK_CUR) {
+		err = nacre_caps_refresh(inode, NACRE_GROUP_FILE, false);
+		if (err)
+			return err;
+	}
+	/* Data reaches to the end of the file, as far as one can tell from here. */
+	return generic_file_llseek(file, offset, whence);
+}
+
+static int file_fadvise(struct file *file, loff_t offset, loff_t length, int advice)
+{
+	struct inode *inode = file_inode(file);
+	u32 got;
+	int err;
+
+	if (advice != POSIX_FADV_WILLNEED)
+		return generic_fadvise(file, offset, length, advice);
+	err = take_caps(inode, NACRE_CAP_FILE_READ, NACRE_CAP_FILE_CACHE, 0, &got);
+	if (err)
+		return err;
+	if (got & NACRE_CAP_FILE_CACHE)
+		err = generic_fadvise(file, offset, length, advice);
+	nacre_caps_put(inode, got);
+	return err;
+}
+
+const struct file_operations nacre_file_ops = {
+	.owner = THIS_MODULE,
+	.open = nacre_file_open,
+	.release = file_release,
+	.flush = file_flush,
+	.read_iter = file_read_iter,
+	.write_iter = file_write_iter,
+	.llseek = file_llseek,
+	.fsync = file_fsync,
+	.mmap = nacre_mmap,
+	.splice_read = file_splice_read,
+	.splice_write = iter_file_splice_write,
+	.fadvise = file_fadvise,
+	.setlease = simple_nosetlease,
+};
