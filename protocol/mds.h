@@ -199,7 +199,7 @@ enum nacre_trace_role {
 
 /*
  * An inode as a rank shows it to one client, with the caps that go along.
- * Groups not in `valid` may be stale: another client holds them exclusively.
+ * Groups not in `valid` may be stale: another client may be changing them.
  * A receiver takes a group's values unless it holds that group exclusively
  * itself, or the `version` is older than the one it has.
  */

@@ -61,17 +61,35 @@ static void take_identity(struct nacre_cap_client *cap, const struct nacre_cap_e
 		cap->state = NACRE_CAPC_HELD;
 }
 
+/*
+ * Groups that we would answer from our copy (SHARED, EXCL), though its values neither came along
+ * nor were kept current here: the rank has lost track of what we know. Take nothing new of them.
+ */
+static __u32 groundless(const struct nacre_cap_client *cap, const struct nacre_cap_event *e)
+{
+	__u32 caps = e->caps & ~cap->held;
+	__u32 missing = NACRE_GROUPS_ALL & ~e->valid;
+	__u32 groups = nacre_caps_groups(caps & (nacre_group_shared(missing) |
+						 nacre_group_excl(missing)));
+
+	return caps & nacre_group_caps(groups);
+}
+
 static void on_grant(struct nacre_cap_client *cap, const struct nacre_cap_event *e,
 		     struct nacre_cap_step *step)
 {
 	int order = cap->cap_id ? compare_identity(cap, e) : 1;
+	__u32 caps = e->caps & ~groundless(cap, e);
 
 	if (order < 0 || (!order && e->seq <= cap->seq))
 		return;
-	if (e->caps & ~cap->issued)
+	if (caps & ~cap->issued)
 		step->actions |= NACRE_CAPA_WAKE;
 	take_identity(cap, e);
-	set_issued(cap, e->caps, step);
+	set_issued(cap, caps, step);
+	/* The rank must hear of bits not taken, and may not know our wishes under a new identity. */
+	if (caps != e->caps || (order && (cap->wanted & ~caps)))
+		step->actions |= NACRE_CAPA_WANT;
 }
 
 /*
@@ -279,17 +297,12 @@ static __u32 riding_groups(const struct nacre_cap_client *cap)
 }
 
 /*
- * Dirty values ride in the answer. Those already on their way may have been lost with a connection:
- * they go out again before it, under their old flush id, by which the rank knows them (CAP-1).
+ * CAP-1: the values ride in the answer itself. Those already on their way ride again, since a
+ * connection may have lost them; nobody else can have changed them before this message.
  */
 static void give_back(struct nacre_cap_client *cap, struct nacre_cap_step *step)
 {
-	__u32 riding = riding_groups(cap);
-
-	step->reflush |= riding & cap->flushing & ~step->flush;
-	if (step->reflush)
-		step->actions |= NACRE_CAPA_REFLUSH;
-	start_flush(cap, riding & cap->dirty, step);
+	start_flush(cap, riding_groups(cap), step);
 	cap->held &= cap->issued;
 	cap->owes_answer = 0;
 }
@@ -325,9 +338,11 @@ int nacre_cap_client_can_use(const struct nacre_cap_client *cap, __u32 caps)
 
 int nacre_cap_client_takes(const struct nacre_cap_client *cap, __u32 group)
 {
+	__u32 current = nacre_group_shared(group) | nacre_group_cover(group);
+
 	if (cap->held & nacre_group_excl(group))
 		return 0;
-	return !((cap->dirty | cap->flushing) & group) || !(cap->held & nacre_group_cover(group));
+	return !((cap->dirty | cap->flushing) & group) || !(cap->held & current);
 }
 
 const char *nacre_cap_client_invariant(const struct nacre_cap_client *cap, __u32 used)
@@ -368,8 +383,14 @@ void nacre_cap_client_update(const struct nacre_cap_client *cap, __u64 ino, int 
 	update->cap_seq = cap->seq;
 	update->held = cap->held;
 	update->wanted = cap->wanted;
+	/*
+	 * Values under way may ride in a later message than this: until an answer says so, do not let
+	 * the rank believe that they are all there.
+	 */
 	if (answer)
 		update->update_flags = NACRE_CAP_UPDATE_ANSWER;
+	else
+		update->held |= nacre_group_cover(cap->flushing);
 }
 
 void nacre_cap_answer_unknown(__u64 ino, __u64 cap_id, __u32 gen, __u32 seq,

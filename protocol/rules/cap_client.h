@@ -30,6 +30,10 @@
  * CAP-2: a repeated revoke is answered again. A message older than what is known is
  * ignored but a revoke is always answered (catalogue B1, B2). A GRANT always makes or keeps a
  * cap, even if we have just released it: the rank ignores a release that a grant has crossed.
+ * `valid` of a grant names the groups that nobody *but us* may have changed; SHARED and EXCL of
+ * another group are not taken unless they were held all the time, and WANT tells the rank.
+ *
+ * A write under WRITE without BUFFER first waits until older dirty pages are written.
  * Lock: the caller's cap lock around every call; decide under it, act after it.
  */
 #ifndef NACRE_RULES_CAP_CLIENT_H
@@ -106,7 +110,7 @@ enum nacre_cap_client_action { NACRE_CAP_CLIENT_ACTIONS(NACRE_CAPC_ACTION) };
  *	  value NAME         fields; meaning
  */
 #define NACRE_CAP_CLIENT_EVENTS(W)						\
-	W(0, GRANT, "cap_id gen seq caps: CAP_GRANT or an info in a reply; caps = issued") \
+	W(0, GRANT, "cap_id gen seq caps valid: CAP_GRANT or an info in a reply; caps = issued") \
 	W(1, REVOKE, "cap_id gen seq caps: CAP_REVOKE; caps = keep")		\
 	W(2, USE, "the used mask has changed: references taken or dropped, pages dirtied or cleaned") \
 	W(3, WANT, "caps: what we want from now on")				\
@@ -132,6 +136,7 @@ struct nacre_cap_event {
 	__u32 gen;
 	__u32 seq;
 	__u32 caps;			/* GRANT: issued; REVOKE: keep; WANT: wanted */
+	__u32 valid;			/* GRANT: groups whose values came along (nacre_inode_info.valid) */
 	__u32 groups;			/* cap groups */
 	__u64 flush_id;
 };
@@ -177,10 +182,12 @@ int nacre_cap_client_can_use(const struct nacre_cap_client *cap, __u32 caps);
 __u32 nacre_cap_client_revoked(const struct nacre_cap_client *cap);
 
 /*
- * May values of a group in an inode info (valid there) be taken over? Not while we hold it
- * exclusively, nor while values of ours are dirty or flushing under a bit that we still
- * hold. Once the bit is given back, what the rank says includes ours. (FILE sizes are merged by
- * size.h in any case.)
+ * May values of a group in an inode info (valid there) be taken over? Judged before the info's GRANT
+ * is stepped. Not while we hold it exclusively, nor while values of ours are dirty or flushing
+ * under a bit that we still hold: then ours are newer. Once the bits are given back, what
+ * the rank says includes ours. The reply to a change of our own is taken in any case: until it
+ * comes, the caller answers nothing from its copy of the group and changes nothing in it.
+ * (FILE sizes are merged by size.h in any case.)
  */
 int nacre_cap_client_takes(const struct nacre_cap_client *cap, __u32 group);
 
@@ -190,7 +197,10 @@ int nacre_cap_client_takes(const struct nacre_cap_client *cap, __u32 group);
  */
 const char *nacre_cap_client_invariant(const struct nacre_cap_client *cap, __u32 used);
 
-/* Fill a CAP_UPDATE from the cap: ids, seq, held, wanted, and ANSWER if asked. Values are the caller's. */
+/*
+ * Fill a CAP_UPDATE from the cap: ids, seq, held, wanted, and ANSWER if asked. Values are the
+ * caller's. Always use this: what it reports as held is part of the protocol.
+ */
 void nacre_cap_client_update(const struct nacre_cap_client *cap, __u64 ino, int answer,
 			     struct nacre_cap_update *update);
 

@@ -21,7 +21,7 @@ void nacre_cap_rank_claim(struct nacre_cap_rank *cap, __u64 cap_id, __u32 gen, _
 
 __u32 nacre_cap_rank_grant(struct nacre_cap_rank *cap, __u32 caps)
 {
-	cap->issued |= caps & NACRE_CAPS_KNOWN;
+	cap->issued |= (caps & NACRE_CAPS_KNOWN) | NACRE_CAP_PIN;
 	cap->held |= cap->issued;
 	cap->seq++;
 	cap->grow_seq = cap->seq;
@@ -54,26 +54,46 @@ static void believe(struct nacre_cap_rank *cap, __u32 seq, __u32 held)
 	}
 }
 
+static __u32 take_wanted(struct nacre_cap_rank *cap, __u32 wanted)
+{
+	if (wanted == cap->wanted)
+		return 0;
+	cap->wanted = wanted;
+	return NACRE_CAPR_WANTED;
+}
+
+/* Written before the client saw our first message of this generation: only its wishes count. */
+static __u32 update_of_old_generation(struct nacre_cap_rank *cap,
+				      const struct nacre_cap_update *update, int same_connection)
+{
+	return take_wanted(cap, update->wanted) | (same_connection ? 0 : NACRE_CAPR_BEHIND);
+}
+
+static __u32 update_unknown(struct nacre_cap_rank *cap, __u32 seq)
+{
+	believe(cap, seq, 0);
+	return seq >= cap->grow_seq ? NACRE_CAPR_GONE : 0;
+}
+
 __u32 nacre_cap_rank_update(struct nacre_cap_rank *cap, const struct nacre_cap_update *update,
 			    int same_connection)
 {
 	int revoking = nacre_cap_rank_revoking(cap);
-	__u32 before = cap->held, news = 0;
+	__u32 before = cap->held, seq = update->cap_seq, news = 0;
 
-	if (update->cap_id != cap->cap_id || update->cap_gen != cap->gen ||
-	    update->cap_seq > cap->seq)
+	if (update->cap_id != cap->cap_id)
+		return NACRE_CAPR_IGNORED;
+	if (update->cap_gen < cap->gen && !(update->update_flags & NACRE_CAP_UPDATE_UNKNOWN))
+		return update_of_old_generation(cap, update, same_connection);
+	if (update->cap_gen != cap->gen || seq > cap->seq)
 		return NACRE_CAPR_IGNORED;
 	if (update->update_flags & NACRE_CAP_UPDATE_UNKNOWN) {
-		believe(cap, update->cap_seq, 0);
-		if (update->cap_seq >= cap->grow_seq)
-			news |= NACRE_CAPR_GONE;
+		news |= update_unknown(cap, seq);
 	} else {
-		believe(cap, update->cap_seq, update->held);
-		if (update->wanted != cap->wanted)
-			news |= NACRE_CAPR_WANTED;
-		cap->wanted = update->wanted;
+		believe(cap, seq, update->held);
+		news |= take_wanted(cap, update->wanted);
 	}
-	if (update->cap_seq < cap->grow_seq && !same_connection)
+	if (seq < cap->grow_seq && !same_connection)
 		news |= NACRE_CAPR_BEHIND;
 	if (cap->held != before)
 		news |= NACRE_CAPR_SHRUNK;

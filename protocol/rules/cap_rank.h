@@ -55,7 +55,7 @@ void nacre_cap_rank_claim(struct nacre_cap_rank *cap, __u64 cap_id, __u32 gen, _
 			  __u32 wanted);
 
 /*
- * A GRANT (or an info in a reply) goes out now: add bits to issued. Returns the
+ * A GRANT (or an info in a reply) goes out now: add bits (and PIN) to issued. Returns the
  * mask to send as `issued`; cap->seq is its seq. With caps 0 it repeats what is issued.
  */
 __u32 nacre_cap_rank_grant(struct nacre_cap_rank *cap, __u32 caps);

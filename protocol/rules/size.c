@@ -28,7 +28,7 @@ enum nacre_size_change nacre_size_flush(struct nacre_size *known, __u64 size, __
 }
 
 enum nacre_size_change nacre_size_learn(struct nacre_size *mine, const struct nacre_size *said,
-					int writes, int current)
+					int writes, int is_current)
 {
 	if (said->truncate_seq < mine->truncate_seq)
 		return NACRE_SIZE_SAME;
@@ -38,7 +38,7 @@ enum nacre_size_change nacre_size_learn(struct nacre_size *mine, const struct na
 	}
 	if (writes)
 		return grow(mine, said->size);
-	if (!current || said->size == mine->size)
+	if (!is_current || said->size == mine->size)
 		return NACRE_SIZE_SAME;
 	if (said->size > mine->size)
 		return grow(mine, said->size);

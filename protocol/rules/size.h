@@ -35,10 +35,10 @@ enum nacre_size_change nacre_size_flush(struct nacre_size *known, __u64 size, __
 /*
  * A client takes in what a rank says. `writes`: it holds a cap under which it may have
  * grown the file (FILE_EXCL, WRITE or BUFFER, or FILE is dirty or flushing): then a smaller
- * size of the same truncation is not news. `current`: FILE is among the info's valid groups.
+ * size of the same truncation is not news. `is_current`: FILE is among the info's valid groups.
  */
 enum nacre_size_change nacre_size_learn(struct nacre_size *mine, const struct nacre_size *said,
-					int writes, int current);
+					int writes, int is_current);
 
 /* The rank truncates: the new size, one truncation more. */
 void nacre_size_truncate(struct nacre_size *known, __u64 size);
