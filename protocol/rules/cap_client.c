@@ -68,9 +68,8 @@ static void take_identity(struct nacre_cap_client *cap, const struct nacre_cap_e
 static __u32 groundless(const struct nacre_cap_client *cap, const struct nacre_cap_event *e)
 {
 	__u32 caps = e->caps & ~cap->held;
-	__u32 missing = NACRE_GROUPS_ALL & ~e->valid;
-	__u32 groups = nacre_caps_groups(caps & (nacre_group_shared(missing) |
-						 nacre_group_excl(missing)));
+	__u32 groups = nacre_caps_groups(caps & (nacre_group_shared(e->missing) |
+						 nacre_group_excl(e->missing)));
 
 	return caps & nacre_group_caps(groups);
 }

@@ -30,8 +30,9 @@
  * CAP-2: a repeated revoke is answered again. A message older than what is known is
  * ignored but a revoke is always answered (catalogue B1, B2). A GRANT always makes or keeps a
  * cap, even if we have just released it: the rank ignores a release that a grant has crossed.
- * `valid` of a grant names the groups that nobody *but us* may have changed; SHARED and EXCL of
- * another group are not taken unless they were held all the time, and WANT tells the rank.
+ * `valid` of its info names the groups that nobody *but us* may have changed; SHARED and EXCL of
+ * a group that is missing there are not taken unless they were held all the time, and WANT
+ * tells the rank.
  *
  * A write under WRITE without BUFFER first waits until older dirty pages are written.
  * Lock: the caller's cap lock around every call; decide under it, act after it.
@@ -110,7 +111,7 @@ enum nacre_cap_client_action { NACRE_CAP_CLIENT_ACTIONS(NACRE_CAPC_ACTION) };
  *	  value NAME         fields; meaning
  */
 #define NACRE_CAP_CLIENT_EVENTS(W)						\
-	W(0, GRANT, "cap_id gen seq caps valid: CAP_GRANT or an info in a reply; caps = issued") \
+	W(0, GRANT, "cap_id gen seq caps missing: CAP_GRANT or an info in a reply; caps = issued") \
 	W(1, REVOKE, "cap_id gen seq caps: CAP_REVOKE; caps = keep")		\
 	W(2, USE, "the used mask has changed: references taken or dropped, pages dirtied or cleaned") \
 	W(3, WANT, "caps: what we want from now on")				\
@@ -136,7 +137,7 @@ struct nacre_cap_event {
 	__u32 gen;
 	__u32 seq;
 	__u32 caps;			/* GRANT: issued; REVOKE: keep; WANT: wanted */
-	__u32 valid;			/* GRANT: groups whose values came along (nacre_inode_info.valid) */
+	__u32 missing;			/* GRANT: groups whose values did not come along (not in the info's valid) */
 	__u32 groups;			/* cap groups */
 	__u64 flush_id;
 };
