@@ -65,11 +65,14 @@ enum nacre_cap_group {
 #define NACRE_CAPS_KNOWN (NACRE_CAP_PIN | NACRE_CAPS_AUTH | NACRE_CAPS_LINK | NACRE_CAPS_XATTR | \
 			  NACRE_CAPS_FILE | NACRE_CAPS_DIR)
 
-/* What opening a file asks for. */
+/*
+ * What opening a file asks for. A writer wants CACHE, too: what it has written stays in its page
+ * cache, and only the loss of CACHE throws it out.
+ */
 #define NACRE_WANT_READ (NACRE_CAP_PIN | NACRE_CAP_FILE_SHARED | NACRE_CAP_FILE_CACHE | \
 			 NACRE_CAP_FILE_READ)
 #define NACRE_WANT_WRITE (NACRE_CAP_PIN | NACRE_CAP_FILE_SHARED | NACRE_CAP_FILE_EXCL | \
-			  NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_BUFFER)
+			  NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_BUFFER)
 
 /* rank → client: caps and attributes that nobody asked for in a request. */
 #define NACRE_CAP_GRANT_FIELDS(F, R, T)					\

@@ -71,7 +71,7 @@ static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 	}
 	nacre_caps_put(inode, got);
 	nacre_trace_pages(inode, NACRE_PAGES_STEP_MKWRITE, (u64)vmf->pgoff << PAGE_SHIFT,
-			  PAGE_SIZE, ret);
+			  PAGE_SIZE, (__force long)ret);
 	return ret;
 }
 
