@@ -225,8 +225,9 @@ static void tell_closed(struct conn *conn, bool lost)
 {
 	if (lost) {
 		conn->msgr->counters.broken++;
-		log_info(conn->msgr->log, "msgr", "lost %s: %s", conn->text,
-			 conn->reason ? strerror(-conn->reason) : "it hung up");
+		if (!conn->bad_message)		/* that had its line */
+			log_info(conn->msgr->log, "msgr", "lost %s: %s", conn->text,
+				 conn->reason ? strerror(-conn->reason) : "it hung up");
 	}
 	conn->msgr->handler->closed(conn->msgr->owner, conn, conn->reason);
 }

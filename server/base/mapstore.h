@@ -26,6 +26,7 @@ struct mapstore_lease {
 	uint64_t instance;
 	uint64_t expires_ns;		/* on io_now's clock */
 	bool released;			/* given back on purpose */
+	bool gone;			/* its process is known to have ended, though the term runs on */
 };
 
 struct mapstore_ops {
@@ -50,6 +51,7 @@ struct mapstore_ops {
 struct mapstore {
 	const struct mapstore_ops *ops;
 	struct io *io;
+	char fault[200];		/* of the last failed answer, in words; may be empty */
 };
 
 /* The newest map. */
@@ -115,5 +117,11 @@ static inline void mapstore_destroy(struct mapstore *store) { store->ops->destro
 /* "dir:/path" and later "etcd:http://…". 0, -EINVAL with *ret_error naming the fault, -errno. */
 int mapstore_open(struct io *io, const char *url, struct mapstore **ret_store,
 		  const char **ret_error);
+
+/*
+ * Make the store empty: no map, no leases. For mkfs.nacre alone. 0; -ENOENT (nothing was
+ * there); -EBUSY: a daemon runs, its name in `ret_busy`; -EINVAL, -errno.
+ */
+int mapstore_erase(const char *url, char *ret_busy, size_t busy_bytes);
 
 #endif

@@ -101,16 +101,16 @@ static bool take_header(struct link *link)
 
 	memcpy(&crc, link->header + NACRE_FRAME_CRC_BYTES, sizeof(crc));
 	if (nacre_le32(crc) != crc_of(link->header, NACRE_FRAME_CRC_BYTES)) {
-		conn_bad(conn, "frame", "header checksum");
+		conn_bad(conn, "header", "checksum");
 		return false;
 	}
 	if (nacre_decode_all(nacre_frame_desc(), link->header, NACRE_FRAME_BYTES, &link->frame)) {
-		conn_bad(conn, "frame", "reserved field");
+		conn_bad(conn, "header", "reserved field");
 		return false;
 	}
 	verdict = nacre_frame_judge(&link->frame, &conn->peer, &link->row, &reason);
 	if (verdict == NACRE_FRAME_RESET) {
-		conn_bad(conn, link->row ? link->row->name : "frame", reason);
+		conn_bad(conn, link->row ? link->row->name : "header", reason);
 		return false;
 	}
 	link->drop = verdict == NACRE_FRAME_DROP;

@@ -63,14 +63,11 @@ static void event_read(struct uring *u)
 			   &helpers->event_value, sizeof(helpers->event_value), 0);
 }
 
-static void event_complete(struct uring *u, struct uring_op *op, int result, unsigned int flags)
+static void run_done(struct uring *u)
 {
 	struct uring_helpers *helpers = &u->helpers;
 	struct io_job *job, *next;
 
-	if (u->dying)
-		return;
-	event_read(u);
 	pthread_mutex_lock(&helpers->lock);
 	job = helpers->done;
 	helpers->done = NULL;
@@ -81,6 +78,14 @@ static void event_complete(struct uring *u, struct uring_op *op, int result, uns
 		u->counters.jobs++;
 		job->done(job);
 	}
+}
+
+static void event_complete(struct uring *u, struct uring_op *op, int result, unsigned int flags)
+{
+	if (u->dying)
+		return;
+	event_read(u);
+	run_done(u);
 }
 
 void uring_offload(struct io *io, struct io_job *job)
@@ -122,7 +127,7 @@ int uring_helpers_start(struct uring *u, unsigned int count)
 	return err;
 }
 
-/* Jobs already given are done before the threads end; their `done` is not called. */
+/* Jobs already given are done before the threads end, and their `done` is called: they are their owners' memory. */
 void uring_helpers_stop(struct uring *u)
 {
 	struct uring_helpers *helpers = &u->helpers;
@@ -133,6 +138,7 @@ void uring_helpers_stop(struct uring *u)
 	pthread_mutex_unlock(&helpers->lock);
 	for (unsigned int i = 0; i < helpers->count; i++)
 		pthread_join(helpers->threads[i], NULL);
+	run_done(u);
 	free(helpers->threads);
 	helpers->threads = NULL;
 	if (helpers->event_fd >= 0)
