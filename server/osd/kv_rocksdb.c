@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The key-value store on RocksDB, through its C interface. RocksDB blocks, so
+ * every call is made by a helper thread of the io seam; the loop only hears of
+ * results. RocksDB itself allows calls from several threads.
+ *
+ * One column family, its write-ahead log off: what makes a batch safe is the
+ * OSD's own journal (see kv.h). RocksDB may write its memory table out whenever it
+ * likes; it does so in the order of the batches, which is all that is asked.
+ */
+#include <errno.h>
+#include <rocksdb/c.h>
+#include <stdio.h>
+#include "kv.h"
+#include "layout.h"
+
+#define WRITE_BUFFER_BYTES (32u << 20)
+#define BLOCK_CACHE_BYTES (64u << 20)
+
+struct kv_rocksdb {
+	struct kv kv;
+	rocksdb_t *db;
+	rocksdb_options_t *options;
+	rocksdb_block_based_table_options_t *table;
+	rocksdb_cache_t *cache;
+	rocksdb_readoptions_t *read;
+	rocksdb_writeoptions_t *write;
+	rocksdb_flushoptions_t *flush;
+};
+
+/* ---- in helper threads ---------------------------------------------------------- */
+
+static void work_get(struct io_job *job)
+{
+	struct kv_get *get = (struct kv_get *)((char *)job - offsetof(struct kv_get, job));
+	struct kv_rocksdb *r = (struct kv_rocksdb *)get->kv;
+	char *error = NULL;
+	size_t length = 0;
+	char *value = rocksdb_get(r->db, r->read, (const char *)get->key, get->key_bytes, &length,
+				  &error);
+
+	get->value = (uint8_t *)value;
+	get->value_bytes = (uint32_t)length;
+	get->result = error ? -EIO : value ? 0 : -ENOENT;
+	free(error);
+}
+
+static void work_list(struct io_job *job)
+{
+	struct kv_list *list = (struct kv_list *)((char *)job - offsetof(struct kv_list, job));
+	struct kv_rocksdb *r = (struct kv_rocksdb *)list->kv;
+	rocksdb_iterator_t *it = rocksdb_create_iterator(r->db, r->read);
+	size_t key_bytes, value_bytes;
+	const char *key, *value;
+	char *error = NULL;
+
+	for (rocksdb_iter_seek(it, (const char *)list->first, list->first_bytes);
+	     rocksdb_iter_valid(it); rocksdb_iter_next(it)) {
+		key = rocksdb_iter_key(it, &key_bytes);
+		if (kv_compare(key, (uint32_t)key_bytes, list->end, list->end_bytes) >= 0)
+			break;
+		value = rocksdb_iter_value(it, &value_bytes);
+		if (!kv_list_add(list, key, (uint32_t)key_bytes, value, (uint32_t)value_bytes))
+			break;
+	}
+	rocksdb_iter_get_error(it, &error);
+	rocksdb_iter_destroy(it);
+	list->result = error ? -EIO : 0;
+	free(error);
+}
+
+static void work_apply(struct io_job *job)
+{
+	struct kv_batch *batch = (struct kv_batch *)((char *)job - offsetof(struct kv_batch, job));
+	struct kv_rocksdb *r = (struct kv_rocksdb *)batch->kv;
+	rocksdb_writebatch_t *w = rocksdb_writebatch_create();
+	struct kv_pair c;
+	char *error = NULL;
+	uint32_t kind;
+	size_t at = 0;
+
+	while (kv_batch_next(batch, &at, &kind, &c)) {
+		if (kind == OSD_CHANGE_PUT)
+			rocksdb_writebatch_put(w, (const char *)c.key, c.key_bytes,
+					       (const char *)c.value, c.value_bytes);
+		else if (kind == OSD_CHANGE_DELETE)
+			rocksdb_writebatch_delete(w, (const char *)c.key, c.key_bytes);
+		else
+			rocksdb_writebatch_delete_range(w, (const char *)c.key, c.key_bytes,
+							(const char *)c.value, c.value_bytes);
+	}
+	rocksdb_write(r->db, r->write, w, &error);
+	rocksdb_writebatch_destroy(w);
+	batch->result = error ? -EIO : 0;
+	free(error);
+}
+
+static void work_flush(struct io_job *job)
+{
+	struct kv_flush *flush = (struct kv_flush *)((char *)job - offsetof(struct kv_flush, job));
+	struct kv_rocksdb *r = (struct kv_rocksdb *)flush->kv;
+	char *error = NULL;
+
+	rocksdb_flush(r->db, r->flush, &error);
+	flush->result = error ? -EIO : 0;
+	free(error);
+}
+
+/* ---- in the loop ------------------------------------------------------------------ */
+
+static void done_get(struct io_job *job)
+{
+	struct kv_get *get = (struct kv_get *)((char *)job - offsetof(struct kv_get, job));
+
+	get->done(get);
+}
+
+static void done_list(struct io_job *job)
+{
+	struct kv_list *list = (struct kv_list *)((char *)job - offsetof(struct kv_list, job));
+
+	list->done(list);
+}
+
+static void done_apply(struct io_job *job)
+{
+	struct kv_batch *batch = (struct kv_batch *)((char *)job - offsetof(struct kv_batch, job));
+
+	batch->done(batch);
+}
+
+static void done_flush(struct io_job *job)
+{
+	struct kv_flush *flush = (struct kv_flush *)((char *)job - offsetof(struct kv_flush, job));
+
+	flush->done(flush);
+}
+
+static void begin(struct kv *kv, struct io_job *job, void (*work)(struct io_job *job),
+		  void (*done)(struct io_job *job))
+{
+	job->work = work;
+	job->done = done;
+	io_offload(kv->io, job);
+}
+
+static void rocks_get(struct kv *kv, struct kv_get *get)
+{
+	get->kv = kv;
+	begin(kv, &get->job, work_get, done_get);
+}
+
+static void rocks_list(struct kv *kv, struct kv_list *list)
+{
+	list->kv = kv;
+	begin(kv, &list->job, work_list, done_list);
+}
+
+static void rocks_apply(struct kv *kv, struct kv_batch *batch)
+{
+	batch->kv = kv;
+	begin(kv, &batch->job, work_apply, done_apply);
+}
+
+static void rocks_flush(struct kv *kv, struct kv_flush *flush)
+{
+	flush->kv = kv;
+	begin(kv, &flush->job, work_flush, done_flush);
+}
+
+static void rocks_close(struct kv *kv)
+{
+	struct kv_rocksdb *r = (struct kv_rocksdb *)kv;
+
+	if (r->db) {
+		rocksdb_cancel_all_background_work(r->db, 1);
+		rocksdb_close(r->db);
+	}
+	rocksdb_flushoptions_destroy(r->flush);
+	rocksdb_writeoptions_destroy(r->write);
+	rocksdb_readoptions_destroy(r->read);
+	rocksdb_block_based_options_destroy(r->table);
+	rocksdb_cache_destroy(r->cache);
+	rocksdb_options_destroy(r->options);
+	free(r);
+}
+
+static const struct kv_ops rocks_ops = {
+	.name = "rocksdb",
+	.get = rocks_get,
+	.list = rocks_list,
+	.apply = rocks_apply,
+	.flush = rocks_flush,
+	.close = rocks_close,
+};
+
+static void set_options(struct kv_rocksdb *r, bool create)
+{
+	r->options = rocksdb_options_create();
+	r->table = rocksdb_block_based_options_create();
+	r->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
+	r->read = rocksdb_readoptions_create();
+	r->write = rocksdb_writeoptions_create();
+	r->flush = rocksdb_flushoptions_create();
+	rocksdb_block_based_options_set_block_cache(r->table, r->cache);
+	rocksdb_options_set_block_based_table_factory(r->options, r->table);
+	rocksdb_options_set_create_if_missing(r->options, create);
+	rocksdb_options_set_error_if_exists(r->options, create);
+	rocksdb_options_set_write_buffer_size(r->options, WRITE_BUFFER_BYTES);
+	rocksdb_options_set_max_background_jobs(r->options, 2);
+	rocksdb_options_set_keep_log_file_num(r->options, 2);
+	rocksdb_options_set_paranoid_checks(r->options, 1);
+	rocksdb_options_set_compression(r->options, rocksdb_no_compression);
+	rocksdb_readoptions_set_verify_checksums(r->read, 1);
+	rocksdb_writeoptions_disable_WAL(r->write, 1);
+	rocksdb_flushoptions_set_wait(r->flush, 1);
+}
+
+int kv_rocksdb_open(struct io *io, const char *path, bool create, struct kv **ret_kv, char *error,
+		    size_t error_bytes)
+{
+	struct kv_rocksdb *r = mem_zero(1, sizeof(*r));
+	char *why = NULL;
+
+	r->kv.ops = &rocks_ops;
+	r->kv.io = io;
+	set_options(r, create);
+	r->db = rocksdb_open(r->options, path, &why);
+	if (!r->db) {
+		snprintf(error, error_bytes, "RocksDB in %s cannot be opened: %s", path, why);
+		free(why);
+		rocks_close(&r->kv);
+		return -EIO;
+	}
+	*ret_kv = &r->kv;
+	return 0;
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Opening a store: superblock, state, allocation bitmap, replay of the journal;
+ * and closing it. Start-up takes as long as bitmap and journal are large, whatever
+ * the number of objects.
+ *
+ * Replay puts each transaction where the first execution had put it: among the
+ * unapplied changes and images. Write-back then applies it like any other.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include "store.h"
+
+#define BACKLOG_BYTES (64ull << 20)
+#define CACHE_BYTES (64ull << 20)
+#define WRITEBACK_MS 250u
+#define BITMAPS_AT_ONCE 1024u
+#define CLOSE_POLL_NS 5000000ull
+
+struct osd_open {
+	struct osd_store *store;
+	struct osd_store_config config;
+	struct osd_disk_state state;
+	struct mem_buffer *block;
+	struct io_disk disk;
+	struct iovec iov;
+	struct kv_get get;
+	struct osd_key key;
+	struct osd_list list;
+	struct osd_scan scan;
+	bool scan_waits;
+	char why[256];
+};
+
+struct osd_closing {
+	struct osd_store *store;
+	struct io_timer timer;
+	bool drained;
+	void (*closed)(void *owner);
+	void *owner;
+};
+
+/* ---- the end of opening ---------------------------------------------------------------------- */
+
+static void open_end(struct osd_open *open, int result)
+{
+	struct osd_store *store = open->store;
+	char why[sizeof(open->why)];
+
+	memcpy(why, open->why, sizeof(why));
+	mem_buffer_put(open->block);
+	store->opening = NULL;
+	free(open);
+	store->calls->opened(store->owner, result, why);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+refuse(struct osd_open *open, int result, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(open->why, sizeof(open->why), format, args);
+	va_end(args);
+	open_end(open, result);
+}
+
+/* ---- 4: replay --------------------------------------------------------------------------------- */
+
+static bool replay_record(void *owner, struct osd_record *record)
+{
+	struct osd_open *open = owner;
+	struct osd_store *store = open->store;
+	struct osd_txn *txn;
+	uint32_t i;
+
+	for (txn = record->txns; txn; txn = txn->next) {
+		for (i = 0; i < txn->space_count; i++)
+			osd_alloc_mark(&store->alloc, &txn->space[i]);
+		store->next_id = txn->next_id;
+		osd_store_enter(store, txn);
+		store->stats.replayed++;
+		if (txn->number)
+			store->calls->replayed(store->owner, txn);
+	}
+	open->scan_waits = store->writeback.queue_images + record->image_bytes >
+			   store->backlog_limit;
+	osd_writeback_add(&store->writeback, record);
+	return !open->scan_waits;
+}
+
+void osd_open_resume(struct osd_store *store)
+{
+	struct osd_open *open = store->opening;
+
+	if (!open->scan_waits || store->writeback.queue_images > store->backlog_limit / 2)
+		return;
+	open->scan_waits = false;
+	osd_scan_resume(&open->scan);
+}
+
+static void replay_done(void *owner, int result)
+{
+	struct osd_open *open = owner;
+	struct osd_store *store = open->store;
+
+	if (result) {
+		refuse(open, result, "the journal cannot be read");
+		return;
+	}
+	log_info(store->log, "store", "open: %llu objects, %llu of %llu blocks free, %llu transactions replayed",
+		 (unsigned long long)store->object_count, (unsigned long long)store->alloc.free,
+		 (unsigned long long)store->alloc.blocks, (unsigned long long)store->stats.replayed);
+	open_end(open, 0);
+}
+
+static const struct osd_scan_owner replay_calls = { replay_record, replay_done };
+
+static void replay(struct osd_open *open)
+{
+	struct osd_store *store = open->store;
+
+	osd_journal_begin(&store->journal, &open->state);
+	osd_writeback_begin(&store->writeback, &open->state);
+	store->next_id = open->state.next_id;
+	store->object_count = open->state.objects;
+	osd_scan_start(&open->scan, &store->journal, open->state.applied_seq, &replay_calls, open);
+}
+
+/* ---- 3: the allocation bitmap --------------------------------------------------------------------- */
+
+static void bitmaps_listed(struct osd_list *list)
+{
+	struct osd_open *open = (struct osd_open *)((char *)list - offsetof(struct osd_open, list));
+	bool more = list->pairs.more;
+	struct kv_pair pair;
+	uint64_t chunk;
+	size_t at = 0;
+	int err = list->result;
+
+	while (!err && kv_pairs_next(&list->pairs, &at, &pair)) {
+		err = osd_key_bitmap_parse(pair.key, pair.key_bytes, &chunk);
+		if (!err)
+			err = osd_alloc_load(&open->store->alloc, chunk, pair.value,
+					     pair.value_bytes);
+		osd_key_bitmap(&list->first, chunk + 1);
+	}
+	mem_bytes_free(&list->pairs.bytes);
+	if (err)
+		refuse(open, err, "the allocation bitmap in the key-value store is damaged");
+	else if (more)
+		osd_store_list(open->store, list);
+	else
+		replay(open);
+}
+
+static void load_bitmaps(struct osd_open *open)
+{
+	osd_key_bitmap(&open->list.first, 0);
+	open->list.end = (struct osd_key){ .length = 1, .bytes = { 'B' } };
+	open->list.count_max = BITMAPS_AT_ONCE;
+	open->list.bytes_max = BITMAPS_AT_ONCE * 2 * OSD_BITMAP_BYTES;
+	open->list.done = bitmaps_listed;
+	osd_store_list(open->store, &open->list);
+}
+
+/* ---- 2: the state ------------------------------------------------------------------------------------ */
+
+static void state_read(struct kv_get *get)
+{
+	struct osd_open *open = (struct osd_open *)((char *)get - offsetof(struct osd_open, get));
+	struct osd_disk_super *super = &open->store->super;
+	int err = get->result;
+
+	if (!err)
+		err = nacre_decode_all(osd_disk_state_desc(), get->value, get->value_bytes,
+				       &open->state);
+	free(get->value);
+	if (err == -ENOENT)
+		refuse(open, -EINVAL, "the key-value store is empty: it does not belong to this device");
+	else if (err)
+		refuse(open, err, "the state in the key-value store is damaged");
+	else if (open->state.store_lo != super->store_lo || open->state.store_hi != super->store_hi)
+		refuse(open, -EINVAL, "the key-value store belongs to another device");
+	else
+		load_bitmaps(open);
+}
+
+static void read_state(struct osd_open *open)
+{
+	osd_key_state(&open->key);
+	open->get.key = open->key.bytes;
+	open->get.key_bytes = open->key.length;
+	open->get.done = state_read;
+	kv_get(open->store->kv, &open->get);
+}
+
+/* ---- 1: the superblock --------------------------------------------------------------------------------- */
+
+/* True if it is refused. */
+static bool refuse_super(struct osd_open *open, const struct osd_disk_super *super, bool sealed)
+{
+	const struct osd_store_config *config = &open->config;
+	uint64_t bytes = io_file_bytes(config->io, config->file);
+
+	if (super->magic != OSD_SUPER_MAGIC)
+		refuse(open, -EINVAL, "the device is not formatted: run mkfs.nacre");
+	else if (super->version != OSD_DISK_VERSION)
+		refuse(open, -EPROTONOSUPPORT, "the device has format version %u, this program knows version %u only",
+		       super->version, OSD_DISK_VERSION);
+	else if (!sealed || super->block_bytes != OSD_BLOCK_BYTES)
+		refuse(open, -EINVAL, "the superblock is damaged: its checksum does not match");
+	else if (super->fsid_lo != config->fsid_lo || super->fsid_hi != config->fsid_hi)
+		refuse(open, -EINVAL, "the device belongs to file system %016llx%016llx, not to %016llx%016llx",
+		       (unsigned long long)super->fsid_hi, (unsigned long long)super->fsid_lo,
+		       (unsigned long long)config->fsid_hi, (unsigned long long)config->fsid_lo);
+	else if (super->osd_id != config->osd_id)
+		refuse(open, -EINVAL, "the device belongs to osd%u, not to osd%u", super->osd_id,
+		       config->osd_id);
+	else if (bytes < super->device_bytes)
+		refuse(open, -EINVAL, "the device has shrunk from %llu to %llu bytes",
+		       (unsigned long long)super->device_bytes, (unsigned long long)bytes);
+	else
+		return false;
+	return true;
+}
+
+static void super_read(struct io_disk *disk, int result)
+{
+	struct osd_open *open = (struct osd_open *)((char *)disk - offsetof(struct osd_open, disk));
+	uint8_t *bytes = open->block->bytes;
+	struct nacre_reader r = nacre_reader(bytes, sizeof(struct osd_disk_super_wire));
+	struct osd_store *store = open->store;
+	bool sealed = osd_disk_sealed(bytes, sizeof(struct osd_disk_super_wire));
+
+	if (result) {
+		refuse(open, result, "the superblock cannot be read");
+		return;
+	}
+	if (nacre_decode(osd_disk_super_desc(), &r, &store->super))
+		memset(&store->super, 0, sizeof(store->super));
+	if (refuse_super(open, &store->super, sealed))
+		return;
+	osd_alloc_init(&store->alloc, store->super.data_blocks);
+	osd_journal_init(&store->journal, store->io, store->file, &store->super,
+			 &osd_store_journal_calls, store);
+	store->journal.bytes_written = &store->stats.bytes_journal;
+	store->journal.flushes = &store->stats.flushes;
+	read_state(open);
+}
+
+int osd_store_open(const struct osd_store_config *config, struct osd_store **ret_store)
+{
+	struct osd_store *store = mem_zero(1, sizeof(*store));
+	struct osd_open *open = mem_zero(1, sizeof(*open));
+
+	store->io = config->io;
+	store->file = config->file;
+	store->kv = config->kv;
+	store->log = config->log;
+	store->calls = config->calls;
+	store->owner = config->owner;
+	store->backlog_limit = config->backlog_bytes ? config->backlog_bytes : BACKLOG_BYTES;
+	store->opening = open;
+	osd_objects_init(&store->objects, config->cache_bytes ? config->cache_bytes : CACHE_BYTES);
+	osd_writeback_init(&store->writeback, store,
+			   config->writeback_ms ? config->writeback_ms : WRITEBACK_MS);
+	open->store = store;
+	open->config = *config;
+	open->block = mem_buffer_new(OSD_BLOCK_BYTES);
+	open->iov = (struct iovec){ open->block->bytes, OSD_BLOCK_BYTES };
+	open->disk.kind = IO_DISK_READ;
+	open->disk.file = store->file;
+	open->disk.iov = &open->iov;
+	open->disk.iov_count = 1;
+	open->disk.done = super_read;
+	*ret_store = store;
+	io_disk_submit(store->io, &open->disk);
+	return 0;
+}
+
+/* ---- closing ---------------------------------------------------------------------------------------------- */
+
+/* Transactions that never became durable leave the sets before the journal frees them. */
+static void forget_waiting(struct osd_store *store)
+{
+	struct osd_image *image, *next;
+	struct osd_change *change;
+
+	/* Everything goes: what order the sets are emptied in makes no difference. */
+	HASH_ITER(hh, store->images.newest, image, next)
+		HASH_DELETE(hh, store->images.newest, image);
+	while ((change = RB_ROOT(&store->changes)))
+		osd_changes_leave(&store->changes, change);
+	osd_journal_fini(&store->journal);
+}
+
+void osd_store_abandon(struct osd_store *store)
+{
+	if (store->closing) {
+		io_timer_cancel(store->io, &store->closing->timer);
+		free(store->closing);
+	}
+	if (store->opening) {
+		mem_buffer_put(store->opening->block);
+		mem_buffer_put(store->opening->scan.window);
+		free(store->opening);
+	}
+	forget_waiting(store);
+	osd_writeback_fini(&store->writeback);
+	osd_objects_fini(&store->objects);
+	osd_alloc_fini(&store->alloc);
+	kv_close(store->kv);
+	io_file_close(store->io, store->file);
+	free(store);
+}
+
+static void drained(struct osd_store *store)
+{
+	store->closing->drained = true;
+	store->writeback.idle = NULL;
+}
+
+/* Closing is rare and slow: look every few milliseconds how far it is. */
+static void close_poll(struct io_timer *timer)
+{
+	struct osd_closing *closing = (struct osd_closing *)((char *)timer -
+							     offsetof(struct osd_closing, timer));
+	struct osd_store *store = closing->store;
+	void (*closed)(void *owner) = closing->closed;
+	void *owner = closing->owner;
+
+	if (!store->failed && !store->journal.waiting && !store->journal.writing &&
+	    !closing->drained && !store->writeback.idle)
+		osd_writeback_drain(&store->writeback, drained);
+	if ((!closing->drained && !store->failed) || store->loads ||
+	    osd_writeback_busy(&store->writeback)) {
+		io_timer_arm(store->io, timer, io_now(store->io) + CLOSE_POLL_NS);
+		return;
+	}
+	osd_store_abandon(store);
+	closed(owner);
+}
+
+void osd_store_close(struct osd_store *store, void (*closed)(void *owner), void *owner)
+{
+	struct osd_closing *closing = mem_zero(1, sizeof(*closing));
+
+	closing->store = store;
+	closing->closed = closed;
+	closing->owner = owner;
+	closing->timer.fire = close_poll;
+	store->closing = closing;
+	io_timer_arm(store->io, &closing->timer, io_now(store->io));
+}
