@@ -42,6 +42,9 @@ struct loading {
 	struct config *config;
 	enum origin origin[OPTION_COUNT];
 	char text[256];			/* the first error, without file and line */
+	const char *prefix;		/* config_daemons(): sections looked for */
+	uint16_t *ids;
+	unsigned int id_count, id_max;
 };
 
 static const char **string_slot(struct config *config, const struct option *option)
@@ -151,6 +154,26 @@ static bool apply(struct loading *loading, const struct option *option, enum ori
 	return true;
 }
 
+/* config_daemons(): remember a section of the wanted kind, in order. */
+static void note_section(struct loading *loading, const char *section)
+{
+	size_t length = loading->prefix ? strlen(loading->prefix) : 0;
+	unsigned int at = 0;
+	uint16_t id;
+
+	if (!length || strncmp(section, loading->prefix, length))
+		return;
+	id = (uint16_t)strtoul(section + length, NULL, 10);
+	while (at < loading->id_count && loading->ids[at] < id)
+		at++;
+	if ((at < loading->id_count && loading->ids[at] == id) || loading->id_count == loading->id_max)
+		return;
+	memmove(loading->ids + at + 1, loading->ids + at,
+		(loading->id_count - at) * sizeof(*loading->ids));
+	loading->ids[at] = id;
+	loading->id_count++;
+}
+
 /* inih calls it for every key; 0 = error. It goes on after one, the first is kept. */
 static int take_key(void *user, const char *section, const char *name, const char *value)
 {
@@ -171,6 +194,8 @@ static int take_key(void *user, const char *section, const char *name, const cha
 			 "%s belongs into a daemon's own section", name);
 	if (loading->text[0])
 		return 0;
+	if (!global)
+		note_section(loading, section);
 	if (option->is_number ? !parse_number(loading, option, value, &number)
 			      : !check_string(loading, option, value))
 		return 0;
@@ -217,31 +242,51 @@ static int read_file(struct loading *loading, char *error, unsigned int error_by
 	return -EINVAL;
 }
 
+/* Read a file into loading->config, which is made here. */
+static int load(struct loading *loading, const char *file, const char *daemon, char *error,
+		unsigned int error_bytes)
+{
+	struct config *config = calloc(1, sizeof(*config));
+	int err;
+
+	loading->config = config;
+	err = config ? set_defaults(config) : -ENOMEM;
+	if (!err) {
+		config->file = strdup(file);
+		config->daemon = daemon ? strdup(daemon) : NULL;
+		if (!config->file || (daemon && !config->daemon))
+			err = -ENOMEM;
+	}
+	if (err)
+		snprintf(error, error_bytes, "out of memory");
+	else
+		err = read_file(loading, error, error_bytes);
+	if (err)
+		config_free(config);
+	return err;
+}
+
 int config_load(const char *file, const char *daemon, struct config **ret_config, char *error,
 		unsigned int error_bytes)
 {
-	struct loading loading = { .config = calloc(1, sizeof(struct config)) };
-	int err;
+	struct loading loading = { 0 };
+	int err = load(&loading, file, daemon, error, error_bytes);
 
-	if (!loading.config) {
-		snprintf(error, error_bytes, "out of memory");
-		return -ENOMEM;
-	}
-	loading.config->file = strdup(file);
-	loading.config->daemon = daemon ? strdup(daemon) : NULL;
-	err = set_defaults(loading.config);
-	if (err || !loading.config->file || (daemon && !loading.config->daemon)) {
-		snprintf(error, error_bytes, "out of memory");
-		err = -ENOMEM;
-	} else {
-		err = read_file(&loading, error, error_bytes);
-	}
-	if (err) {
-		config_free(loading.config);
+	if (!err)
+		*ret_config = loading.config;
+	return err;
+}
+
+int config_daemons(const char *file, const char *prefix, uint16_t *ids, unsigned int max,
+		   char *error, unsigned int error_bytes)
+{
+	struct loading loading = { .prefix = prefix, .ids = ids, .id_max = max };
+	int err = load(&loading, file, NULL, error, error_bytes);
+
+	if (err)
 		return err;
-	}
-	*ret_config = loading.config;
-	return 0;
+	config_free(loading.config);
+	return (int)loading.id_count;
 }
 
 void config_free(struct config *config)

@@ -49,6 +49,12 @@ struct config {
 int config_load(const char *file, const char *daemon, struct config **ret_config,
 		char *error, unsigned int error_bytes);
 void config_free(struct config *config);
+/*
+ * Which daemons a file has sections for: ids of [PREFIXn], ascending, at most `max` of them.
+ * Their number, or -errno with a sentence in `error`.
+ */
+int config_daemons(const char *file, const char *prefix, uint16_t *ids, unsigned int max,
+		   char *error, unsigned int error_bytes);
 /* The value of log_level; config_load() has checked it. */
 enum log_level config_log_level(const struct config *config);
 /* A string option by its name; NULL: there is none of that name. */

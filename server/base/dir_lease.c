@@ -160,6 +160,7 @@ int dir_lease_hold(struct dir_lease *lease, const char *name, uint64_t instance,
 	lease->owner = owner;
 	lease->job.work = renew_work;
 	lease->job.done = renew_done;
+	lease->job.urgent = true;
 	lease->renew.fire = renew_fire;
 	lease->expire.fire = expire_fire;
 	io_timer_arm(lease->io, &lease->expire, lease->valid_until_ns);

@@ -174,6 +174,7 @@ void dir_office_stand(struct dir_office *office, const char *name, uint64_t term
 	office->stopped = false;
 	office->job.work = look_work;
 	office->job.done = look_done;
+	office->job.urgent = true;
 	office->look.fire = look_fire;
 	io_timer_arm(office->io, &office->look, io_now(office->io));
 }

@@ -42,6 +42,7 @@ struct io_job {
 	void (*work)(struct io_job *job);	/* may block; touches nothing shared */
 	void (*done)(struct io_job *job);
 	struct io_job *next;
+	bool urgent;				/* short, and must not wait behind others */
 };
 
 struct io_address {

@@ -248,6 +248,7 @@ static struct dir_job *job_create(struct mapstore *base, void *owner, void (*wor
 	job->owner = owner;
 	job->job.work = work;
 	job->job.done = done;
+	job->job.urgent = true;
 	job->store->jobs++;
 	return job;
 }

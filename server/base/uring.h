@@ -11,7 +11,7 @@
 
 struct uring_config {
 	unsigned int entries;		/* submission queue, 0 = default */
-	unsigned int helper_threads;	/* for io_offload, 0 = default */
+	unsigned int helper_threads;	/* for io_offload, 0 = default; one more for urgent jobs */
 	unsigned int recv_buffers;	/* provided buffers, 0 = default */
 	unsigned int recv_buffer_bytes;
 	uint32_t deadline_ms;		/* no disk operation may take longer, 0 = default */

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Helper threads for work that blocks (io_offload). Jobs wait in one queue, done
+ * Helper threads for work that blocks (io_offload). Jobs wait in a queue, done
  * ones come back in another; a write to an eventfd wakes the loop, which has a
  * read of it in the ring. Helpers take no signals: those are for the loop.
+ *
+ * Urgent jobs (a lease's renewal) have a queue and a thread of their own, so that
+ * a database that stalls all others costs no lease (TIME-1).
  */
 #include <errno.h>
 #include <signal.h>
@@ -11,18 +14,18 @@
 #include <unistd.h>
 #include "uring_ring.h"
 
-static struct io_job *take_job(struct uring_helpers *helpers)
+static struct io_job *take_job(struct uring_helpers *helpers, struct uring_queue *queue)
 {
 	struct io_job *job;
 
 	pthread_mutex_lock(&helpers->lock);
-	while (!helpers->todo && !helpers->stop)
-		pthread_cond_wait(&helpers->more, &helpers->lock);
-	job = helpers->todo;
+	while (!queue->head && !helpers->stop)
+		pthread_cond_wait(&queue->more, &helpers->lock);
+	job = queue->head;
 	if (job) {
-		helpers->todo = job->next;
-		if (!helpers->todo)
-			helpers->todo_tail = &helpers->todo;
+		queue->head = job->next;
+		if (!queue->head)
+			queue->tail = &queue->head;
 	}
 	pthread_mutex_unlock(&helpers->lock);
 	return job;
@@ -45,10 +48,11 @@ static void hand_back(struct uring_helpers *helpers, struct io_job *job)
 
 static void *helper_main(void *owner)
 {
-	struct uring_helpers *helpers = owner;
+	struct uring_queue *queue = owner;
+	struct uring_helpers *helpers = queue->helpers;
 	struct io_job *job;
 
-	while ((job = take_job(helpers))) {
+	while ((job = take_job(helpers, queue))) {
 		job->work(job);
 		hand_back(helpers, job);
 	}
@@ -91,13 +95,21 @@ static void event_complete(struct uring *u, struct uring_op *op, int result, uns
 void uring_offload(struct io *io, struct io_job *job)
 {
 	struct uring_helpers *helpers = &uring_of(io)->helpers;
+	struct uring_queue *queue = job->urgent ? &helpers->urgent : &helpers->todo;
 
 	job->next = NULL;
 	pthread_mutex_lock(&helpers->lock);
-	*helpers->todo_tail = job;
-	helpers->todo_tail = &job->next;
-	pthread_cond_signal(&helpers->more);
+	*queue->tail = job;
+	queue->tail = &job->next;
+	pthread_cond_signal(&queue->more);
 	pthread_mutex_unlock(&helpers->lock);
+}
+
+static void queue_init(struct uring_helpers *helpers, struct uring_queue *queue)
+{
+	queue->helpers = helpers;
+	queue->tail = &queue->head;
+	pthread_cond_init(&queue->more, NULL);
 }
 
 int uring_helpers_start(struct uring *u, unsigned int count)
@@ -107,18 +119,19 @@ int uring_helpers_start(struct uring *u, unsigned int count)
 	int err = 0;
 
 	pthread_mutex_init(&helpers->lock, NULL);
-	pthread_cond_init(&helpers->more, NULL);
-	helpers->todo_tail = &helpers->todo;
+	queue_init(helpers, &helpers->todo);
+	queue_init(helpers, &helpers->urgent);
 	helpers->done_tail = &helpers->done;
 	helpers->event_op.complete = event_complete;
-	helpers->threads = calloc(count, sizeof(*helpers->threads));
+	helpers->threads = calloc(count + 1, sizeof(*helpers->threads));
 	helpers->event_fd = eventfd(0, EFD_CLOEXEC);
 	if (!helpers->threads || helpers->event_fd < 0)
 		return helpers->threads ? -errno : -ENOMEM;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (!err && helpers->count < count) {
-		err = -pthread_create(&helpers->threads[helpers->count], NULL, helper_main, helpers);
+	while (!err && helpers->count < count + 1) {
+		err = -pthread_create(&helpers->threads[helpers->count], NULL, helper_main,
+				      helpers->count ? &helpers->todo : &helpers->urgent);
 		helpers->count += !err;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -134,7 +147,8 @@ void uring_helpers_stop(struct uring *u)
 
 	pthread_mutex_lock(&helpers->lock);
 	helpers->stop = true;
-	pthread_cond_broadcast(&helpers->more);
+	pthread_cond_broadcast(&helpers->todo.more);
+	pthread_cond_broadcast(&helpers->urgent.more);
 	pthread_mutex_unlock(&helpers->lock);
 	for (unsigned int i = 0; i < helpers->count; i++)
 		pthread_join(helpers->threads[i], NULL);
@@ -143,6 +157,7 @@ void uring_helpers_stop(struct uring *u)
 	helpers->threads = NULL;
 	if (helpers->event_fd >= 0)
 		close(helpers->event_fd);
-	pthread_cond_destroy(&helpers->more);
+	pthread_cond_destroy(&helpers->todo.more);
+	pthread_cond_destroy(&helpers->urgent.more);
 	pthread_mutex_destroy(&helpers->lock);
 }

@@ -45,12 +45,17 @@ STATS_STRUCT(uring_counters, URING_COUNTERS);
 
 #define URING_FILES 16			/* registered files at most */
 
-struct uring_helpers {
-	pthread_t *threads;
-	unsigned int count;
-	pthread_mutex_t lock;		/* protects the four below */
+struct uring_queue {
+	struct uring_helpers *helpers;
 	pthread_cond_t more;
-	struct io_job *todo, **todo_tail;
+	struct io_job *head, **tail;	/* helpers->lock */
+};
+
+struct uring_helpers {
+	pthread_t *threads;		/* the first takes urgent jobs only */
+	unsigned int count;
+	pthread_mutex_t lock;		/* protects the queues, `done` and `stop` */
+	struct uring_queue todo, urgent;
 	struct io_job *done, **done_tail;
 	bool stop;
 	int event_fd;			/* written by helpers when `done` is not empty */

@@ -35,7 +35,7 @@ static void on_got(void *owner, int result, uint64_t epoch, const uint8_t *bytes
 	answer->result = result;
 	answer->epoch = epoch;
 	answer->length = length < sizeof(answer->bytes) ? length : sizeof(answer->bytes);
-	if (!result)
+	if (answer->length)
 		memcpy(answer->bytes, bytes, answer->length);
 	answer->came = true;
 }
@@ -56,7 +56,8 @@ static void on_listed(void *owner, int result, const struct mapstore_lease *leas
 	assert_true(count <= 8);
 	answer->result = result;
 	answer->lease_count = count;
-	memcpy(answer->leases, leases, count * sizeof(*leases));
+	if (count)
+		memcpy(answer->leases, leases, count * sizeof(*leases));
 	answer->came = true;
 }
 
@@ -395,7 +396,7 @@ static void one_of_several_holds_the_office(void **state)
 {
 	struct answer lost = { 0 }, office[3] = { 0 };
 	struct fixture f;
-	char name[8];
+	char name[16];
 	int holder;
 
 	setup(&f);
