@@ -20,6 +20,13 @@ static const struct nacre_transition rows[] = { NACRE_CAP_CLIENT_ROWS(ROW) };
 const struct nacre_machine nacre_cap_client_machine =
 	NACRE_MACHINE_OF("client cap", states, conditions, actions, rows);
 
+static const struct nacre_machine_word events[] = { NACRE_CAP_CLIENT_EVENTS(NACRE_WORD_ROW) };
+
+const char *nacre_cap_event_name(__u8 kind)
+{
+	return kind < NACRE_COUNT_OF(events) ? events[kind].name : "?";
+}
+
 __u32 nacre_cap_client_revoked(const struct nacre_cap_client *cap)
 {
 	return cap->held & ~cap->issued;

@@ -215,4 +215,7 @@ void nacre_cap_client_claim(const struct nacre_cap_client *cap, __u64 ino,
 
 extern const struct nacre_machine nacre_cap_client_machine;	/* state × condition */
 
+/* Name of an event's kind, for traces; "?" for an unknown one. */
+const char *nacre_cap_event_name(__u8 kind);
+
 #endif
