@@ -18,6 +18,7 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/netfs.h>
+#include <linux/socket.h>
 #include <linux/workqueue.h>
 #include "protocol/messages.h"
 #include "protocol/rules/cap_client.h"
@@ -42,6 +43,7 @@ struct nacre_options {
 	unsigned int soft_timeout_ms;	/* 0 = wait as long as it takes (killable) */
 	bool noshare;			/* a client instance of its own */
 	bool acl;			/* POSIX ACLs */
+	bool locallocks;		/* file locks hold on this machine only */
 };
 
 /* A cluster map in use: immutable, shared. */
@@ -73,6 +75,8 @@ struct nacre_upcalls {
 	 */
 	struct inode *(*learn)(struct nacre_fs *fs, const struct nacre_inode_info *info, bool make,
 			       u32 need, u32 *got);
+	/* References on caps that a request took and nobody wants. */
+	void (*caps_put)(struct inode *inode, u32 caps);
 	/* A reference to a cached inode or NULL; *freeing: it is on its way out. Waits for nothing. */
 	struct inode *(*find)(struct nacre_fs *fs, u64 ino, bool *freeing);
 	/* CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK. */
@@ -90,12 +94,15 @@ struct nacre_caps {
 	spinlock_t lock;		/* guards the lists below; inside cap_lock */
 	struct list_head inodes;	/* nacre_inode.cap_link: those that have a cap */
 	struct list_head dirty;		/* nacre_inode.dirty_link: dirty or flushing, oldest first; pinned */
+	struct list_head flushing;	/* nacre_inode.flushing_link: by flush_oldest */
+	struct mutex sweep_mutex;	/* one sweep at a time: it takes inodes off the list for a while */
 	u64 inode_count, dirty_count;
-	u64 flush_next;			/* id of the next flush of the session */
+	u64 flush_last;			/* id of the last flush of the session */
 	struct list_head releases;	/* caps to be given back, batched */
 	u32 release_count;
 	struct delayed_work flush_work;	/* flushes by age */
 	struct delayed_work release_work;
+	struct workqueue_struct *work;	/* cap_work of inodes; may wait for OSDs, so not fs->work */
 	wait_queue_head_t flush_wait;	/* a flush was acknowledged, or all is lost */
 };
 
@@ -114,12 +121,19 @@ struct nacre_fs {
 	struct nacre_mds_client *mds;
 	struct nacre_osd_client *osd;
 	struct workqueue_struct *work;	/* WQ_MEM_RECLAIM | WQ_UNBOUND */
-	struct nacre_stats *stats;	/* per-cpu, see stats.h */
+	struct nacre_stats __percpu *stats;	/* see stats.h */
 	const struct nacre_upcalls *upcalls;
 	struct nacre_caps caps;
 	atomic64_t dir_epochs;		/* source of nacre_inode.dir_epoch: never the same twice */
 	struct dentry *debugfs;
 	unsigned int id;		/* small number of this client, for debugfs and traces */
+};
+
+/* The extended attributes of an inode: an immutable nacre_xattr sequence. */
+struct nacre_xattrs {
+	refcount_t ref;
+	u32 bytes;
+	u8 sequence[] __counted_by(bytes);
 };
 
 /* Our part of an inode. */
@@ -130,6 +144,7 @@ struct nacre_inode {
 	spinlock_t cap_lock;
 	struct nacre_cap_client cap;	/* the machine of rules/cap_client.h */
 	u16 cap_users[32];		/* references per cap bit */
+	u32 cap_used;			/* bits with any */
 	u16 changing[NACRE_GROUP_COUNT];	/* requests of ours under way that change the group */
 	u32 open_readers, open_writers;	/* open files, they make `wanted` */
 	u64 version;			/* of the info last taken in */
@@ -143,21 +158,28 @@ struct nacre_inode {
 	u64 inline_gen;
 	u32 object_bytes;		/* layout */
 	u16 pool;
-	u8 *xattrs;			/* nacre_xattr sequence, valid under XATTR_SHARED */
-	u32 xattrs_bytes;
-	bool xattrs_known;		/* `xattrs` is the whole set (NULL: there are none) */
+	struct nacre_xattrs *xattrs;	/* the whole set, valid under XATTR_SHARED; NULL: there are none … */
+	bool xattrs_known;		/* … if this is set */
 	bool dir_complete;		/* every entry is in the dcache (while DIR_SHARED is held) */
+	u32 dir_prunes;			/* counts dentries that left the dcache */
 	u16 dir_unsure;			/* changes of the directory whose caller has not seen the end */
 	u64 dir_epoch;			/* a new one with every loss of DIR_SHARED; older dentries are not trusted */
 	wait_queue_head_t cap_wait;
 	struct work_struct cap_work;	/* write back, invalidate, answer; see caps/flush.c */
 	u32 cap_todo;			/* what it still has to do: enum nacre_cap_client_action */
-	u32 flush_todo;			/* groups to be sent with it */
+	u32 flush_todo;			/* groups to be sent with it, under their new flush id */
+	u32 reflush_todo;		/* groups to be sent again under the flush id they had */
+	u32 lost_groups;		/* dirty groups that a killed session took along */
 	struct list_head cap_link;	/* nacre_caps.inodes */
 	struct list_head dirty_link;	/* nacre_caps.dirty; holds a reference on the inode */
+	struct list_head flushing_link;	/* nacre_caps.flushing */
+	u64 flush_oldest;		/* lowest flush id that may be unacknowledged; under nacre_caps.lock */
+	u64 flush_acked;		/* highest flush id acknowledged as journaled */
 	unsigned long dirty_since;	/* jiffies, of the oldest unsent change */
-	u64 unsafe_applied;		/* highest apply number that concerns this inode */
-	char *symlink;			/* target, for symbolic links */
+	struct llist_node put_link;	/* mds/reap.c: references to be dropped by its worker … */
+	atomic_t puts;			/* … so many */
+	u64 unsafe_applied;		/* highest apply number that concerns this inode … */
+	u32 unsafe_generation;		/* … in this generation of the session */
 	u64 btime_ns;
 };
 
@@ -174,6 +196,17 @@ static inline struct nacre_fs *nacre_fs(const struct super_block *sb)
 static inline struct nacre_fs *nacre_inode_fs(const struct inode *inode)
 {
 	return nacre_fs(inode->i_sb);
+}
+
+/* Epoch of the newest map; 0 = none yet. */
+static inline u64 nacre_map_epoch(struct nacre_fs *fs)
+{
+	u64 epoch;
+
+	spin_lock(&fs->map_lock);
+	epoch = fs->cmap ? fs->cmap->view.epoch : 0;
+	spin_unlock(&fs->map_lock);
+	return epoch;
 }
 
 /* 0, or the error with which every wait and new request ends now. */

@@ -33,10 +33,45 @@ int nacre_caps_flush_wait(struct inode *inode);
 void nacre_caps_flush_start(struct inode *inode);
 /* Make the groups in `mask` current: from held caps, or by asking the MDS. Killable. */
 int nacre_caps_refresh(struct inode *inode, u32 mask, bool force);
+/* Are the groups current without asking? Never sleeps: good under RCU. */
+bool nacre_caps_current(struct inode *inode, u32 groups);
+/* Flush all dirty attributes; wait: until they are journaled, killably. */
+int nacre_caps_sync_fs(struct nacre_fs *fs, bool wait);
+/* Apply a truncation that the rank told of to size and pages. May sleep; not under folio locks. */
+void nacre_caps_settle_size(struct inode *inode);
 
 /* open and release of files: count and tell `wanted`. */
 int nacre_caps_open(struct inode *inode, int file_flags);
 void nacre_caps_release_file(struct inode *inode, int file_flags);
+
+/* ---- for vfs/inode.c and vfs/super.c --------------------------------------------------------- */
+
+/*
+ * Take in what the rank says of an inode. fresh: it is new here, the caller has set its type and size.
+ * Takes references on `need` if all of it can be used (*got).
+ */
+void nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, bool fresh,
+		      u32 need, u32 *got);
+void nacre_caps_init_inode(struct nacre_inode *ni);
+/* The inode leaves the cache: give its cap back. */
+void nacre_caps_evict(struct inode *inode);
+
+int nacre_caps_create(struct nacre_fs *fs);
+/* Wait until every inode's worker is done. */
+void nacre_caps_drain(struct nacre_fs *fs);
+void nacre_caps_destroy(struct nacre_fs *fs);
+
+/* nacre_upcalls */
+void nacre_caps_message(struct nacre_fs *fs, u16 type, const void *host);
+int nacre_caps_claim(struct nacre_fs *fs);
+void nacre_caps_reconnected(struct nacre_fs *fs);
+void nacre_caps_lost(struct nacre_fs *fs);
+
+struct nacre_xattrs *nacre_xattrs_new(const u8 *sequence, u32 bytes, gfp_t gfp);
+struct nacre_xattrs *nacre_xattrs_get(struct nacre_xattrs *xattrs);
+void nacre_xattrs_put(struct nacre_xattrs *xattrs);
+
+void nacre_caps_show(struct seq_file *m, struct nacre_fs *fs);
 
 /*
  * Offered by vfs/pages.c to the cap work (leftward callbacks, process context,

@@ -69,6 +69,7 @@ struct nacre_mds_request {
 	u32 got;			/* … and those taken; the caller's, or given back with the request */
 	u64 dir_epoch;			/* READDIR, LOOKUP, records: of `parent` when the reply was taken in */
 	u64 dir_epoch2;			/* of parent2 */
+	u64 target_epoch;		/* of the target, if it is a directory */
 	struct nacre_incoming *in;	/* READDIR, STATFS: the reply, for its extra */
 	struct inode **entries;		/* READDIR: inodes of the entries in order, NULL where none came */
 	u32 entry_count;
@@ -88,9 +89,13 @@ const u8 *nacre_mds_request_keep(struct nacre_mds_request *req, const void *byte
  */
 int nacre_mds_call(struct nacre_mds_request *req);
 
+/* iput that waits for nothing: the last one is left to a worker. Any context. */
+void nacre_mds_iput(struct nacre_fs *fs, struct inode *inode);
+
 /* ---- ready-made requests (ops.c) ------------------------------------------------------------- */
 
 /* All return a request that was answered (look at req->target, reply_flags), or ERR_PTR. */
+/* LOOKUP: also one whose result is -ENOENT. */
 struct nacre_mds_request *nacre_mds_lookup(struct inode *dir, const struct qstr *name, u32 wanted);
 struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct inode *inode,
 					    u32 mask, u32 wanted, bool xattrs);
@@ -112,10 +117,10 @@ struct nacre_mds_request *nacre_mds_record(struct nacre_fs *fs, const struct nac
 int nacre_mds_wait_safe(struct nacre_fs *fs, u64 applied);
 /* fsync of a directory or the metadata half of a file's: what concerns this inode. */
 int nacre_mds_sync_inode(struct inode *inode);
+/* Have everything that was sent so far journaled (flushes, too). Killable. */
+int nacre_mds_sync_all(struct nacre_fs *fs);
 /* syncfs: everything answered so far. Killable. */
 int nacre_mds_sync_fs(struct nacre_fs *fs);
-/* The same without waiting for it. */
-void nacre_mds_sync_start(struct nacre_fs *fs);
 
 /* ---- session ------------------------------------------------------------------------------- */
 
@@ -143,6 +148,10 @@ u32 nacre_mds_generation(const struct nacre_fs *fs);
 void nacre_mds_send_begin(struct nacre_fs *fs);
 int nacre_mds_send(struct nacre_fs *fs, u16 type, const void *host);
 void nacre_mds_send_end(struct nacre_fs *fs);
+/* The session's numbers for a part of SESSION_RECONNECT. */
+void nacre_mds_reconnect_head(struct nacre_fs *fs, struct nacre_session_reconnect *part);
+/* Wait until what has come is worked off and references are dropped (unmount). */
+void nacre_mds_drain(struct nacre_fs *fs);
 
 /* ---- debugfs ------------------------------------------------------------------------------- */
 

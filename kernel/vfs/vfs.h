@@ -7,6 +7,8 @@
 #define NACRE_KERNEL_VFS_H
 
 #include <linux/fs_context.h>
+#include <linux/fs_parser.h>
+#include <linux/fs.h>
 #include <linux/posix_acl.h>
 #include <linux/xattr.h>
 #include "../caps/caps.h"
@@ -29,6 +31,9 @@ void nacre_options_default(struct nacre_options *options);
 void nacre_options_free(struct nacre_options *options);
 /* Do both name the same mount, so that they may share a client instance? */
 bool nacre_options_same(const struct nacre_options *a, const struct nacre_options *b);
+/* Take over what a remount may change; -EINVAL names the first option that it may not. */
+int nacre_options_remount(struct fs_context *fc, struct nacre_options *now,
+			  const struct nacre_options *asked);
 int nacre_show_options(struct seq_file *m, struct dentry *root);
 int nacre_statfs(struct dentry *dentry, struct kstatfs *buf);
 
@@ -41,7 +46,11 @@ void nacre_inode_evict(struct inode *inode);
 struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_info *info, bool make,
 				u32 need, u32 *got);
 struct inode *nacre_inode_find(struct nacre_fs *fs, u64 ino, bool *freeing);
-u64 nacre_ino(const struct inode *inode);
+/* Inode numbers are 64 bits and are i_ino: nacre is for 64-bit machines. */
+static inline u64 nacre_ino(const struct inode *inode)
+{
+	return inode->i_ino;
+}
 int nacre_inode_cache_init(void);
 void nacre_inode_cache_exit(void);
 
@@ -50,6 +59,8 @@ void nacre_inode_cache_exit(void);
 int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		  u32 request_mask, unsigned int query_flags);
 int nacre_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *attr);
+/* Change attributes of an inode that have been checked. The inode lock is held. */
+int nacre_attr_set(struct mnt_idmap *idmap, struct inode *inode, struct iattr *attr);
 int nacre_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
 int nacre_update_time(struct inode *inode, int flags);
 
@@ -62,9 +73,11 @@ u64 nacre_dir_epoch(struct inode *dir);
 void nacre_dentry_stamp(struct dentry *dentry, u64 epoch);
 /* A change of this name is under way: ask the rank about it meanwhile. */
 void nacre_dentry_unsure(struct dentry *dentry);
-/* Is the absence of a name that is not in the dcache known? */
-bool nacre_dir_is_complete(struct inode *dir);
-void nacre_dir_set_complete(struct inode *dir, u64 epoch);
+/* The directory's epoch if it is complete: then the absence of a name is known. Else 0. */
+u64 nacre_dir_complete_epoch(struct inode *dir);
+/* Every entry is in the dcache, if this is still the epoch and no dentry was pruned since `prunes`. */
+void nacre_dir_set_complete(struct inode *dir, u64 epoch, u32 prunes);
+void nacre_dir_incomplete(struct inode *dir);
 
 /* ---- namei.c, dir.c, symlink.c ---------------------------------------------------------------- */
 
@@ -80,6 +93,11 @@ struct dentry *nacre_lookup(struct inode *dir, struct dentry *dentry, unsigned i
 extern const struct file_operations nacre_file_ops;
 extern const struct address_space_operations nacre_address_ops;
 extern const struct netfs_request_ops nacre_netfs_ops;
+/*
+ * A new inode is a regular file, and its layout is known: operations of its mapping, netfs context. Its
+ * size comes afterwards, by nacre_pages_set_size() as every later change that is not our own write does.
+ */
+void nacre_pages_init(struct inode *inode);
 /* ->open of regular files; atomic_open ends with it. */
 int nacre_file_open(struct inode *inode, struct file *file);
 
@@ -100,6 +118,11 @@ int nacre_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_a
  */
 int nacre_acl_inherit(struct inode *dir, struct dentry *dentry, umode_t *mode, u8 **xattrs,
 		      u32 *xattrs_bytes);
+
+/* ---- lock.c -------------------------------------------------------------------------------- */
+
+int nacre_lock(struct file *file, int command, struct file_lock *lock);
+int nacre_flock(struct file *file, int command, struct file_lock *lock);
 
 /* ---- times --------------------------------------------------------------------------------- */
 
