@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Taking in an inode as the rank shows it: values, group by group, and the cap that goes along.
+ *
+ * A group's values are taken unless this client has values of its own that the rank has not, and
+ * unless the info is older than what is known. Holding a group exclusively is no reason by itself: the
+ * reply to a request of ours brings what it changed. Sizes follow protocol/rules/size.h. Called
+ * from the inbox worker only, so infos never race.
+ */
+#include <linux/fs.h>
+#include <linux/posix_acl.h>
+#include <linux/slab.h>
+#include "internal.h"
+#include "../vfs/vfs.h"
+
+/* ---- extended attributes --------------------------------------------------------------------------- */
+
+struct nacre_xattrs *nacre_xattrs_new(const u8 *sequence, u32 bytes, gfp_t gfp)
+{
+	struct nacre_xattrs *xattrs = kvmalloc(struct_size(xattrs, sequence, bytes), gfp);
+
+	if (!xattrs)
+		return NULL;
+	refcount_set(&xattrs->ref, 1);
+	xattrs->bytes = bytes;
+	memcpy(xattrs->sequence, sequence, bytes);
+	return xattrs;
+}
+
+struct nacre_xattrs *nacre_xattrs_get(struct nacre_xattrs *xattrs)
+{
+	refcount_inc(&xattrs->ref);
+	return xattrs;
+}
+
+/* From any context in which kvfree may sleep is fine; never under a spinlock. */
+void nacre_xattrs_put(struct nacre_xattrs *xattrs)
+{
+	if (xattrs && refcount_dec_and_test(&xattrs->ref))
+		kvfree(xattrs);
+}
+
+/* What was learnt of the set, prepared before the lock; *old is put after it. */
+struct xattr_news {
+	bool known;
+	struct nacre_xattrs *set;
+};
+
+static struct xattr_news read_xattrs(const struct nacre_inode_info *info)
+{
+	struct xattr_news news = { };
+
+	if (info->info_flags & NACRE_INFO_NO_XATTRS) {
+		news.known = true;
+	} else if (info->info_flags & NACRE_INFO_HAS_XATTRS) {
+		news.set = nacre_xattrs_new(info->xattrs, info->xattrs_bytes, GFP_NOFS);
+		news.known = news.set != NULL;
+	}
+	return news;
+}
+
+/* ACLs lie in the set: cached ones are of the set before. */
+static void forget_acls(struct inode *inode, bool none)
+{
+	if (none && IS_POSIXACL(inode)) {
+		set_cached_acl(inode, ACL_TYPE_ACCESS, NULL);
+		set_cached_acl(inode, ACL_TYPE_DEFAULT, NULL);
+	} else {
+		forget_all_cached_acls(inode);
+	}
+}
+
+/* ---- groups ---------------------------------------------------------------------------------------- */
+
+/* Groups of which the info's values are to be taken over, judged before the cap in it counts. */
+static bool takes_locked(const struct nacre_inode *ni, u32 group)
+{
+	u32 cover = nacre_group_cover(group);
+
+	/* Values of ours that the rank does not have yet: changed, on the way, or being changed. */
+	return !((ni->cap.dirty | ni->cap.flushing) & group && ni->cap.held & cover) &&
+	       !(ni->cap_used & cover);
+}
+
+static u32 groups_to_take_locked(struct nacre_inode *ni, const struct nacre_inode_info *info,
+				 bool fresh)
+{
+	u32 groups = 0;
+
+	if (fresh)
+		return NACRE_GROUPS_ALL;
+	if (info->version < ni->version)
+		return 0;
+	for (int i = 0; i < NACRE_GROUP_COUNT; i++)
+		if (info->valid & nacre_group_at(i) && takes_locked(ni, nacre_group_at(i)))
+			groups |= nacre_group_at(i);
+	return groups;
+}
+
+static void take_auth_locked(struct inode *inode, const struct nacre_inode_info *info)
+{
+	inode->i_mode = (inode->i_mode & S_IFMT) | (info->mode & ~S_IFMT);
+	i_uid_write(inode, info->uid);
+	i_gid_write(inode, info->gid);
+}
+
+static void take_link_locked(struct inode *inode, const struct nacre_inode_info *info)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	/* A directory counts itself and the ".." of those in it. */
+	set_nlink(inode, S_ISDIR(inode->i_mode) && info->nlink ? 2 + info->nsubdirs : info->nlink);
+	if (!info->nlink)
+		ni->cap_todo |= CAPS_TODO_PRUNE;
+}
+
+static void take_times_locked(struct inode *inode, const struct nacre_inode_info *info)
+{
+	inode_set_mtime_to_ts(inode, nacre_timespec(info->mtime));
+	inode_set_atime_to_ts(inode, nacre_timespec(info->atime));
+}
+
+/* Any group may change ctime; while values of ours are on the way, the later one counts. */
+static void take_ctime_locked(struct nacre_inode *ni, const struct nacre_inode_info *info)
+{
+	struct inode *inode = &ni->netfs.inode;
+	u64 ours = nacre_time_ns(inode_get_ctime(inode));
+
+	if (ni->cap.dirty | ni->cap.flushing)
+		inode_set_ctime_to_ts(inode, nacre_timespec(nacre_time_later(ours, info->ctime)));
+	else
+		inode_set_ctime_to_ts(inode, nacre_timespec(info->ctime));
+}
+
+/*
+ * Returns GREW if i_size is to be raised after the lock. A cut waits for process context: pages
+ * hang on it (nacre_caps_settle_size).
+ */
+static enum nacre_size_change take_size_locked(struct nacre_inode *ni,
+					       const struct nacre_inode_info *info, u64 *size)
+{
+	bool writes = ni->cap.held & nacre_group_cover(NACRE_GROUP_FILE) ||
+		      (ni->cap.dirty | ni->cap.flushing) & NACRE_GROUP_FILE;
+	const struct nacre_size said = {
+		.size = info->size,
+		.truncate_seq = info->truncate_seq,
+		.truncate_size = info->truncate_size,
+	};
+	struct nacre_size mine = {
+		.size = i_size_read(&ni->netfs.inode),
+		.truncate_seq = ni->truncate_seq,
+		.truncate_size = ni->truncate_size,
+	};
+	enum nacre_size_change change;
+
+	if (ni->size_pending)
+		mine = ni->size_said;
+	change = nacre_size_learn(&mine, &said, writes, !!(info->valid & NACRE_GROUP_FILE));
+	if (change == NACRE_SIZE_SAME)
+		return change;
+	if (change == NACRE_SIZE_CUT || ni->size_pending) {
+		ni->size_said = mine;
+		ni->size_pending = true;
+		ni->cap_todo |= CAPS_TODO_SIZE;
+		return NACRE_SIZE_SAME;
+	}
+	*size = mine.size;
+	return change;
+}
+
+/* ---- the cap --------------------------------------------------------------------------------------- */
+
+static void take_cap_locked(struct nacre_inode *ni, const struct nacre_inode_info *info)
+{
+	struct nacre_cap_event grant = {
+		.kind = NACRE_CAPE_GRANT,
+		.cap_id = info->cap_id,
+		.gen = info->cap_gen,
+		.seq = info->cap_seq,
+		.caps = info->issued,
+	};
+
+	if (!info->cap_id)
+		return;
+	if (caps_step_locked(ni, &grant))
+		return;
+	if (ni->cap.cap_id != info->cap_id || ni->cap.seq != info->cap_seq)
+		return;		/* older than what is known */
+	if (info->max_size != ni->max_size) {
+		ni->max_size = info->max_size;
+		if (ni->max_size >= ni->max_size_wanted)
+			ni->max_size_wanted = 0;
+		wake_up_all(&ni->cap_wait);
+	}
+}
+
+/* All of `need` for a caller that waits for this reply, or nothing. */
+static u32 take_needed_locked(struct nacre_inode *ni, u32 need)
+{
+	if (!need || !caps_usable_locked(ni, need))
+		return 0;
+	caps_take_locked(ni, need);
+	return need;
+}
+
+void nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, bool fresh,
+		      u32 need, u32 *got)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+	struct xattr_news news = read_xattrs(info);
+	struct nacre_xattrs *old = NULL;
+	enum nacre_size_change change = NACRE_SIZE_SAME;
+	bool xattrs_taken = false;
+	u64 size = 0;
+	u32 groups;
+
+	spin_lock(&ni->cap_lock);
+	groups = groups_to_take_locked(ni, info, fresh);
+	take_cap_locked(ni, info);
+	if (groups & NACRE_GROUP_AUTH)
+		take_auth_locked(inode, info);
+	if (groups & NACRE_GROUP_LINK)
+		take_link_locked(inode, info);
+	if (groups & NACRE_GROUP_FILE)
+		take_times_locked(inode, info);
+	if (groups)
+		take_ctime_locked(ni, info);
+	if (S_ISREG(inode->i_mode) && !fresh)
+		change = take_size_locked(ni, info, &size);
+	else if (groups & NACRE_GROUP_FILE && S_ISDIR(inode->i_mode))
+		i_size_write(inode, info->size);
+	if (groups & NACRE_GROUP_XATTR && news.known) {
+		old = ni->xattrs;
+		ni->xattrs = news.set;
+		news.set = NULL;
+		ni->xattrs_known = true;
+		xattrs_taken = true;
+	}
+	ni->version = max(ni->version, info->version);
+	ni->btime_ns = info->btime;
+	*got = take_needed_locked(ni, need);
+	if (xattrs_taken)
+		forget_acls(inode, !ni->xattrs);
+	spin_unlock(&ni->cap_lock);
+
+	if (change == NACRE_SIZE_GREW)
+		nacre_pages_set_size(inode, size, false);
+	nacre_xattrs_put(old);
+	nacre_xattrs_put(news.set);
+	caps_kick(inode);
+}

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sending what an inode has to say: answers to revokes, dirty attributes, wishes, all of it
+ * in one CAP_UPDATE; and flushing by age, for fsync and for sync.
+ *
+ *	change under EXCL ─▶ dirty ─(5 s, fsync, revoke, sync)─▶ flushing ─CAP_FLUSH_ACK, safe─▶ clean
+ *
+ * An inode on the `dirty` list has a reference for it, so dirty attributes are never evicted.
+ */
+#include "internal.h"
+#include "../vfs/vfs.h"
+
+/* ---- one message ------------------------------------------------------------------------------------ */
+
+/* Values of the groups as they are now. The reference on the xattrs is the caller's. */
+static struct nacre_xattrs *fill_values_locked(struct nacre_inode *ni, u32 groups,
+					       struct nacre_cap_update *update)
+{
+	struct inode *inode = &ni->netfs.inode;
+	struct nacre_xattrs *xattrs = NULL;
+
+	lockdep_assert_held(&ni->cap_lock);
+	update->dirty = groups;
+	update->ctime = nacre_time_ns(inode_get_ctime(inode));
+	if (groups & NACRE_GROUP_AUTH) {
+		update->mode = inode->i_mode;
+		update->uid = i_uid_read(inode);
+		update->gid = i_gid_read(inode);
+	}
+	if (groups & NACRE_GROUP_FILE) {
+		update->size = i_size_read(inode);
+		update->truncate_seq = ni->truncate_seq;
+		update->atime = nacre_time_ns(inode_get_atime(inode));
+		update->mtime = nacre_time_ns(inode_get_mtime(inode));
+		update->inline_gen = ni->inline_gen;
+	}
+	if (groups & NACRE_GROUP_XATTR && ni->xattrs) {
+		xattrs = nacre_xattrs_get(ni->xattrs);
+		update->xattrs = xattrs->sequence;
+		update->xattrs_bytes = xattrs->bytes;
+	}
+	return xattrs;
+}
+
+static u64 oldest_flush(struct nacre_fs *fs)
+{
+	struct nacre_caps *caps = &fs->caps;
+	u64 oldest;
+
+	spin_lock(&caps->lock);
+	oldest = caps->flush_last + 1;
+	if (!list_empty(&caps->flushing))
+		oldest = list_first_entry(&caps->flushing, struct nacre_inode,
+					  flushing_link)->flush_oldest;
+	spin_unlock(&caps->lock);
+	return oldest;
+}
+
+static u64 flush_id_locked(const struct nacre_inode *ni, u32 groups)
+{
+	for (int i = 0; i < NACRE_GROUP_COUNT; i++)
+		if (groups & nacre_group_at(i))
+			return ni->cap.flush_id[i];
+	return 0;
+}
+
+static void send_update(struct nacre_inode *ni, u32 todo, u32 groups)
+{
+	struct inode *inode = &ni->netfs.inode;
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	struct nacre_cap_update update;
+	struct nacre_xattrs *xattrs = NULL;
+
+	spin_lock(&ni->cap_lock);
+	if (!ni->cap.cap_id) {
+		spin_unlock(&ni->cap_lock);
+		return;		/* lost meanwhile: there is nobody to tell */
+	}
+	nacre_cap_client_update(&ni->cap, inode->i_ino, todo & NACRE_CAPA_ANSWER ? 1 : 0, &update);
+	if (groups) {
+		update.flush_id = flush_id_locked(ni, groups);
+		xattrs = fill_values_locked(ni, groups, &update);
+	}
+	if (todo & CAPS_TODO_SYNC)
+		update.update_flags |= NACRE_CAP_UPDATE_SYNC;
+	if (ni->max_size_wanted > ni->max_size)
+		update.max_size_wanted = ni->max_size_wanted;
+	spin_unlock(&ni->cap_lock);
+
+	update.oldest_flush = oldest_flush(fs);
+	if (!nacre_mds_send(fs, NACRE_MSG_CAP_UPDATE, &update))
+		nacre_count(fs, mds_cap_updates);
+	nacre_xattrs_put(xattrs);
+}
+
+/* Groups that share the flush id of the first one of `groups`. */
+static u32 same_flush_locked(const struct nacre_inode *ni, u32 groups)
+{
+	u64 id = flush_id_locked(ni, groups);
+	u32 same = 0;
+
+	for (int i = 0; i < NACRE_GROUP_COUNT; i++)
+		if (groups & nacre_group_at(i) && ni->cap.flush_id[i] == id)
+			same |= nacre_group_at(i);
+	return same;
+}
+
+/* What is sent again goes before the answer that gives its cover back (CAP-1). */
+static void send_again(struct nacre_inode *ni)
+{
+	u32 groups;
+
+	for (;;) {
+		spin_lock(&ni->cap_lock);
+		ni->reflush_todo &= ni->cap.flushing & ~ni->flush_todo;
+		groups = same_flush_locked(ni, ni->reflush_todo);
+		ni->reflush_todo &= ~groups;
+		spin_unlock(&ni->cap_lock);
+		if (!groups)
+			return;
+		send_update(ni, 0, groups);
+	}
+}
+
+void caps_send_todo(struct inode *inode)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+	u32 todo, groups;
+
+	spin_lock(&ni->cap_lock);
+	todo = ni->cap_todo & (CAPS_TODO_SEND | CAPS_TODO_SYNC);
+	ni->cap_todo &= ~todo;
+	spin_unlock(&ni->cap_lock);
+	if (!(todo & CAPS_TODO_SEND))
+		return;
+	if (todo & NACRE_CAPA_REFLUSH)
+		send_again(ni);
+	spin_lock(&ni->cap_lock);
+	groups = ni->flush_todo;
+	ni->flush_todo = 0;
+	spin_unlock(&ni->cap_lock);
+	if (groups || todo & (NACRE_CAPA_ANSWER | NACRE_CAPA_WANT | CAPS_TODO_MAX_SIZE))
+		send_update(ni, todo, groups);
+}
+
+/* ---- dirty -------------------------------------------------------------------------------------------- */
+
+static void list_dirty_locked(struct nacre_inode *ni)
+{
+	struct nacre_fs *fs = nacre_inode_fs(&ni->netfs.inode);
+	struct nacre_caps *caps = &fs->caps;
+
+	lockdep_assert_held(&ni->cap_lock);
+	spin_lock(&caps->lock);
+	if (list_empty(&ni->dirty_link)) {
+		ihold(&ni->netfs.inode);
+		list_add_tail(&ni->dirty_link, &caps->dirty);
+		if (!caps->dirty_count++)
+			queue_delayed_work(fs->work, &caps->flush_work,
+					   msecs_to_jiffies(CAPS_FLUSH_TICK_MS));
+	}
+	spin_unlock(&caps->lock);
+}
+
+void nacre_caps_mark_dirty(struct inode *inode, u32 groups)
+{
+	struct nacre_cap_event dirty = { .kind = NACRE_CAPE_DIRTY, .groups = groups };
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	bool was_clean;
+
+	spin_lock(&ni->cap_lock);
+	was_clean = !ni->cap.dirty;
+	/* Refused: the session was killed under the caller, and what it changed is lost with it. */
+	if (!caps_step_locked(ni, &dirty)) {
+		if (was_clean)
+			ni->dirty_since = jiffies;
+		list_dirty_locked(ni);
+	}
+	spin_unlock(&ni->cap_lock);
+}
+
+void caps_clean(struct inode *inode)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	struct nacre_caps *caps = &fs->caps;
+	bool release = false;
+
+	spin_lock(&ni->cap_lock);
+	spin_lock(&caps->lock);
+	if (!ni->cap.flushing)
+		list_del_init(&ni->flushing_link);
+	if (!ni->cap.flushing && !ni->cap.dirty && !list_empty(&ni->dirty_link)) {
+		list_del_init(&ni->dirty_link);
+		caps->dirty_count--;
+		release = true;
+	}
+	spin_unlock(&caps->lock);
+	spin_unlock(&ni->cap_lock);
+	wake_up_all(&caps->flush_wait);
+	if (release)
+		nacre_mds_iput(fs, inode);
+}
+
+/* ---- flushing ----------------------------------------------------------------------------------------- */
+
+/* Flush what is dirty, now and from here. Returns the id of the latest flush under way, 0 = none. */
+static u64 flush_now(struct inode *inode, bool sync)
+{
+	struct nacre_cap_event flush = { .kind = NACRE_CAPE_FLUSH };
+	struct nacre_inode *ni = nacre_inode(inode);
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	u64 latest = 0;
+
+	nacre_mds_send_begin(fs);
+	spin_lock(&ni->cap_lock);
+	caps_step_locked(ni, &flush);
+	if (sync && ni->cap_todo & NACRE_CAPA_FLUSH)
+		ni->cap_todo |= CAPS_TODO_SYNC;
+	for (int i = 0; i < NACRE_GROUP_COUNT; i++)
+		if (ni->cap.flushing & nacre_group_at(i))
+			latest = max(latest, ni->cap.flush_id[i]);
+	spin_unlock(&ni->cap_lock);
+	caps_send_todo(inode);
+	nacre_mds_send_end(fs);
+	return latest;
+}
+
+void nacre_caps_flush_start(struct inode *inode)
+{
+	if (READ_ONCE(nacre_inode(inode)->cap.dirty))
+		flush_now(inode, false);
+}
+
+static bool flush_is_over(struct nacre_inode *ni, u64 flush_id)
+{
+	bool over;
+
+	spin_lock(&ni->cap_lock);
+	over = !ni->cap.flushing || ni->flush_acked >= flush_id;
+	spin_unlock(&ni->cap_lock);
+	return over;
+}
+
+int nacre_caps_flush_wait(struct inode *inode)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	u64 flush_id = flush_now(inode, true);
+	int err = nacre_fs_error(fs);
+
+	if (!flush_id || err)
+		return err;
+	/* A loss is reported by the mapping's error; here it only ends the wait. */
+	if (wait_event_killable(fs->caps.flush_wait,
+				flush_is_over(ni, flush_id) || nacre_fs_error(fs)))
+		return -EINTR;
+	return nacre_fs_error(fs);
+}
+
+/* ---- by age, and all ------------------------------------------------------------------------------------ */
+
+/* The next dirty inode, moved to the end of the list; a reference, or NULL at the end of the round. */
+static struct inode *next_dirty(struct nacre_fs *fs, struct nacre_inode *last)
+{
+	struct nacre_caps *caps = &fs->caps;
+	struct nacre_inode *ni;
+	struct inode *inode = NULL;
+
+	spin_lock(&caps->lock);
+	ni = list_first_entry_or_null(&caps->dirty, struct nacre_inode, dirty_link);
+	if (ni && ni != last) {
+		inode = &ni->netfs.inode;
+		ihold(inode);		/* the list has one */
+		list_move_tail(&ni->dirty_link, &caps->dirty);
+	}
+	spin_unlock(&caps->lock);
+	return inode;
+}
+
+/* Flush all that became dirty before `before`; sync: have it journaled at once. */
+static void flush_older(struct nacre_fs *fs, unsigned long before, bool sync)
+{
+	struct nacre_inode *first = NULL;
+	struct inode *inode;
+	u64 round = READ_ONCE(fs->caps.dirty_count);
+
+	while (round-- && (inode = next_dirty(fs, first))) {
+		struct nacre_inode *ni = nacre_inode(inode);
+
+		if (READ_ONCE(ni->cap.dirty) && time_before_eq(READ_ONCE(ni->dirty_since), before))
+			flush_now(inode, sync);
+		nacre_mds_iput(fs, inode);
+		cond_resched();		/* TIME-1 */
+	}
+}
+
+void caps_flush_work(struct work_struct *work)
+{
+	struct nacre_fs *fs = container_of(to_delayed_work(work), struct nacre_fs, caps.flush_work);
+
+	flush_older(fs, jiffies - msecs_to_jiffies(CAPS_FLUSH_AGE_MS), false);
+	if (READ_ONCE(fs->caps.dirty_count))
+		queue_delayed_work(fs->work, &fs->caps.flush_work,
+				   msecs_to_jiffies(CAPS_FLUSH_TICK_MS));
+}
+
+static bool flushed_up_to(struct nacre_fs *fs, u64 flush_id)
+{
+	return oldest_flush(fs) > flush_id;
+}
+
+int nacre_caps_sync_fs(struct nacre_fs *fs, bool wait)
+{
+	u64 last;
+
+	flush_older(fs, jiffies, false);
+	if (!wait)
+		return 0;
+	last = READ_ONCE(fs->caps.flush_last);
+	if (flushed_up_to(fs, last))
+		return nacre_fs_error(fs);
+	/* One request makes the rank journal everything that came before it. */
+	nacre_mds_sync_all(fs);
+	if (wait_event_killable(fs->caps.flush_wait,
+				flushed_up_to(fs, last) || nacre_fs_error(fs)))
+		return -EINTR;
+	return nacre_fs_error(fs);
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Messages of the rank about caps: CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK. They come one after the
+ * other from the inbox worker; only cap_lock is taken here, the rest is the inode's worker's.
+ *
+ * Every message about an inode or cap that is not known gets an answer (catalogue B1, B2). An
+ * inode on its way out is answered by its release.
+ */
+#include <linux/pagemap.h>
+#include "internal.h"
+#include "../osd/client.h"
+#include "protocol/codec.h"
+#include "protocol/error.h"
+
+static void answer_unknown(struct nacre_fs *fs, u64 ino, u64 cap_id, u32 gen, u32 seq)
+{
+	struct nacre_cap_update update;
+
+	nacre_cap_answer_unknown(ino, cap_id, gen, seq, &update);
+	nacre_mds_send_begin(fs);
+	if (!nacre_mds_send(fs, NACRE_MSG_CAP_UPDATE, &update))
+		nacre_count(fs, mds_cap_updates);
+	nacre_mds_send_end(fs);
+}
+
+static void take_grant(struct nacre_fs *fs, const struct nacre_cap_grant *grant)
+{
+	struct nacre_inode_info info;
+	struct inode *inode;
+	bool freeing;
+	u32 got;
+
+	if (grant->barrier_epoch)
+		nacre_osd_set_barrier(fs, grant->barrier_epoch);	/* FENCE-2 */
+	if (nacre_decode_all(nacre_inode_info_desc(), grant->info, grant->info_bytes, &info))
+		return;		/* validated when it was received */
+	nacre_count(fs, caps_granted);
+	inode = fs->upcalls->learn(fs, &info, false, 0, &got);
+	if (!IS_ERR_OR_NULL(inode)) {
+		nacre_mds_iput(fs, inode);
+		return;
+	}
+	inode = fs->upcalls->find(fs, info.ino, &freeing);
+	if (inode)
+		nacre_mds_iput(fs, inode);
+	else if (!freeing)
+		answer_unknown(fs, info.ino, info.cap_id, info.cap_gen, info.cap_seq);
+}
+
+static void take_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revoke)
+{
+	struct nacre_cap_event event = {
+		.kind = NACRE_CAPE_REVOKE,
+		.cap_id = revoke->cap_id,
+		.gen = revoke->cap_gen,
+		.seq = revoke->cap_seq,
+		.caps = revoke->keep,
+	};
+	struct nacre_inode *ni;
+	struct inode *inode;
+	bool freeing, unknown;
+
+	if (revoke->barrier_epoch)
+		nacre_osd_set_barrier(fs, revoke->barrier_epoch);
+	nacre_count(fs, caps_revoked);
+	inode = fs->upcalls->find(fs, revoke->ino, &freeing);
+	if (!inode) {
+		if (!freeing)
+			answer_unknown(fs, revoke->ino, revoke->cap_id, revoke->cap_gen,
+				       revoke->cap_seq);
+		return;
+	}
+	ni = nacre_inode(inode);
+	spin_lock(&ni->cap_lock);
+	unknown = !ni->cap.cap_id || ni->cap.gen > revoke->cap_gen ||
+		  (ni->cap.gen == revoke->cap_gen && ni->cap.cap_id > revoke->cap_id);
+	if (!unknown)
+		caps_step_locked(ni, &event);
+	spin_unlock(&ni->cap_lock);
+	if (unknown)
+		answer_unknown(fs, revoke->ino, revoke->cap_id, revoke->cap_gen, revoke->cap_seq);
+	caps_kick(inode);
+	nacre_mds_iput(fs, inode);
+}
+
+static void take_flush_ack(struct nacre_fs *fs, const struct nacre_cap_flush_ack *ack)
+{
+	struct nacre_cap_event event = { .kind = NACRE_CAPE_FLUSH_ACKED, .flush_id = ack->flush_id };
+	struct nacre_inode *ni;
+	struct inode *inode;
+	bool freeing;
+
+	if (!(ack->flags & NACRE_FLUSH_ACK_SAFE) && !ack->result)
+		return;		/* taken in; what counts is that it is journaled */
+	inode = fs->upcalls->find(fs, ack->ino, &freeing);
+	if (!inode)
+		return;
+	if (ack->result)
+		mapping_set_error(inode->i_mapping, -nacre_error_errno(ack->result));
+	ni = nacre_inode(inode);
+	spin_lock(&ni->cap_lock);
+	ni->flush_acked = max(ni->flush_acked, ack->flush_id);
+	caps_step_locked(ni, &event);
+	spin_unlock(&ni->cap_lock);
+	caps_kick(inode);
+	caps_clean(inode);
+	nacre_mds_iput(fs, inode);
+}
+
+/* nacre_upcalls.cap_message */
+void nacre_caps_message(struct nacre_fs *fs, u16 type, const void *host)
+{
+	switch (type) {
+	case NACRE_MSG_CAP_GRANT:
+		take_grant(fs, host);
+		break;
+	case NACRE_MSG_CAP_REVOKE:
+		take_revoke(fs, host);
+		break;
+	case NACRE_MSG_CAP_FLUSH_ACK:
+		take_flush_ack(fs, host);
+		break;
+	}
+}
