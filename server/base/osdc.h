@@ -4,6 +4,14 @@
  * the object's placement group and sees them through map changes, lost
  * connections and restarts, under one request id. Used by the MDS, the native
  * client and the tools.
+ *
+ * Order: requests on one object take effect in the order of their submission. One
+ * that changes it is sent when all earlier ones on it have ended, and holds back
+ * the later ones; reads go side by side. Between objects there is no order.
+ *
+ * A request ends with the OSD's result, with DEAD_INSTANCE when ours is dead or has
+ * changed since it was sent, with ENXIO for a pool that does not exist, or with EINVAL,
+ * E2BIG, ENOMEM when its making went wrong. It never gives up by itself.
  */
 #ifndef NACRE_OSDC_H
 #define NACRE_OSDC_H
@@ -24,7 +32,7 @@ struct osdc_config {
 };
 
 struct osdc *osdc_create(const struct osdc_config *config);
-/* Unfinished requests end with -ECANCELED. */
+/* Unfinished requests end with ECANCELED, told from inside the call. */
 void osdc_destroy(struct osdc *osdc);
 void osdc_set_instance(struct osdc *osdc, uint64_t instance);
 /* A newer map: requests whose primary changed are sent again. */
@@ -36,7 +44,8 @@ void osdc_on_stale_map(struct osdc *osdc, void (*want_map)(void *owner, uint64_t
 
 /*
  * The msgr's owner hands over what concerns OSD connections (peer role OSD):
- * true when it was ours.
+ * true when it was ours. Of messages only OSD_REPLY is, and its reference passes;
+ * any other remains the caller's.
  */
 bool osdc_opened(struct osdc *osdc, struct conn *conn);
 bool osdc_message(struct osdc *osdc, struct conn *conn, struct message *message);
@@ -59,6 +68,7 @@ typedef void (*osdc_done)(struct osdc_request *request, uint32_t result);
 /* A request in the making. NULL: no memory. Names, values and data are copied. */
 struct osdc_request *osdc_request_new(struct osdc *osdc, uint32_t pool, uint64_t ino,
 				      uint64_t index);
+/* One that was never submitted, or whose `done` has been called; NULL is harmless. */
 void osdc_request_free(struct osdc_request *request);
 /* Add an operation; returns its index for osdc_request_result(), or -errno (remembered until submit). */
 int osdc_add(struct osdc_request *request, enum nacre_osd_op_code code, uint16_t op_flags,
