@@ -20,6 +20,7 @@
 
 #define EXIT_USAGE 2
 #define RESTART_PAUSE_MS 200		/* before a fenced server starts anew, scaled */
+#define END_PAUSE_MS 10			/* for closed sockets to end */
 
 enum ending { RUNNING, STOPPED, FAILED, RESTARTS };
 
@@ -314,12 +315,10 @@ static void pause_over(struct io_timer *timer)
 }
 
 /* Let the loop run: what the old server has left under way ends meanwhile. */
-static void pause_between(struct running *r)
+static void settle(struct running *r, uint64_t ms)
 {
-	uint64_t ns = RESTART_PAUSE_MS * 10000ull * r->daemon.config->time_scale;
-
 	r->pause.fire = pause_over;
-	io_timer_arm(r->daemon.io, &r->pause, io_now(r->daemon.io) + ns);
+	io_timer_arm(r->daemon.io, &r->pause, io_now(r->daemon.io) + ms * 1000000);
 	uring_run(r->daemon.io);
 	io_timer_cancel(r->daemon.io, &r->pause);
 }
@@ -334,7 +333,7 @@ static int run(struct running *r)
 			break;
 		r->restarts++;
 		r->ending = RUNNING;
-		pause_between(r);
+		settle(r, RESTART_PAUSE_MS * r->daemon.config->time_scale / 100);
 		if (r->ending == STOPPED) {
 			ending = STOPPED;
 			break;
@@ -363,8 +362,10 @@ int daemon_main(const struct daemon_kind *kind, int argc, char **argv)
 		log_info(daemon->log, "daemon", "ends, status %d", status);
 	}
 	admin_destroy(daemon->admin);
-	if (daemon->io)
+	if (daemon->io) {
+		settle(&r, END_PAUSE_MS);
 		uring_destroy(daemon->io);
+	}
 	log_destroy(daemon->log);
 	config_free(daemon->config);
 	return status;

@@ -37,7 +37,10 @@ struct member;
 struct member_handler {
 	/* In the map, with an instance and a lease; serve. */
 	void (*joined)(void *owner, uint64_t instance);
-	/* A newer map; `map` is borrowed during the call. First called before `joined`. */
+	/*
+	 * A newer map; `map` is borrowed during the call. First called before `joined`, with
+	 * the map in which this daemon stands.
+	 */
 	void (*map_changed)(void *owner, struct cluster_map *map);
 	/* The lease or our row in the map is lost: stop serving now. Nothing follows. */
 	void (*fenced)(void *owner, const char *reason);
@@ -58,11 +61,17 @@ struct member_config {
 	uint32_t lease_ms;		/* before scaling; 0 = default 5000 */
 	const struct member_handler *handler;
 	void *owner;
+	struct log *log;		/* NULL: silent */
 };
 
 int member_start(const struct member_config *config, struct member **ret_member);
-/* Leave: give the lease back and mark the row down, then `left`. */
+/*
+ * Leave, then `left`. A rank becomes free at once. An OSD gives its lease back and stays in the
+ * map: the coordinator marks it down when the term would have ended, so that a restart, or a
+ * stop of the whole cluster, costs no group a replica.
+ */
 void member_leave(struct member *member, void (*left)(void *owner), void *owner);
+/* Without leaving; not from inside a callback of the member. The map store is to be destroyed in the same turn: it may still have answers. */
 void member_destroy(struct member *member);
 
 struct cluster_map *member_map(struct member *member);	/* borrowed; NULL before the first */
@@ -70,6 +79,10 @@ uint64_t member_instance(const struct member *member);
 /* May this daemon claim anything at this moment? Checked before every answer. */
 bool member_lease_valid(struct member *member);
 bool member_is_coordinator(const struct member *member);
+/* The rank it holds, -1: none (standby, or an OSD). */
+int member_rank(const struct member *member);
+/* "joining", "serving", ... for status. */
+const char *member_state(const struct member *member);
 
 /*
  * Change the map: `edit` fills `next` from `now` (see mapedit.h) or returns
