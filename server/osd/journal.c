@@ -179,7 +179,7 @@ static void write_skip(struct osd_journal *journal)
 	struct osd_record *record = record_new(journal);
 
 	record->length = to_ring_end(journal);
-	record->last_seq = journal->next_seq - 1;
+	record->last_seq = journal->waiting->seq - 1;
 	record->head = mem_buffer_new(OSD_BLOCK_BYTES);
 	memset(record->head->bytes, 0, OSD_BLOCK_BYTES);
 	seal_head(record, OSD_RECORD_SKIP, 0, 0, 0, 0);

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Random requests against a simple model, with crashes at any moment: after each
+ * the store must hold what some prefix of the submitted transactions left, and no
+ * shorter one than what was durable. Torn and lost writes come from the simulated
+ * disk; of the keys that were not flushed a random prefix survives.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <xxhash.h>
+#include "osd_store_rig.h"
+
+#define OBJECTS 6
+#define BYTES (96u << 10)		/* of the largest object */
+#define NAMES 4
+
+/* What an object should be. */
+struct model_object {
+	bool exists;
+	uint32_t size;
+	uint8_t attrs[NAMES], keys[NAMES];	/* value, 0 = absent */
+	uint8_t bytes[BYTES];
+};
+
+struct model {
+	struct model_object objects[OBJECTS];
+};
+
+static struct rig rig;
+static struct sim_random dice;
+
+/* Models after transactions not yet known to be durable; [0] is durable. */
+#define HISTORY_MAX 64
+static struct model history[HISTORY_MAX];
+static unsigned int history_count;
+static uint64_t history_first;		/* transactions before history[0] */
+
+static uint64_t digest(const struct model *model)
+{
+	const struct model_object *o;
+	uint64_t hash = 0;
+	int i;
+
+	for (i = 0; i < OBJECTS; i++) {
+		o = &model->objects[i];
+		hash = XXH64(&o->exists, sizeof(o->exists), hash);
+		if (!o->exists)
+			continue;
+		hash = XXH64(&o->size, sizeof(o->size), hash);
+		hash = XXH64(o->attrs, sizeof(o->attrs), hash);
+		hash = XXH64(o->keys, sizeof(o->keys), hash);
+		hash = XXH64(o->bytes, o->size, hash);
+	}
+	return hash;
+}
+
+/* ---- one random request, on the model and as a request ----------------------------- */
+
+static void name_of(int n, char name[4])
+{
+	snprintf(name, 4, "n%d", n);
+}
+
+static void grow(struct model_object *o, uint32_t size)
+{
+	o->exists = true;
+	if (size > o->size)
+		o->size = size;
+}
+
+static void model_cut(struct model_object *o, uint32_t size)
+{
+	if (size < o->size)
+		memset(o->bytes + size, 0, o->size - size);
+	o->size = size;
+	o->exists = true;
+}
+
+static void add_write(struct rig_request *r, struct model_object *o)
+{
+	uint32_t offset = (uint32_t)sim_below(&dice, BYTES);
+	uint32_t length = 1 + (uint32_t)sim_below(&dice, sim_below(&dice, 3) ? 6000 : BYTES);
+	uint8_t value = (uint8_t)sim_below(&dice, 256);
+
+	if (sim_below(&dice, 3) == 0)
+		offset &= ~4095u;
+	if (length > BYTES - offset)
+		length = BYTES - offset;
+	memset(o->bytes + offset, value, length);
+	rig_data_op(r, NACRE_OSD_OP_WRITE, offset, o->bytes + offset, length);
+	grow(o, offset + length);
+}
+
+static void add_named(struct rig_request *r, struct model_object *o, int what)
+{
+	int n = (int)sim_below(&dice, NAMES);
+	uint8_t value = (uint8_t)(1 + sim_below(&dice, 255));
+	char name[4];
+
+	name_of(n, name);
+	switch (what) {
+	case 0:
+		rig_op(r, NACRE_OSD_OP_SETXATTR, 0, name, 2, &value, 1, 0, 0);
+		o->attrs[n] = value;
+		o->exists = true;
+		break;
+	case 1:
+		rig_op(r, NACRE_OSD_OP_RMXATTR, NACRE_OSD_OPF_QUIET, name, 2, NULL, 0, 0, 0);
+		o->attrs[n] = 0;
+		break;
+	case 2:
+		rig_op(r, NACRE_OSD_OP_KV_SET, 0, name, 2, &value, 1, 0, 0);
+		o->keys[n] = value;
+		o->exists = true;
+		break;
+	case 3:
+		rig_op(r, NACRE_OSD_OP_KV_RM, 0, name, 2, NULL, 0, 0, 0);
+		o->keys[n] = 0;
+		break;
+	default:
+		rig_op(r, NACRE_OSD_OP_KV_CLEAR, 0, NULL, 0, NULL, 0, 0, 0);
+		memset(o->keys, 0, sizeof(o->keys));
+	}
+}
+
+static void add_clone(struct rig_request *r, struct model *model, int to)
+{
+	int from = (int)sim_below(&dice, OBJECTS);
+	struct nacre_oid oid = { .ino = 100 + (uint64_t)from, .snap = NACRE_SNAP_HEAD, .pool = 1 };
+	struct mem_bytes value = { 0 };
+
+	if (from == to || !model->objects[from].exists)
+		return;
+	osd_disk_append(&value, nacre_oid_desc(), &oid);
+	rig_op(r, NACRE_OSD_OP_CLONE, 0, NULL, 0, value.at, value.length, 0, 0);
+	mem_bytes_free(&value);
+	model->objects[to] = model->objects[from];
+}
+
+static void add_random(struct rig_request *r, struct model *model, int n)
+{
+	struct model_object *o = &model->objects[n];
+	uint32_t offset = (uint32_t)sim_below(&dice, BYTES), length;
+
+	switch (sim_below(&dice, 12)) {
+	case 0: case 1: case 2: case 3:
+		add_write(r, o);
+		break;
+	case 4:
+		model_cut(o, 0);
+		memset(o->bytes, (int)offset, offset);
+		rig_data_op(r, NACRE_OSD_OP_WRITE_FULL, 0, o->bytes, offset);
+		grow(o, offset);
+		break;
+	case 5:
+		length = 1 + (uint32_t)sim_below(&dice, 20000);
+		rig_op(r, NACRE_OSD_OP_ZERO, 0, NULL, 0, NULL, 0, offset, length);
+		if (offset < o->size)
+			memset(o->bytes + offset, 0,
+			       length < o->size - offset ? length : o->size - offset);
+		break;
+	case 6:
+		rig_op(r, NACRE_OSD_OP_TRUNCATE, 0, NULL, 0, NULL, 0, offset, 0);
+		model_cut(o, offset);
+		break;
+	case 7:
+		rig_op(r, NACRE_OSD_OP_DELETE, NACRE_OSD_OPF_QUIET, NULL, 0, NULL, 0, 0, 0);
+		memset(o, 0, sizeof(*o));
+		break;
+	case 8:
+		add_clone(r, model, n);
+		break;
+	default:
+		add_named(r, o, (int)sim_below(&dice, 5));
+	}
+}
+
+static void step(void)
+{
+	struct model *model = &history[history_count];
+	int n = (int)sim_below(&dice, OBJECTS), ops = 1 + (int)sim_below(&dice, 3);
+	struct rig_request r;
+
+	*model = history[history_count - 1];
+	rig_request(&rig, &r, 100 + (uint64_t)n, 0);
+	while (ops--)
+		add_random(&r, model, n);
+	rig_op(&r, NACRE_OSD_OP_KV_RM, 0, "x", 1, NULL, 0, 0, 0);	/* never empty */
+	assert_int_equal(rig_run(&rig, &r, NULL, false), 0);
+	history_count++;
+}
+
+/* ---- reading it all back ----------------------------------------------------------------- */
+
+static void read_named(struct rig_reply *reply, int op, uint8_t *values)
+{
+	struct nacre_key_value pair;
+	struct nacre_reader reader;
+	size_t at = 0;
+	int i;
+
+	for (i = 0; i < op; i++)
+		at += reply->results[i].output_size;
+	reader = nacre_reader(reply->output.at + at, reply->results[op].output_size);
+	while (nacre_reader_left(&reader)) {
+		assert_int_equal(nacre_decode(nacre_key_value_desc(), &reader, &pair), 0);
+		values[pair.key[1] - '0'] = pair.value[0];
+	}
+}
+
+static void read_object(int n, struct model_object *o)
+{
+	struct rig_request r;
+	struct rig_reply reply;
+
+	memset(o, 0, sizeof(*o));
+	rig_request(&rig, &r, 100 + (uint64_t)n, 0);
+	rig_op(&r, NACRE_OSD_OP_STAT, 0, NULL, 0, NULL, 0, 0, 0);
+	if (rig_run(&rig, &r, &reply, true)) {
+		rig_reply_free(&reply);
+		return;
+	}
+	o->exists = true;
+	o->size = (uint32_t)reply.results[0].size;
+	rig_reply_free(&reply);
+	rig_request(&rig, &r, 100 + (uint64_t)n, 0);
+	rig_op(&r, NACRE_OSD_OP_READ, 0, NULL, 0, NULL, 0, 0, BYTES);
+	rig_op(&r, NACRE_OSD_OP_LISTXATTR, 0, NULL, 0, NULL, 0, 0, 0);
+	rig_op(&r, NACRE_OSD_OP_KV_LIST, 0, NULL, 0, NULL, 0, 10000, 100);
+	assert_int_equal(rig_run(&rig, &r, &reply, true), 0);
+	assert_int_equal(reply.data.length, o->size);
+	if (o->size)
+		memcpy(o->bytes, reply.data.at, o->size);
+	read_named(&reply, 1, o->attrs);
+	read_named(&reply, 2, o->keys);
+	rig_reply_free(&reply);
+}
+
+/* Which of the history's states is this? Fails the test if it is none of them. */
+static void find_state(uint64_t seed)
+{
+	static struct model now;
+	uint64_t found, first = rig.durable - history_first;
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++)
+		read_object((int)i, &now.objects[i]);
+	found = digest(&now);
+	for (i = (unsigned int)first; i < history_count; i++)
+		if (digest(&history[i]) == found)
+			break;
+	if (i == history_count)
+		fail_msg("seed %llu: no prefix of %u transactions at or behind %llu fits",
+			 (unsigned long long)seed, history_count - 1, (unsigned long long)first);
+	history[0] = history[i];
+	history_count = 1;
+	rig.submitted = rig.durable = history_first = history_first + i;
+}
+
+/* Everything durable: the history shrinks to its end. */
+static bool all_durable(struct rig *r)
+{
+	return r->durable == r->submitted;
+}
+
+static void settle(void)
+{
+	rig_until(&rig, all_durable);
+	history[0] = history[history_count - 1];
+	history_count = 1;
+	history_first = rig.durable;
+}
+
+/* Blocks in use are those that objects have: none is lost, none is taken twice. */
+static void check_space(void)
+{
+	uint64_t used = 0;
+	struct osd_object *object;
+	uint32_t c, i;
+	int n;
+
+	for (n = 0; n < OBJECTS; n++) {
+		struct osd_object_key key = { 100 + (uint64_t)n, 0, NACRE_SNAP_HEAD, 1, 0 };
+
+		object = osd_object_pin(&rig.store->objects, &key);
+		for (c = 0; c < OSD_CHUNKS_MAX; c++)
+			for (i = 0; object->chunks[c] && i < OSD_CHUNK_BLOCKS; i++)
+				used += object->chunks[c]->block[i] != OSD_NO_BLOCK;
+		osd_object_unpin(&rig.store->objects, object);
+	}
+	assert_int_equal(used, rig.store->alloc.blocks - rig.store->alloc.free);
+}
+
+static void one_history(uint64_t seed, enum sim_crash kind)
+{
+	int life, i;
+
+	rig_create(&rig, seed, 12 << 20, 2 << 20);
+	rig.backlog_bytes = seed % 3 ? 0 : 512 << 10;
+	dice = sim_random_from(seed);
+	memset(history, 0, sizeof(history[0]));
+	history_count = 1;
+	history_first = 0;
+	assert_int_equal(rig_format(&rig, false), 0);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	for (life = 0; life < 5; life++) {
+		for (i = (int)sim_below(&dice, 120); i > 0; i--) {
+			step();
+			if (sim_below(&dice, 4) == 0)
+				sim_run(rig.world, rig.world->now_ns +
+					sim_below(&dice, 3000) * SIM_NS_PER_US);
+			if (history_count == HISTORY_MAX - 1 || sim_below(&dice, 10) == 0)
+				settle();
+		}
+		sim_run(rig.world, rig.world->now_ns + sim_below(&dice, 3000) * SIM_NS_PER_US);
+		rig_crash(&rig, kind, (unsigned int)sim_below(&dice, 5));
+		assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+		find_state(seed);
+		check_space();
+	}
+	rig_destroy(&rig);
+}
+
+static unsigned int seeds(unsigned int usual)
+{
+	const char *wanted = getenv("SEEDS");
+
+	return wanted ? (unsigned int)atoi(wanted) : usual;
+}
+
+static void test_kill_at_any_time(void **state)
+{
+	uint64_t seed;
+
+	for (seed = 1; seed <= seeds(40); seed++)
+		one_history(seed, SIM_CRASH_KILL);
+}
+
+static void test_power_loss_at_any_time(void **state)
+{
+	uint64_t seed;
+
+	for (seed = 1; seed <= seeds(80); seed++)
+		one_history(1000 + seed, SIM_CRASH_POWER);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kill_at_any_time),
+		cmocka_unit_test(test_power_loss_at_any_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
