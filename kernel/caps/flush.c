@@ -88,6 +88,8 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups)
 	spin_unlock(&ni->cap_lock);
 
 	update.oldest_flush = oldest_flush(fs);
+	if (update.flush_id)
+		update.oldest_flush = min(update.oldest_flush, update.flush_id);
 	if (!nacre_mds_send(fs, NACRE_MSG_CAP_UPDATE, &update))
 		nacre_count(fs, mds_cap_updates);
 	nacre_xattrs_put(xattrs);

@@ -92,10 +92,12 @@ void mds_session_retry_work(struct work_struct *work);
 bool mds_result_kills(u32 result);
 bool mds_result_waits(u32 result);
 
-/* request.c */
+/* request.c; all but _resend and _fail under send_mutex. */
 void mds_request_resend(struct nacre_mds_client *mds);
 void mds_request_resend_unsafe(struct nacre_mds_client *mds);
 void mds_request_resend_unanswered(struct nacre_mds_client *mds);
+/* Those that were never sent. */
+void mds_request_send_new(struct nacre_mds_client *mds);
 /* End requests with `error`: all, or only those that may not be repeated under a new instance. */
 void mds_request_fail(struct nacre_mds_client *mds, int error, bool all);
 u64 mds_oldest_tid_locked(struct nacre_mds_client *mds);

@@ -192,11 +192,29 @@ static bool take_answered(struct nacre_mds_client *mds, struct nacre_mds_request
 	return mine;
 }
 
+/* What `extra` means depends on the request, so the connection could not judge it. */
+static bool extra_is_good(const struct nacre_mds_request *req, const struct nacre_reply *reply)
+{
+	const char *reason;
+
+	if (req->op->type != NACRE_MSG_READDIR || reply->result)
+		return true;
+	if (!nacre_validate_dirents(reply->extra, reply->extra_bytes, &reason))
+		return true;
+	pr_warn_ratelimited("nacre: metadata server: READDIR reply: %s\n", reason);
+	return false;
+}
+
 static void answer(struct nacre_mds_client *mds, struct nacre_mds_request *req,
 		   struct nacre_incoming *in, const struct nacre_reply *reply)
 {
-	int result = -nacre_error_errno(reply->result);
+	int result = reply->result ? -nacre_error_errno(reply->result) : 0;
 
+	if (!extra_is_good(req, reply)) {
+		nacre_count(mds->fs, frames_bad);
+		nacre_conn_reset(mds->conn, -EBADMSG);
+		return;
+	}
 	learn_traces(req, reply);
 	if (req->op->type == NACRE_MSG_READDIR && !reply->result)
 		learn_entries(req, reply);

@@ -139,8 +139,10 @@ u64 mds_oldest_tid_locked(struct nacre_mds_client *mds)
 	lockdep_assert_held(&mds->lock);
 	if (!list_empty(&mds->requests))
 		oldest = list_first_entry(&mds->requests, struct nacre_mds_request, link)->tid;
-	/* Unsafe ones may be sent again to a new incarnation; they are few. */
+	/* Unsafe ones may be sent again to a new incarnation; they are few. So are those in between. */
 	list_for_each_entry(req, &mds->unsafe, link)
+		oldest = min(oldest, req->tid);
+	list_for_each_entry(req, &mds->resending, link)
 		oldest = min(oldest, req->tid);
 	return oldest;
 }
@@ -353,7 +355,7 @@ void mds_request_fail(struct nacre_mds_client *mds, int error, bool all)
  * Re-send a list in its order. It passes through `resending`, so that requests which are given
  * up or failed meanwhile simply vanish from it; nothing new comes, send_mutex is held.
  */
-static void resend_list(struct nacre_mds_client *mds, struct list_head *list)
+static void resend_list(struct nacre_mds_client *mds, struct list_head *list, bool sent_too)
 {
 	struct nacre_mds_request *req;
 	int err = 0;
@@ -364,7 +366,7 @@ static void resend_list(struct nacre_mds_client *mds, struct list_head *list)
 	while (!list_empty(&mds->resending)) {
 		req = list_first_entry(&mds->resending, struct nacre_mds_request, link);
 		list_move_tail(&req->link, list);
-		if (err)
+		if (err || (!sent_too && test_bit(NACRE_MDSR_SENT, &req->flags)))
 			continue;
 		nacre_mds_request_get(req);
 		spin_unlock(&mds->lock);
@@ -377,18 +379,23 @@ static void resend_list(struct nacre_mds_client *mds, struct list_head *list)
 
 void mds_request_resend_unsafe(struct nacre_mds_client *mds)
 {
-	resend_list(mds, &mds->unsafe);
+	resend_list(mds, &mds->unsafe, true);
 }
 
 void mds_request_resend_unanswered(struct nacre_mds_client *mds)
 {
-	resend_list(mds, &mds->requests);
+	resend_list(mds, &mds->requests, true);
+}
+
+void mds_request_send_new(struct nacre_mds_client *mds)
+{
+	resend_list(mds, &mds->requests, false);
 }
 
 void mds_request_resend(struct nacre_mds_client *mds)
 {
 	mutex_lock(&mds->send_mutex);
-	resend_list(mds, &mds->requests);
+	resend_list(mds, &mds->requests, true);
 	mutex_unlock(&mds->send_mutex);
 }
 

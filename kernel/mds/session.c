@@ -124,7 +124,10 @@ static void flow_and_resend(struct nacre_mds_client *mds)
 	nacre_count(mds->fs, mds_reconnects);
 }
 
-/* To a new incarnation: claims, unsafe requests by apply number, flushes, unanswered ones, done. */
+/*
+ * To a new incarnation: claims, unsafe requests by apply number, unanswered ones, done. Cap messages and
+ * new requests wait for its answer: only then it has given the caps their new versions.
+ */
 static void send_claims(struct nacre_mds_client *mds)
 {
 	struct nacre_session_reconnect_done done = { .instance = mds->fs->instance };
@@ -135,13 +138,23 @@ static void send_claims(struct nacre_mds_client *mds)
 		goto out;		/* the connection broke: the next one begins anew */
 	flow_locked(mds);
 	mds_request_resend_unsafe(mds);
-	mds->fs->upcalls->caps_reconnected(mds->fs);
 	mds_request_resend_unanswered(mds);
+	mds->flow_gen = 0;
 	mds->begin_sent_ns = mds_now_ns();
 	mds_send_locked(mds, NACRE_MSG_SESSION_RECONNECT_DONE, &done, true);
 out:
 	mutex_unlock(&mds->send_mutex);
 	nacre_count(mds->fs, mds_reconnects);
+}
+
+/* The new incarnation has taken us in: what waited goes out. */
+static void flow_again(struct nacre_mds_client *mds)
+{
+	mutex_lock(&mds->send_mutex);
+	flow_locked(mds);
+	mds->fs->upcalls->caps_reconnected(mds->fs);
+	mds_request_send_new(mds);
+	mutex_unlock(&mds->send_mutex);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------- */
@@ -282,6 +295,7 @@ static void reconnected(struct nacre_mds_client *mds)
 	mds->rank_instance = mds->conn_instance;
 	start_lease(mds, mds->begin_sent_ns);
 	mds_session_event(mds, NACRE_SESE_RECONNECTED);
+	flow_again(mds);
 }
 
 static void renewed(struct nacre_mds_client *mds, u64 seq)

@@ -113,7 +113,7 @@ static int fetch(struct file *file, struct listing *listing, u64 after)
 	listing->req = req;
 	listing->reader = nacre_reader(reply->extra, reply->extra_bytes);
 	listing->pos = after;
-	listing->end = req->reply_flags & NACRE_REPLY_END;
+	listing->end = req->reply_flags & NACRE_REPLY_END || !reply->extra_bytes;
 	if (after < NACRE_COOKIE_FIRST)
 		listing->epoch = req->dir_epoch;
 	else if (listing->epoch != req->dir_epoch)

@@ -9,6 +9,7 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include "vfs.h"
+#include "protocol/rules/layout.h"
 
 static struct kmem_cache *inode_cache;
 
@@ -157,6 +158,8 @@ static int set_up(struct inode *inode, const struct nacre_inode_info *info)
 	ni->pool = info->pool;
 	switch (inode->i_mode & S_IFMT) {
 	case S_IFREG:
+		if (!nacre_layout_valid(info->object_bytes))
+			return -EIO;
 		set_regular(inode, info);
 		return 0;
 	case S_IFDIR:
@@ -165,9 +168,14 @@ static int set_up(struct inode *inode, const struct nacre_inode_info *info)
 		return 0;
 	case S_IFLNK:
 		return set_symlink(inode, info);
-	default:
+	case S_IFCHR:
+	case S_IFBLK:
+	case S_IFIFO:
+	case S_IFSOCK:
 		set_special(inode, info);
 		return 0;
+	default:
+		return -EIO;
 	}
 }
 
@@ -176,6 +184,7 @@ struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_in
 {
 	struct inode *inode;
 	bool fresh, freeing;
+	int err;
 
 	*got = 0;
 	if (!make) {
@@ -189,9 +198,10 @@ struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_in
 	}
 	if (!inode)
 		return NULL;
-	if (fresh && set_up(inode, info)) {
+	err = fresh ? set_up(inode, info) : 0;
+	if (err) {
 		iget_failed(inode);
-		return ERR_PTR(-ENOMEM);
+		return ERR_PTR(err);
 	}
 	if ((inode->i_mode ^ info->mode) & S_IFMT) {
 		pr_warn_ratelimited("nacre: inode %llx has changed its type\n", info->ino);

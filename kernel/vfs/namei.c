@@ -220,9 +220,10 @@ static int nacre_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry
 {
 	struct nacre_record record = {
 		.kind = NACRE_RECORD_MKNOD,
-		.rdev = MAJOR(rdev) << 20 | MINOR(rdev),
 	};
 
+	if (S_ISBLK(mode) || S_ISCHR(mode))
+		record.rdev = MAJOR(rdev) << 20 | MINOR(rdev);
 	if (S_ISREG(mode))
 		return nacre_create(idmap, dir, dentry, mode, true);
 	return make_entry(idmap, dir, dentry, mode, &record);
