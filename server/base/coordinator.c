@@ -8,8 +8,9 @@
  * after the whole cluster was killed and comes back piece by piece, the pieces
  * that are late should not cost their groups a replica.
  *
- * An OSD whose groups would gain nothing (nobody else in sync is alive) stays as it
- * is: when all died together, whoever returns finds the in-sync sets as they were.
+ * An OSD whose groups would gain nothing (nobody else in sync has renewed its lease
+ * since) stays as it is: when all died together, whoever returns finds the in-sync
+ * sets as they were.
  *
  * Several daemons are marked in one change of the map.
  */
@@ -46,6 +47,7 @@ static void look_at(struct coordinator *c, struct watched *w, uint64_t instance,
 		*w = (struct watched){ .instance = instance, .noticed_ns = now_ns(c) };
 	w->found = lease != NULL;
 	w->released = lease && lease->released;
+	w->gone = lease && lease->gone;
 	w->expires_ns = lease ? lease->expires_ns : 0;
 	if (lease && !lease->released && !lease->gone && lease->expires_ns > now_ns(c))
 		w->seen_alive = true;
@@ -79,15 +81,22 @@ static bool rank_counts(const struct coordinator *c, const struct nacre_map_rank
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 
-static bool osd_is_alive(const struct coordinator *c, const struct mapedit *next, uint16_t id)
+/*
+ * Has this OSD shown itself after a moment: renewed its lease, or it is us? Not to be dead by its
+ * lease is not enough: of several that die together one lease ends first.
+ */
+static bool shown_after(const struct coordinator *c, const struct mapedit *next, uint16_t id,
+			uint64_t after_ns)
 {
-	const struct nacre_map_osd *osd;
+	const struct watched *w;
 
-	if (id >= next->osd_count)
+	if (id >= next->osd_count || !(next->osds[id].flags & NACRE_OSD_UP))
 		return false;
-	osd = &next->osds[id];
-	return osd->flags & NACRE_OSD_UP &&
-	       !(osd_counts(c, osd) && is_dead(c, &c->osds[id], osd->instance));
+	if (!osd_counts(c, &next->osds[id]))
+		return true;
+	w = &c->osds[id];
+	return w->instance == next->osds[id].instance && w->found && !w->released && !w->gone &&
+	       w->expires_ns >= after_ns + c->member->term_ns;
 }
 
 /*
@@ -108,7 +117,7 @@ static bool is_worth_it(const struct coordinator *c, const struct mapedit *next,
 			if (other == slot || !(pg->in_sync & 1u << other))
 				continue;
 			alone = false;
-			if (osd_is_alive(c, next, nacre_pg_slot(pg, other)))
+			if (shown_after(c, next, nacre_pg_slot(pg, other), c->osds[id].expires_ns))
 				return true;
 		}
 	}

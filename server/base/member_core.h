@@ -36,6 +36,7 @@ struct watched {
 	uint64_t expires_ns;		/* its lease; 0 = it has none */
 	bool found;			/* there is a lease */
 	bool released;
+	bool gone;			/* its process has ended */
 	bool seen_alive;		/* by this process, at some time */
 };
 
