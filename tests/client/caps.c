@@ -209,10 +209,7 @@ void caps_grant(struct client *client, const struct nacre_cap_grant *grant)
 		return;
 	if (grant->barrier_epoch)
 		osdc_set_barrier(client->osdc, grant->barrier_epoch);
-	if (inode_find(client, info.ino))
-		inode_learn(client, &info);
-	else
-		answer_unknown(client, info.ino, info.cap_id, info.cap_gen, info.cap_seq);
+	inode_learn(client, &info, false);
 	requests_safe(client, grant->safe);
 }
 

@@ -78,10 +78,12 @@ void inode_attr(const struct inode *inode, struct client_attr *attr)
 
 /* ---- taking an info in ----------------------------------------------------------------- */
 
-static bool takes(const struct inode *inode, const struct nacre_inode_info *info, uint32_t group)
+/* `own`: the info answers a change of ours to this inode, so nothing of ours is newer. */
+static bool takes(const struct inode *inode, const struct nacre_inode_info *info, uint32_t group,
+		  bool own)
 {
 	return !inode->version ||
-	       ((info->valid & group) && nacre_cap_client_takes(&inode->cap, group));
+	       ((info->valid & group) && (own || nacre_cap_client_takes(&inode->cap, group)));
 }
 
 static void take_xattrs(struct inode *inode, const struct nacre_inode_info *info)
@@ -113,27 +115,27 @@ static void take_size(struct inode *inode, const struct nacre_inode_info *info)
 		pages_cut(inode, said.truncate_size);
 }
 
-static void take_times(struct inode *inode, const struct nacre_inode_info *info)
+static void take_times(struct inode *inode, const struct nacre_inode_info *info, bool own)
 {
-	if (takes(inode, info, NACRE_GROUP_FILE)) {
+	if (takes(inode, info, NACRE_GROUP_FILE, own)) {
 		inode->atime = info->atime;
 		inode->mtime = info->mtime;
 	}
 	inode->ctime = inode->version ? nacre_time_later(inode->ctime, info->ctime) : info->ctime;
 }
 
-static void take_values(struct inode *inode, const struct nacre_inode_info *info)
+static void take_values(struct inode *inode, const struct nacre_inode_info *info, bool own)
 {
-	if (takes(inode, info, NACRE_GROUP_AUTH)) {
+	if (takes(inode, info, NACRE_GROUP_AUTH, own)) {
 		inode->mode = info->mode;
 		inode->uid = info->uid;
 		inode->gid = info->gid;
 	}
-	if (takes(inode, info, NACRE_GROUP_LINK))
+	if (takes(inode, info, NACRE_GROUP_LINK, own))
 		inode->nlink = info->nlink;
-	if (takes(inode, info, NACRE_GROUP_XATTR))
+	if (takes(inode, info, NACRE_GROUP_XATTR, own))
 		take_xattrs(inode, info);
-	take_times(inode, info);
+	take_times(inode, info, own);
 	if (S_ISREG(info->mode))
 		take_size(inode, info);
 	else
@@ -147,13 +149,13 @@ static void take_values(struct inode *inode, const struct nacre_inode_info *info
 	}
 }
 
-struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info)
+struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info, bool own)
 {
 	struct inode *inode = inode_get(client, info->ino);
 	struct nacre_cap_event grant = { .kind = NACRE_CAPE_GRANT };
 
 	if (info->version >= inode->version) {
-		take_values(inode, info);
+		take_values(inode, info, own);
 		inode->version = info->version;
 	}
 	if (!info->cap_id)
@@ -162,6 +164,7 @@ struct inode *inode_learn(struct client *client, const struct nacre_inode_info *
 	grant.gen = info->cap_gen;
 	grant.seq = info->cap_seq;
 	grant.caps = info->issued;
+	grant.missing = NACRE_GROUPS_ALL & ~info->valid;
 	if (inode->cap.cap_id != info->cap_id || info->cap_seq > inode->cap.seq) {
 		inode->max_size = info->max_size;
 		inode->max_size_asked = 0;

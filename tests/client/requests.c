@@ -302,7 +302,7 @@ void requests_reply(struct client *client, const struct nacre_reply *reply)
 	}
 	if (request)
 		TAILQ_REMOVE(list, request, entry);
-	reply_learn(client, reply);
+	reply_learn(client, reply, request && !request->unsafe ? request : NULL);
 	if (request)
 		finish(client, request, reply);
 	requests_safe(client, reply->safe);
@@ -368,11 +368,23 @@ int reply_error(const struct nacre_reply *reply)
 	return reply->result ? -nacre_error_errno(reply->result) : 0;
 }
 
-void reply_learn(struct client *client, const struct nacre_reply *reply)
+static bool names_ino(const struct request *request, uint64_t ino)
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		if (request->inodes[i] && request->inodes[i]->ino == ino)
+			return true;
+	return false;
+}
+
+void reply_learn(struct client *client, const struct nacre_reply *reply,
+		 const struct request *request)
 {
 	struct nacre_reader reader = nacre_reader(reply->traces, reply->traces_bytes);
 	struct nacre_inode_info info;
 
 	while (nacre_trace_next(&reader, &info))
-		inode_learn(client, &info);
+		inode_learn(client, &info, request && request->changes &&
+						   names_ino(request, info.ino));
 }

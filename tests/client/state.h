@@ -204,8 +204,8 @@ void mds_send(struct client *client, uint16_t type, const void *body);
 struct inode *inode_find(struct client *client, uint64_t ino);
 struct inode *inode_get(struct client *client, uint64_t ino);	/* made when unknown */
 void inode_forget(struct inode *inode);
-/* Take in what a reply or grant says, cap included. Returns the inode. */
-struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info);
+/* Take in what a reply (`own`: to a change of ours) or grant says, cap included. */
+struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info, bool own);
 void inode_attr(const struct inode *inode, struct client_attr *attr);
 /* Does our copy of these groups (nacre_cap_group) answer? */
 bool inode_is_current(const struct inode *inode, uint32_t groups);
@@ -286,8 +286,9 @@ CLIENT_CALLS(CLIENT_STEP)
 void attr_from_info(struct client_attr *attr, const struct nacre_inode_info *info);
 /* errno (negative) of a reply's result. */
 int reply_error(const struct nacre_reply *reply);
-/* Learn all traces of a reply in order. */
-void reply_learn(struct client *client, const struct nacre_reply *reply);
+/* Learn all traces of a reply in order; `request` may be NULL, then nobody knows of what. */
+void reply_learn(struct client *client, const struct nacre_reply *reply,
+		 const struct request *request);
 /* The usual end of a call: with the reply's error, or 0. */
 void reply_ends_call(struct request *request, const struct nacre_reply *reply);
 /*

@@ -131,6 +131,9 @@ void step_WRITE(struct client_call *call)
 		call_wait(&inode->waiters, call);
 	} else if (caps_can(inode, WRITE_BUFFERED)) {
 		write_buffered(call, inode);
+	} else if (inode->dirty_pages || inode->writing_pages) {
+		pages_write_back(inode);
+		call_wait(&inode->waiters, call);
 	} else {
 		write_direct(call, inode);
 	}

@@ -21,6 +21,8 @@ struct lease {
 	uint64_t instance;
 	uint64_t expires_ns;		/* world's clock */
 	bool released;
+	struct sim_host *host;		/* of the holder */
+	unsigned int life;		/* of that host, when it was taken */
 };
 
 struct office {
@@ -327,6 +329,13 @@ static void run_renew(struct sim_event *event)
 	sim_event_at(world, handle->host, event, next_ns);
 }
 
+/* A store on one machine knows when a process has ended, one for a cluster does not: be either, by the seed. */
+static bool holder_is_gone(const struct sim_store *store, const struct lease *lease)
+{
+	return (store->world->seed & 1) && lease->host &&
+	       (!lease->host->up || lease->host->life != lease->life);
+}
+
 static int store_lease_hold(struct mapstore *base, const char *name, uint64_t instance,
 			    uint64_t term_ns, void (*lost)(void *owner), void *owner)
 {
@@ -336,10 +345,12 @@ static int store_lease_hold(struct mapstore *base, const char *name, uint64_t in
 
 	assert(!handle->lease);
 	if (lease->instance && lease->instance != instance && !lease->released &&
-	    lease->expires_ns > store->world->now_ns)
+	    lease->expires_ns > store->world->now_ns && !holder_is_gone(store, lease))
 		return -EBUSY;
 	lease->instance = instance;
 	lease->released = false;
+	lease->host = handle->host;
+	lease->life = handle->life;
 	lease->expires_ns = store->world->now_ns + term_ns;
 	handle->lease = lease;
 	handle->instance = instance;
@@ -390,6 +401,7 @@ static void run_listing(struct sim_event *event)
 		leases[i].instance = store->leases[i].instance;
 		leases[i].expires_ns = store->leases[i].expires_ns + host->clock_offset_ns;
 		leases[i].released = store->leases[i].released;
+		leases[i].gone = holder_is_gone(store, &store->leases[i]);
 	}
 	if (!listing->handle->closed)
 		listing->listed(listing->owner, 0, leases, store->lease_count);
