@@ -214,6 +214,13 @@ int nacre_conn_welcome(struct nacre_conn *conn, const struct nacre_hello_reply *
 		refuse(conn, reply, result);
 		return err;
 	}
+	/* Another daemon has taken over the address; a newer map will say where ours is. */
+	if (reply->role != conn->role ||
+	    (conn->role == NACRE_ROLE_OSD && reply->id != conn->id)) {
+		pr_warn_ratelimited("nacre: %pISpc: is no %s.%u any more\n", &conn->address,
+				    nacre_role_text(conn->role), conn->id);
+		return -ENXIO;
+	}
 	conn->peer.role = conn->role;
 	conn->peer.instance = reply->instance;
 	WRITE_ONCE(fs->fsid_lo, reply->fsid_lo);

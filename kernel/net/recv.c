@@ -8,8 +8,11 @@
  * Memory: small messages come from a reserve, so that answers to write-back can
  * always be taken in (MEM-1); large ones (listings, maps) may have to wait.
  */
+#include <linux/crc32c.h>
 #include <linux/mempool.h>
+#include <linux/skbuff.h>
 #include <linux/slab.h>
+#include <net/tcp.h>
 #include "../fault.h"
 #include "../trace.h"
 #include "internal.h"
@@ -227,32 +230,66 @@ static int frame_done(struct nacre_conn *conn)
 	return err;
 }
 
+/*
+ * Data in a socket buffer: checksum and copy. The checksum is taken from what came, not from where it
+ * went: a caller may have named one page twice in its iterator.
+ */
+static int take_skb(read_descriptor_t *desc, struct sk_buff *skb, unsigned int offset, size_t length)
+{
+	struct nacre_conn *conn = desc->arg.data;
+	struct nacre_recv *recv = &conn->recv;
+	unsigned int bytes = min_t(size_t, length, recv->frame.data_bytes - recv->done);
+	struct skb_seq_state walk;
+	unsigned int seen = 0, part;
+	const u8 *at;
+
+	if (!recv->discard) {
+		skb_prepare_seq_read(skb, offset, offset + bytes, &walk);
+		while ((part = skb_seq_read(seen, &at, &walk))) {
+			part = min(part, bytes - seen);		/* it shows whole fragments */
+			recv->crc = crc32c(recv->crc, at, part);
+			seen += part;
+		}
+		if (skb_copy_datagram_iter(skb, offset, &recv->sink.iter, bytes))
+			return -EFAULT;
+	}
+	recv->done += bytes;
+	desc->count = recv->frame.data_bytes - recv->done;
+	return bytes;
+}
+
+/* Take data from the socket until the payload is complete. 1, 0 no more there, -errno. */
+static int fill_data(struct nacre_conn *conn)
+{
+	struct sock *sk = conn->sock->sk;
+	struct nacre_recv *recv = &conn->recv;
+	read_descriptor_t desc = {
+		.arg.data = conn,
+		.count = recv->frame.data_bytes - recv->done,
+	};
+	int got, err;
+
+	if (!desc.count)
+		return 1;
+	lock_sock(sk);
+	got = conn->sock->ops->read_sock(sk, &desc, take_skb);
+	err = sock_error(sk);
+	if (!err && !got && (sk->sk_shutdown & RCV_SHUTDOWN || sk->sk_state == TCP_CLOSE))
+		err = -ECONNRESET;
+	release_sock(sk);
+	if (got < 0 || err)
+		return err ?: got;
+	nacre_count_add(conn->fs, bytes_received, got);
+	return recv->done == recv->frame.data_bytes;
+}
+
 static int data_some(struct nacre_conn *conn)
 {
 	struct nacre_recv *recv = &conn->recv;
-	u32 left = recv->frame.data_bytes - recv->done;
-	int got;
+	int got = fill_data(conn);
 
-	while (left) {
-		struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
-
-		if (recv->discard)
-			iov_iter_discard(&msg.msg_iter, ITER_DEST, left);
-		else
-			msg.msg_iter = recv->sink.iter;
-		got = sock_recvmsg(conn->sock, &msg, msg.msg_flags);
-		if (got == -EAGAIN)
-			return 0;
-		if (got <= 0)
-			return got ?: -ECONNRESET;
-		nacre_count_add(conn->fs, bytes_received, got);
-		if (!recv->discard) {
-			recv->crc = nacre_crc32c_iter(recv->crc, &recv->sink.iter, got, NULL);
-			iov_iter_advance(&recv->sink.iter, got);
-		}
-		recv->done += got;
-		left -= got;
-	}
+	if (got <= 0)
+		return got;
 	if (!recv->discard && recv->frame.data_bytes &&
 	    (~recv->crc != recv->frame.data_crc || nacre_fault(NACRE_FAULT_data_crc)))
 		return bad(conn, "checksum of the data");

@@ -52,6 +52,25 @@ static vm_fault_t map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 	return ret;
 }
 
+/*
+ * A page that was written in part before it was read keeps a note of which part, although all of it has been
+ * filled in since. Its write-back uses the note, then drops it: that must be done before
+ * the rest of the page can change.
+ */
+static int settle_partial(struct inode *inode, struct folio *folio)
+{
+	bool partial;
+
+	if (folio_lock_killable(folio))
+		return -EINTR;
+	partial = folio->mapping == inode->i_mapping && netfs_folio_info(folio);
+	folio_unlock(folio);
+	if (!partial)
+		return 0;
+	return filemap_write_and_wait_range(inode->i_mapping, folio_pos(folio),
+					    folio_pos(folio) + folio_size(folio) - 1);
+}
+
 static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
@@ -64,8 +83,9 @@ static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 	err = nacre_caps_get(inode, MKWRITE_CAPS, NACRE_CAP_FILE_EXCL, end, &got);
 	if (err)
 		return fault_error(err);
-	ret = netfs_page_mkwrite(vmf, NULL);
-	if (ret & VM_FAULT_LOCKED) {
+	err = settle_partial(inode, folio);
+	ret = err ? fault_error(err) : netfs_page_mkwrite(vmf, NULL);
+	if (!err && ret & VM_FAULT_LOCKED) {
 		folio_mark_dirty(folio);
 		nacre_data_modified(inode);
 	}

@@ -108,7 +108,6 @@ static void read_done(struct nacre_osd_io *io)
 		/* Behind the object's end lies a hole. */
 		__set_bit(NETFS_SREQ_CLEAR_TAIL, &subreq->flags);
 	}
-	nacre_osd_io_put(io);
 	nacre_compat_read_terminated(subreq, result);
 }
 
@@ -166,7 +165,6 @@ static void write_done(struct nacre_osd_io *io)
 		ctx->remote_i_size = end;
 	nacre_trace_pages(subreq->rreq->inode, NACRE_PAGES_STEP_ISSUE_WRITE, subreq->start,
 			  subreq->len, result);
-	nacre_osd_io_put(io);
 	netfs_write_subrequest_terminated(subreq, result, true);
 }
 
