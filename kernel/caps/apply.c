@@ -108,8 +108,7 @@ static void take_link_locked(struct inode *inode, const struct nacre_inode_info 
 {
 	struct nacre_inode *ni = nacre_inode(inode);
 
-	/* A directory counts itself and the ".." of those in it. */
-	set_nlink(inode, S_ISDIR(inode->i_mode) && info->nlink ? 2 + info->nsubdirs : info->nlink);
+	set_nlink(inode, info->nlink);
 	if (!info->nlink)
 		ni->cap_todo |= CAPS_TODO_PRUNE;
 }

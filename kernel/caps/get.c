@@ -149,6 +149,21 @@ static bool suffices(struct inode *inode, u32 need, u64 end, u32 got)
 	return good;
 }
 
+/*
+ * The answer did not bring all: another client uses the file in a way that excludes it. It will be granted
+ * when that ends; ask again now and then, a grant may be lost with a connection.
+ */
+static int wait_granted(struct inode *inode, u32 need)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	if (wait_event_killable_timeout(ni->cap_wait, nacre_caps_held(inode, need) ||
+					nacre_fs_error(nacre_inode_fs(inode)),
+					msecs_to_jiffies(CAPS_ASK_AGAIN_MS)) < 0)
+		return -EINTR;
+	return 0;
+}
+
 int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
@@ -175,6 +190,8 @@ int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 			err = ask_caps(inode, need, want, got);
 			if (!err && suffices(inode, need, end, *got))
 				return 0;
+			if (!err)
+				err = wait_granted(inode, need);
 			break;
 		case NEED_ROOM:
 			ask_max_size(inode, end);

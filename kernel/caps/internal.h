@@ -14,6 +14,7 @@
 #define CAPS_RELEASE_DELAY_MS 1000	/* releases wait so long for company … */
 #define CAPS_RELEASE_BATCH 512		/* … or for so many */
 #define CAPS_CLAIM_BATCH 4096		/* claims in one part of SESSION_RECONNECT */
+#define CAPS_ASK_AGAIN_MS 100		/* before asking again for caps that others have */
 #define CAPS_RETRY_MS 50		/* before write-back that left dirty pages is tried again */
 
 /* What the worker has to do beside the machine's actions; bits of nacre_inode.cap_todo. */

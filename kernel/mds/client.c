@@ -335,6 +335,7 @@ static void init_client(struct nacre_mds_client *mds, struct nacre_fs *fs)
 	INIT_LIST_HEAD(&mds->requests);
 	INIT_LIST_HEAD(&mds->resending);
 	INIT_LIST_HEAD(&mds->unsafe);
+	INIT_LIST_HEAD(&mds->inos);
 	INIT_LIST_HEAD(&mds->inbox);
 	INIT_LIST_HEAD(&mds->reap_requests);
 	init_llist_head(&mds->reap_inodes);
@@ -399,6 +400,7 @@ void nacre_mds_client_destroy(struct nacre_fs *fs)
 	cancel_work_sync(&mds->map_work);
 	mds_request_fail(mds, -EIO, true);
 	flush_work(&mds->reap_work);
+	mds_inos_drop(mds);
 	fs->mds = NULL;
 	kfree(mds);
 }
@@ -424,6 +426,7 @@ void nacre_mds_show_session(struct seq_file *m, struct nacre_fs *fs)
 	seq_printf(m, "safe %llu\n", mds->safe);
 	seq_printf(m, "oldest_tid %llu\n", mds_oldest_tid_locked(mds));
 	seq_printf(m, "next_tid %llu\n", mds->next_tid);
+	seq_printf(m, "inos_left %llu\n", mds->inos_left);
 	spin_unlock(&mds->lock);
 	nacre_conn_show(m, mds->conn);
 }

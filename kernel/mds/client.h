@@ -45,7 +45,8 @@ struct nacre_mds_client {
 	struct list_head unsafe;	/* answered and not journaled, by applied */
 	u64 applied;			/* highest apply number seen */
 	u64 safe;			/* cumulative, from the rank */
-	u64 inos_left;
+	struct list_head inos;		/* struct mds_ino_range: numbers delegated to us … */
+	u64 inos_left;			/* … so many */
 	u64 lease_ms;			/* already scaled by the rank */
 	u64 renew_seq;
 	u64 renew_sent_ns[NACRE_RENEWALS_KEPT];	/* by renew_seq, CLOCK_BOOTTIME */
@@ -108,6 +109,10 @@ void mds_request_finish(struct nacre_mds_client *mds, struct nacre_mds_request *
 /* reply.c */
 void mds_reply(struct nacre_mds_client *mds, struct nacre_incoming *in);
 void mds_take_safe(struct nacre_mds_client *mds, u64 safe);
+
+/* inos.c */
+void mds_inos_take_in(struct nacre_mds_client *mds, u64 first, u64 count);
+void mds_inos_drop(struct nacre_mds_client *mds);
 
 /* reap.c */
 void mds_reap_request(struct nacre_mds_client *mds, struct nacre_mds_request *req);

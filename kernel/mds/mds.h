@@ -111,6 +111,11 @@ struct nacre_mds_request *nacre_mds_record(struct nacre_fs *fs, const struct nac
 					   struct inode *dir, struct inode *dir2,
 					   struct inode *target, struct inode *victim);
 
+/* An inode number of ours for something new (INO-1), or 0: the rank chooses. */
+u64 nacre_mds_take_ino(struct nacre_fs *fs);
+/* It was not used, and the rank has said so. */
+void nacre_mds_give_ino_back(struct nacre_fs *fs, u64 ino);
+
 /* ---- safe ---------------------------------------------------------------------------------- */
 
 /* Wait until everything up to this apply number is journaled; asks for it. Killable. */

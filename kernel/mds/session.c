@@ -187,6 +187,7 @@ static void restart(struct nacre_mds_client *mds)
 	mds->applied = 0;
 	mds->safe = 0;
 	spin_unlock(&mds->lock);
+	mds_inos_drop(mds);
 	fs->instance = 0;
 	mds_session_event(mds, NACRE_SESE_RESTART);
 	mds_session_event(mds, NACRE_SESE_OPEN);
@@ -270,11 +271,9 @@ void mds_session_connected(struct nacre_mds_client *mds, u64 instance)
 
 static void take_numbers(struct nacre_mds_client *mds, const struct nacre_session_state *state)
 {
-	spin_lock(&mds->lock);
 	if (state->lease_ms)
-		mds->lease_ms = state->lease_ms;
-	mds->inos_left += state->ino_count;
-	spin_unlock(&mds->lock);
+		WRITE_ONCE(mds->lease_ms, state->lease_ms);
+	mds_inos_take_in(mds, state->ino_first, state->ino_count);
 }
 
 static void opened(struct nacre_mds_client *mds, const struct nacre_session_state *state)

@@ -135,6 +135,15 @@ static void set_owner(struct mnt_idmap *idmap, struct inode *dir, struct nacre_r
 	}
 }
 
+/* May the inode number that the record offered be in use now? */
+static bool was_used(const struct nacre_mds_request *req, int err)
+{
+	if (err == -EINTR || err == -ETIMEDOUT || err == -EIO)
+		return true;		/* nobody knows */
+	return !err && (req->body.record.kind != NACRE_RECORD_CREATE ||
+			req->reply_flags & NACRE_REPLY_CREATED);
+}
+
 /*
  * Make what the record's kind says. Fills owner, mode (umask and default ACL applied), times and
  * inherited xattrs; kind, and what is particular to it, are the caller's.
@@ -143,6 +152,7 @@ static struct nacre_mds_request *make(struct mnt_idmap *idmap, struct inode *dir
 				      struct dentry *dentry, umode_t mode, u32 wanted,
 				      struct nacre_record *record)
 {
+	struct nacre_fs *fs = nacre_inode_fs(dir);
 	struct nacre_mds_request *req;
 	u8 *xattrs = NULL;
 	int err;
@@ -160,12 +170,15 @@ static struct nacre_mds_request *make(struct mnt_idmap *idmap, struct inode *dir
 			   NACRE_SET_MTIME | NACRE_SET_CTIME | NACRE_SET_BTIME;
 	record->atime = record->mtime = record->btime = record->ctime;
 
-	req = nacre_mds_record(nacre_inode_fs(dir), record, dir, NULL, NULL, NULL);
+	record->ino = nacre_mds_take_ino(fs);
+	req = nacre_mds_record(fs, record, dir, NULL, NULL, NULL);
 	kvfree(xattrs);
 	if (IS_ERR(req))
 		return req;
 	req->body.record.wanted = wanted;
 	err = nacre_mds_call(req);
+	if (!was_used(req, err))
+		nacre_mds_give_ino_back(fs, record->ino);
 	if (!err && !req->target)
 		err = -ENOMEM;		/* made, but there was no memory to take it in */
 	if (err) {

@@ -164,6 +164,12 @@ static struct inode *fetch_root(struct fs_context *fc, struct nacre_fs *fs)
 
 /* ---- super block --------------------------------------------------------------------------------------- */
 
+static void set_read_ahead(struct super_block *sb)
+{
+	sb->s_bdi->ra_pages = nacre_fs(sb)->options.rasize >> PAGE_SHIFT;
+	sb->s_bdi->io_pages = nacre_fs(sb)->options.rsize >> PAGE_SHIFT;
+}
+
 static int set_up_super(struct super_block *sb)
 {
 	struct nacre_fs *fs = nacre_fs(sb);
@@ -183,11 +189,9 @@ static int set_up_super(struct super_block *sb)
 	if (fs->options.acl)
 		sb->s_flags |= SB_POSIXACL;
 	err = super_setup_bdi(sb);
-	if (err)
-		return err;
-	sb->s_bdi->ra_pages = fs->options.rasize >> PAGE_SHIFT;
-	sb->s_bdi->io_pages = fs->options.rsize >> PAGE_SHIFT;
-	return 0;
+	if (!err)
+		set_read_ahead(sb);
+	return err;
 }
 
 static int open_session(struct fs_context *fc, struct nacre_fs *fs)
@@ -279,9 +283,14 @@ static int get_tree(struct fs_context *fc)
 static int reconfigure(struct fs_context *fc)
 {
 	struct super_block *sb = fc->root->d_sb;
+	int err;
 
-	sync_filesystem(sb);
-	return nacre_options_remount(fc, &nacre_fs(sb)->options, fc->fs_private);
+	err = sync_filesystem(sb);
+	if (!err)
+		err = nacre_options_remount(fc, &nacre_fs(sb)->options, fc->fs_private);
+	if (!err)
+		set_read_ahead(sb);
+	return err;
 }
 
 static void free_fc(struct fs_context *fc)
