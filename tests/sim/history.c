@@ -200,7 +200,7 @@ void history_died(struct history *history, uint32_t life, const struct client *c
 			continue;
 		if (op->call)
 			unanswered(history, op);
-		else if (!op->safe && !(op->tid && client_is_safe(client, op->tid))) {
+		else if (!op->safe && !(op->tid && client_is_safe(client, op->tid)))
 			make_maybe(history, op);
 	}
 }

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The simulated cluster: three OSDs with two replicas of everything and one
+ * metadata rank, all of it the real code on simulated hosts. Formats, makes
+ * the first map, starts, crashes and restarts daemons. Times are short, so that
+ * leases, evictions and takeovers happen in every history.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "protocol/session.h"
+#include "server/base/mapedit.h"
+#include "server/osd/store.h"
+#include "sim.h"
+
+#define STORE_BYTES (24u << 20)
+#define JOURNAL_BYTES (4u << 20)
+#define OSD_PORT 7300
+#define PGS 4				/* of each pool */
+#define OBJECT_BYTES (16u << 10)	/* of file data: small, so that files have several */
+#define LEASE_MS 1000
+#define SESSION_LEASE_MS 3000
+#define RECONNECT_MS 2000
+#define REVOKE_WARN_MS 1000
+#define REVOKE_EVICT_MS 4000
+#define START_LIMIT_NS (60 * SIM_NS_PER_S)
+
+static const uint64_t fsid_lo = 0x5115, fsid_hi = 0xca11;
+
+/* ---- what daemons say ----------------------------------------------------------------- */
+
+static void log_sink(void *owner, enum log_level level, const char *line)
+{
+	struct sim_daemon *daemon = owner;
+
+	if (daemon->sim->options.trace)
+		printf("%14.6f %-8s %s\n", (double)daemon->sim->world->now_ns / SIM_NS_PER_S,
+		       daemon->host->name, line);
+}
+
+static void serving(void *owner)
+{
+	struct sim_daemon *daemon = owner;
+
+	sim_note(daemon->sim->world, daemon->host, "serves", 0, 0);
+	daemon->serving = true;
+}
+
+/* It lost its lease: a new one starts in its place, as the daemon's main program does. */
+static void fenced(void *owner, const char *reason)
+{
+	struct sim_daemon *daemon = owner;
+
+	sim_note(daemon->sim->world, daemon->host, "fenced", 0, 0);
+	daemon->serving = false;
+	daemon->cut_off = true;
+	cluster_restart_at(daemon, daemon->sim->world->now_ns);
+}
+
+/* Losing a race at the start is no failure of the system; anything else is. */
+static void failed(void *owner, int result, const char *reason)
+{
+	struct sim_daemon *daemon = owner;
+
+	sim_note(daemon->sim->world, daemon->host, "gave up", (uint64_t)-result, 0);
+	daemon->serving = false;
+	if (result == -EIO && daemon->sim->world->faults.disk_error_ppm)
+		return;
+	if (result == -EBUSY || result == -EAGAIN || result == -ETIMEDOUT) {
+		daemon->cut_off = true;
+		cluster_restart_at(daemon, daemon->sim->world->now_ns + SIM_NS_PER_S / 2);
+		return;
+	}
+	sim_fail(daemon->sim, "%s failed: %d, %s", daemon->host->name, result, reason);
+}
+
+/* ---- starting ----------------------------------------------------------------------------- */
+
+static void start_osd(struct sim_daemon *daemon)
+{
+	static const struct osd_events events = { serving, fenced, failed };
+	struct io *io = sim_host_io(daemon->host);
+	struct osd_config config = {
+		.io = io, .log = daemon->log, .listen = daemon->host->address,
+		.advertise = daemon->host->address, .name = daemon->host->name,
+		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
+		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
+		.log_keep = 64, .events = &events, .owner = daemon,
+	};
+
+	config.listen.port = config.advertise.port = OSD_PORT;
+	config.mapstore = sim_store_open(daemon->sim->store, io);
+	config.kv = kv_mem_open(io, daemon->kv);
+	if (io_file_open(io, "store", &config.file) || osd_create(&config, &daemon->osd))
+		sim_fail(daemon->sim, "%s cannot be created", daemon->host->name);
+}
+
+static void start_mds(struct sim_daemon *daemon)
+{
+	static const struct mds_events events = { serving, fenced, failed };
+	struct io *io = sim_host_io(daemon->host);
+	struct mds_config config = {
+		.io = io, .log = daemon->log, .listen = daemon->host->address,
+		.advertise = daemon->host->address, .name = daemon->host->name, .rank = 0,
+		.time_scale_percent = 100, .lease_ms = LEASE_MS,
+		.session_lease_ms = SESSION_LEASE_MS, .reconnect_ms = RECONNECT_MS,
+		.revoke_warn_ms = REVOKE_WARN_MS, .revoke_evict_ms = REVOKE_EVICT_MS,
+		.cache_inodes = 24, .journal_bytes = 1 << 20, .events = &events, .owner = daemon,
+	};
+
+	config.listen.port = config.advertise.port = NACRE_DEFAULT_PORT;
+	config.store = sim_store_open(daemon->sim->store, io);
+	if (mds_create(&config, &daemon->mds))
+		sim_fail(daemon->sim, "%s cannot be created", daemon->host->name);
+}
+
+static void run_restart(struct sim_event *event)
+{
+	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event -
+							  offsetof(struct sim_daemon, event));
+
+	if (daemon->cut_off)
+		cluster_crash(daemon, SIM_CRASH_KILL);
+	if (daemon->host->up)
+		return;
+	sim_host_restart(daemon->host);
+	if (daemon->kv)
+		start_osd(daemon);
+	else
+		start_mds(daemon);
+}
+
+void cluster_restart_at(struct sim_daemon *daemon, uint64_t at_ns)
+{
+	daemon->event.run = run_restart;
+	sim_event_at(daemon->sim->world, NULL, &daemon->event, at_ns);
+}
+
+/* Its memory is left as it is: nothing of it runs any more. */
+void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind)
+{
+	unsigned int keep;
+
+	sim_host_crash(daemon->host, kind);
+	if (daemon->kv) {
+		keep = (unsigned int)sim_below(&daemon->sim->world->random, 4);
+		kv_mem_disk_crash(daemon->kv, keep);
+	}
+	daemon->osd = NULL;
+	daemon->mds = NULL;
+	daemon->serving = daemon->cut_off = false;
+}
+
+bool cluster_serves(struct sim *sim)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_OSDS; i++)
+		if (!sim->osds[i].serving)
+			return false;
+	return sim->mds.serving;
+}
+
+/* ---- making -------------------------------------------------------------------------------- */
+
+static void formatted(void *owner, int result, const char *why)
+{
+	struct sim_daemon *daemon = owner;
+
+	if (result)
+		sim_fail(daemon->sim, "%s cannot be formatted: %s", daemon->host->name, why);
+	daemon->sim->world->stop = true;
+}
+
+static void format_osd(struct sim_daemon *daemon)
+{
+	struct osd_format_config config = {
+		.io = sim_host_io(daemon->host), .fsid_lo = fsid_lo, .fsid_hi = fsid_hi,
+		.store_lo = daemon->id + 1, .store_hi = 0x57012e, .journal_bytes = JOURNAL_BYTES,
+		.osd_id = (uint16_t)daemon->id,
+	};
+
+	daemon->kv = kv_mem_disk_create();
+	sim_disk_add(daemon->host, "store", STORE_BYTES);
+	config.kv = kv_mem_open(config.io, daemon->kv);
+	if (io_file_open(config.io, "store", &config.file))
+		abort();
+	osd_store_format(&config, formatted, daemon);
+	sim_run(daemon->sim->world, daemon->sim->world->now_ns + START_LIMIT_NS);
+	kv_close(config.kv);
+}
+
+static void add_pool(struct mapedit *edit, uint32_t id, uint32_t object_bytes)
+{
+	edit->pools[id] = (struct nacre_map_pool){
+		.id = id, .pg_count = PGS, .replicas = 2, .min_size = 1,
+		.journal_mode = NACRE_JOURNAL_DATA, .object_bytes = object_bytes,
+		.pg_first = id * PGS,
+	};
+	edit->pool_count = id + 1;
+}
+
+static void first_map(struct sim *sim)
+{
+	struct mapedit *edit = mapedit_open(NULL);
+	uint8_t *bytes;
+	size_t length;
+	uint16_t i;
+
+	edit->head.fsid_lo = fsid_lo;
+	edit->head.fsid_hi = fsid_hi;
+	edit->head.next_instance = 1;
+	for (i = 0; i < SIM_OSDS; i++)
+		edit->osds[i] = (struct nacre_map_osd){
+			.id = i, .flags = NACRE_OSD_IN, .weight = 0x10000, .domain = i,
+			.store_lo = (uint64_t)i + 1, .store_hi = 0x57012e,
+		};
+	edit->osd_count = SIM_OSDS;
+	edit->ranks[0].rank = 0;
+	edit->rank_count = 1;
+	edit->subtrees[0] = (struct nacre_map_subtree){ .ino = NACRE_INO_ROOT, .rank = 0 };
+	edit->subtree_count = 1;
+	add_pool(edit, NACRE_POOL_META, 4u << 20);
+	mapedit_place_pool(edit, NACRE_POOL_META);
+	add_pool(edit, NACRE_POOL_DATA, OBJECT_BYTES);
+	mapedit_place_pool(edit, NACRE_POOL_DATA);
+	if (mapedit_encode(edit, &bytes, &length)) {
+		sim_fail(sim, "the first map is not valid");
+		return;
+	}
+	sim_store_set_map(sim->store, edit->head.epoch, bytes, length);
+	free(bytes);
+	mapedit_free(edit);
+}
+
+static void add_daemon(struct sim *sim, struct sim_daemon *daemon, const char *kind,
+		       unsigned int id)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%s%u", kind, id);
+	daemon->sim = sim;
+	daemon->id = id;
+	daemon->host = sim_host_add(sim->world, name);
+	daemon->log = log_create(NULL, daemon->host->name, LOG_DEBUG);
+	log_set_sink(daemon->log, log_sink, daemon);
+}
+
+void cluster_create(struct sim *sim)
+{
+	unsigned int i;
+
+	sim->store = sim_store_create(sim->world);
+	add_daemon(sim, &sim->mds, "mds", 0);
+	for (i = 0; i < SIM_OSDS && !sim->failed; i++) {
+		add_daemon(sim, &sim->osds[i], "osd", i);
+		format_osd(&sim->osds[i]);
+	}
+	first_map(sim);
+	for (i = 0; i < SIM_OSDS && !sim->failed; i++)
+		start_osd(&sim->osds[i]);
+	if (!sim->failed)
+		start_mds(&sim->mds);
+	sim_until(sim, cluster_serves, START_LIMIT_NS, "to serve for the first time");
+}

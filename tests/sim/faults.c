@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What goes wrong, when: at random intervals one fault of the classes that the
+ * history has. Every fault ends: what crashes is started again, partitions and
+ * pauses are bounded. At most one OSD and one of everything else is down at a
+ * time, but a partition or a pause may come on top.
+ */
+#include <string.h>
+#include "sim.h"
+#include "sim_net.h"
+
+#define FAULT_EVERY_MAX_NS (1500 * SIM_NS_PER_MS)
+#define DOWN_MAX_NS (2500 * SIM_NS_PER_MS)
+#define SHORT_MAX_NS (700 * SIM_NS_PER_MS)
+#define LONG_MAX_NS (12 * SIM_NS_PER_S)
+
+static uint64_t dice(struct sim *sim, uint64_t sides)
+{
+	return sim_below(&sim->random, sides);
+}
+
+static bool has(const struct sim *sim, enum sim_fault_class class)
+{
+	return sim->options.faults & class;
+}
+
+/* Mostly short; at times longer than leases. */
+static uint64_t some_while(struct sim *sim)
+{
+	return SIM_NS_PER_MS + dice(sim, dice(sim, 6) ? SHORT_MAX_NS : LONG_MAX_NS);
+}
+
+static enum sim_crash some_crash(struct sim *sim)
+{
+	return dice(sim, 2) ? SIM_CRASH_KILL : SIM_CRASH_POWER;
+}
+
+static struct sim_host *some_host(struct sim *sim)
+{
+	return sim->world->hosts[dice(sim, sim->world->host_count)];
+}
+
+static bool osd_is_down(const struct sim *sim)
+{
+	unsigned int i;
+
+	for (i = 0; i < SIM_OSDS; i++)
+		if (!sim->osds[i].osd || !sim->osds[i].serving)
+			return true;
+	return false;
+}
+
+static void crash_daemon(struct sim *sim, struct sim_daemon *daemon)
+{
+	if (!daemon->host->up)
+		return;
+	cluster_crash(daemon, some_crash(sim));
+	cluster_restart_at(daemon, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+}
+
+static void crash_client(struct sim *sim)
+{
+	struct sim_client *client = &sim->clients[dice(sim, sim->client_count)];
+
+	if (!client->host->up)
+		return;
+	workload_client_crash(client, some_crash(sim));
+	workload_client_start_at(client, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+}
+
+static void partition(struct sim *sim)
+{
+	struct sim_host *a = some_host(sim), *b = some_host(sim);
+
+	if (a != b)
+		sim_partition(a, b, some_while(sim));
+}
+
+/* One host from everybody. */
+static void isolate(struct sim *sim)
+{
+	struct sim_host *a = some_host(sim);
+	uint64_t duration_ns = some_while(sim);
+	unsigned int i;
+
+	for (i = 0; i < sim->world->host_count; i++)
+		if (sim->world->hosts[i] != a)
+			sim_partition(a, sim->world->hosts[i], duration_ns);
+}
+
+static void pause_host(struct sim *sim)
+{
+	struct sim_host *host = some_host(sim);
+
+	if (host->up && host != sim_store_host(sim->store))
+		sim_host_pause(host, some_while(sim));
+}
+
+static void strike(struct sim *sim)
+{
+	static const enum sim_fault_class classes[] = {
+		SIM_FAULT_LOSS, SIM_FAULT_PARTITION, SIM_FAULT_OSD_CRASH, SIM_FAULT_MDS_CRASH,
+		SIM_FAULT_CLIENT_CRASH, SIM_FAULT_PAUSE,
+	};
+	enum sim_fault_class class = classes[dice(sim, sizeof(classes) / sizeof(classes[0]))];
+
+	if (!has(sim, class))
+		return;
+	sim->faults_done++;
+	if (class == SIM_FAULT_LOSS)
+		sim_net_reset(some_host(sim), some_host(sim));
+	else if (class == SIM_FAULT_PARTITION && dice(sim, 3))
+		partition(sim);
+	else if (class == SIM_FAULT_PARTITION)
+		isolate(sim);
+	else if (class == SIM_FAULT_OSD_CRASH && !osd_is_down(sim))
+		crash_daemon(sim, &sim->osds[dice(sim, SIM_OSDS)]);
+	else if (class == SIM_FAULT_MDS_CRASH && sim->mds.serving)
+		crash_daemon(sim, &sim->mds);
+	else if (class == SIM_FAULT_CLIENT_CRASH)
+		crash_client(sim);
+	else if (class == SIM_FAULT_PAUSE)
+		pause_host(sim);
+}
+
+static void run_fault(struct sim_event *event)
+{
+	struct sim *sim = (struct sim *)((char *)event - offsetof(struct sim, fault_event));
+
+	if (!sim->faults_on)
+		return;
+	strike(sim);
+	sim_event_at(sim->world, NULL, event, sim->world->now_ns + dice(sim, FAULT_EVERY_MAX_NS));
+}
+
+/* How bad network and disks are, for the whole history. */
+static void set_chances(struct sim *sim)
+{
+	struct sim_faults *faults = &sim->world->faults;
+
+	if (has(sim, SIM_FAULT_LOSS)) {
+		faults->net_drop_ppm = (uint32_t)dice(sim, 500);
+		faults->net_duplicate_ppm = (uint32_t)dice(sim, 500);
+		faults->net_swap_ppm = (uint32_t)dice(sim, 500);
+		faults->net_corrupt_ppm = (uint32_t)dice(sim, 300);
+		faults->net_reset_ppm = (uint32_t)dice(sim, 500);
+		faults->net_split_ppm = (uint32_t)dice(sim, 100000);
+	}
+	if (has(sim, SIM_FAULT_SLOW)) {
+		faults->net_slow_ppm = (uint32_t)dice(sim, 20000);
+		faults->disk_slow_ppm = (uint32_t)dice(sim, 20000);
+	}
+}
+
+void faults_begin(struct sim *sim)
+{
+	sim->faults_on = true;
+	set_chances(sim);
+	sim->fault_event.run = run_fault;
+	sim_event_at(sim->world, NULL, &sim->fault_event,
+		     sim->world->now_ns + dice(sim, FAULT_EVERY_MAX_NS));
+}
+
+void faults_end(struct sim *sim)
+{
+	struct sim_faults *faults = &sim->world->faults;
+
+	sim->faults_on = false;
+	sim_event_cancel(sim->world, &sim->fault_event);
+	faults->net_drop_ppm = faults->net_duplicate_ppm = faults->net_swap_ppm = 0;
+	faults->net_corrupt_ppm = faults->net_reset_ppm = 0;
+	faults->net_slow_ppm = faults->disk_slow_ppm = 0;
+	sim_heal(sim->world);
+}

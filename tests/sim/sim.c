@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One history from beginning to end, and what is printed when it fails. */
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim.h"
+
+#define SLICE_NS (100 * SIM_NS_PER_MS)
+#define HISTORY_LIMIT_NS (3600 * SIM_NS_PER_S)
+#define NOTES_SHOWN 300
+
+void sim_fail(struct sim *sim, const char *format, ...)
+{
+	va_list args;
+
+	sim->world->stop = true;
+	if (sim->failed)
+		return;
+	sim->failed = true;
+	va_start(args, format);
+	vsnprintf(sim->why, sizeof(sim->why), format, args);
+	va_end(args);
+}
+
+void sim_dump(struct sim *sim, FILE *out)
+{
+	unsigned int i;
+
+	fprintf(out, "time %.6f, mds %s\n", (double)sim->world->now_ns / SIM_NS_PER_S,
+		sim->mds.serving ? "serves" : "does not serve");
+	for (i = 0; i < SIM_OSDS; i++)
+		fprintf(out, "osd%u %s\n", i, sim->osds[i].serving ? "serves" : "does not serve");
+	for (i = 0; i < sim->client_count; i++)
+		if (sim->clients[i].client)
+			client_dump(sim->clients[i].client, out);
+}
+
+/* What holds at any time between two events. */
+static void check_rules(struct sim *sim)
+{
+	const char *broken;
+	unsigned int i;
+
+	broken = workload_stuck(sim);
+	if (broken)
+		sim_fail(sim, "%s", broken);
+	for (i = 0; i < sim->client_count && !sim->failed; i++) {
+		if (!sim->clients[i].client || sim->clients[i].killed)
+			continue;
+		broken = client_invariant(sim->clients[i].client);
+		if (broken)
+			sim_fail(sim, "client %u: %s", i, broken);
+	}
+}
+
+bool sim_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t limit_ns,
+	       const char *what)
+{
+	uint64_t end_ns = sim->world->now_ns + limit_ns;
+
+	while (!sim->failed && !done(sim)) {
+		if (sim->world->now_ns >= end_ns) {
+			sim_fail(sim, "waited too long for the world %s", what);
+			break;
+		}
+		sim_run(sim->world, sim->world->now_ns + SLICE_NS);
+		if (!sim->failed)
+			check_rules(sim);
+	}
+	return !sim->failed;
+}
+
+/* Some seeds have all faults, some few, some none. */
+static uint32_t faults_of_seed(struct sim *sim)
+{
+	uint32_t faults = 0;
+	int i;
+
+	switch (sim_below(&sim->random, 8)) {
+	case 0:
+		return 0;
+	case 1:
+	case 2:
+	case 3:
+		return SIM_FAULT_ALL;
+	default:
+		for (i = 0; i < 3; i++)
+			faults |= 1u << sim_below(&sim->random, 7);
+		return faults;
+	}
+}
+
+static void prepare(struct sim *sim)
+{
+	char name[16];
+	unsigned int i;
+
+	if (sim->options.faults_by_seed)
+		sim->options.faults = faults_of_seed(sim);
+	sim->client_count = sim->options.clients ? sim->options.clients :
+				    2 + (unsigned int)sim_below(&sim->random, 3);
+	for (i = 0; i < sim->client_count; i++) {
+		snprintf(name, sizeof(name), "client%u", i);
+		sim->clients[i].sim = sim;
+		sim->clients[i].id = i;
+		sim->clients[i].host = sim_host_add(sim->world, name);
+	}
+}
+
+static void report(struct sim *sim)
+{
+	struct history_counts counts = history_counts(sim->history);
+
+	if (sim->options.verbose)
+		printf("%.1f virtual s, %" PRIu64 " events, %" PRIu64 " calls (%" PRIu64
+		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
+		       " observations, %" PRIu64 " faults, %" PRIu64 " evictions\n",
+		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
+		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
+		       sim->faults_done, sim->evictions);
+	if (!sim->failed)
+		return;
+	fprintf(stderr, "--- the last that happened\n");
+	sim_notes_print(sim->world, NOTES_SHOWN);
+	fprintf(stderr, "--- who waits for what\n");
+	sim_dump(sim, stderr);
+	fprintf(stderr, "--- seed %" PRIu64 ", %" PRIu64 " calls, faults %x: %s\n", sim->options.seed,
+		sim->options.ops, sim->options.faults, sim->why);
+}
+
+bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
+{
+	struct sim *sim = calloc(1, sizeof(*sim));
+	bool good;
+
+	sim->options = *options;
+	sim->world = sim_world_create(options->seed);
+	sim->world->trace = options->trace;
+	sim->random = sim_random_from(options->seed ^ 0x5eed);
+	sim->history = history_create();
+	prepare(sim);
+	cluster_create(sim);
+	if (!sim->failed) {
+		workload_start(sim);
+		faults_begin(sim);
+		sim_until(sim, workload_is_done, HISTORY_LIMIT_NS, "to finish its calls");
+	}
+	if (!sim->failed)
+		verdict(sim);
+	report(sim);
+	*ret_hash = sim->world->hash;
+	good = !sim->failed;
+	history_destroy(sim->history);
+	return good;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * One simulated history as a whole: a cluster of real daemons (cluster.c), native
+ * clients that work at random (workload.c), faults (faults.c), what clients did
+ * and saw (history.h), and the judgement at the end (verdict.c).
+ */
+#ifndef NACRE_SIM_SIM_H
+#define NACRE_SIM_SIM_H
+
+#include "history.h"
+#include "server/base/log.h"
+#include "server/mds/mds.h"
+#include "server/osd/kv_mem.h"
+#include "server/osd/osd.h"
+#include "sim_disk.h"
+#include "sim_mapstore.h"
+#include "sim_world.h"
+
+#define SIM_OSDS 3
+#define SIM_CLIENTS_MAX 4
+#define SIM_WORKERS 2			/* calls at a time, of one client */
+#define SIM_CALL_LIMIT_NS (120 * SIM_NS_PER_S)	/* a call that takes longer is stuck */
+
+struct sim;
+
+/* A daemon and its machine. */
+struct sim_daemon {
+	struct sim *sim;
+	struct sim_host *host;
+	struct log *log;
+	unsigned int id;
+	struct mds *mds;		/* an MDS that runs */
+	struct osd *osd;		/* an OSD that runs */
+	struct kv_mem_disk *kv;		/* an OSD's, outlives it */
+	bool serving;
+	bool cut_off;			/* fenced: to be destroyed and made anew */
+	struct sim_event event;		/* restart */
+};
+
+struct sim_client;
+
+/* One call at a time, after another. */
+struct sim_worker {
+	struct sim_client *client;
+	struct client_call call;
+	bool busy;
+	uint32_t number;		/* in the history */
+	const char *name, *name2;
+	uint64_t words[CELLS_MAX * CELL_BYTES / 8];
+	uint64_t value;			/* of an xattr */
+	struct sim_event event;		/* thinks */
+};
+
+#define SIM_FILES 6
+#define SIM_DIRS 4
+
+struct sim_open_file {
+	uint64_t ino;
+	uint32_t flags;
+	unsigned int using;		/* calls under way */
+};
+
+struct sim_client {
+	struct sim *sim;
+	struct sim_host *host;
+	unsigned int id;
+	struct client *client;		/* NULL: none runs */
+	uint32_t life;
+	bool mounted, killed;
+	struct client_call mount_call;
+	struct sim_worker workers[SIM_WORKERS];
+	uint64_t dirs[SIM_DIRS];	/* known by number, [0] the root */
+	uint64_t known[SIM_FILES];
+	struct sim_open_file open[SIM_FILES];
+	struct sim_event event;		/* starts, or cleans up after an eviction */
+};
+
+struct sim_options {
+	uint64_t seed;
+	uint64_t ops;			/* calls of clients in the whole history */
+	unsigned int clients;		/* 0: by the seed */
+	uint32_t faults;		/* enum sim_fault_class bits; by the seed when faults_by_seed */
+	bool faults_by_seed;
+	bool trace, verbose;
+};
+
+enum sim_fault_class {
+	SIM_FAULT_LOSS = 1,		/* sends lost, duplicated, overtaken, damaged; resets */
+	SIM_FAULT_SLOW = 2,		/* network and disks are slow at times */
+	SIM_FAULT_PARTITION = 4,
+	SIM_FAULT_OSD_CRASH = 8,
+	SIM_FAULT_MDS_CRASH = 16,
+	SIM_FAULT_CLIENT_CRASH = 32,
+	SIM_FAULT_PAUSE = 64,
+	SIM_FAULT_ALL = 127,
+};
+
+struct sim {
+	struct sim_options options;
+	struct sim_world *world;
+	struct sim_store *store;
+	struct sim_random random;	/* of workload and faults, apart from the world's */
+	struct sim_daemon osds[SIM_OSDS];
+	struct sim_daemon mds;
+	struct sim_client clients[SIM_CLIENTS_MAX];
+	unsigned int client_count;
+	struct history *history;
+	uint64_t ops_begun;
+	uint64_t faults_done, evictions;
+	bool faults_on;
+	bool draining;			/* no new calls, no new clients */
+	struct sim_event fault_event;
+	bool failed;
+	char why[512];
+};
+
+/* The history has failed; the first reason stays. */
+void sim_fail(struct sim *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Run until `done` says so or virtual time is over; false when it is over or failed. */
+bool sim_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t limit_ns,
+	       const char *what);
+void sim_dump(struct sim *sim, FILE *out);
+
+/* cluster.c */
+void cluster_create(struct sim *sim);	/* format, first map, start; returns when it serves */
+void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind);
+void cluster_restart_at(struct sim_daemon *daemon, uint64_t at_ns);
+bool cluster_serves(struct sim *sim);
+
+/* workload.c */
+void workload_start(struct sim *sim);
+void workload_client_crash(struct sim_client *client, enum sim_crash kind);
+void workload_client_start_at(struct sim_client *client, uint64_t at_ns);
+/* All calls are done and all clients that run are mounted and idle. */
+bool workload_is_idle(struct sim *sim);
+bool workload_is_done(struct sim *sim);
+/* NULL, or what is stuck. */
+const char *workload_stuck(struct sim *sim);
+
+/* faults.c */
+void faults_begin(struct sim *sim);
+void faults_end(struct sim *sim);
+
+/* verdict.c: the end of a history. */
+void verdict(struct sim *sim);
+
+/* One whole history; true when it is good. Prints why not. *ret_hash: of all that happened. */
+bool sim_history(const struct sim_options *options, uint64_t *ret_hash);
+
+#endif

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads whole stores and compares them; see stores.h. An object is summed up by
+ * hashes of what a client could ask of it, by the same execution that serves
+ * clients, so checksums are checked on the way.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+#include "protocol/rules/placement.h"
+#include "server/base/member.h"
+#include "server/osd/exec.h"
+#include "server/osd/layout.h"
+#include "server/osd/store.h"
+#include "stores.h"
+
+#define OPEN_LIMIT_NS (60 * SIM_NS_PER_S)
+#define OBJECTS_MAX 4096u
+#define DATA_MAX (1u << 22)
+
+/* One object of one replica. */
+struct object_sum {
+	struct nacre_oid oid;
+	uint64_t size, version, hash;
+};
+
+struct group_sums {
+	struct object_sum *objects;
+	size_t count;
+};
+
+struct opened {
+	struct sim *sim;
+	struct osd_store *store;
+	bool done;
+	int result;
+	char why[128];
+};
+
+/* ---- opening ------------------------------------------------------------------------ */
+
+static void on_opened(void *owner, int result, const char *why)
+{
+	struct opened *opened = owner;
+
+	opened->done = true;
+	opened->result = result;
+	snprintf(opened->why, sizeof(opened->why), "%s", why ? why : "");
+	opened->sim->world->stop = true;
+}
+
+static void on_replayed(void *owner, const struct osd_txn *txn)
+{
+}
+
+static bool on_keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value)
+{
+	return false;
+}
+
+static void on_failed(void *owner, const char *why)
+{
+	struct opened *opened = owner;
+
+	sim_fail(opened->sim, "a store failed: %s", why);
+}
+
+static void on_room(void *owner)
+{
+}
+
+static const struct osd_store_calls store_calls = {
+	.opened = on_opened, .replayed = on_replayed, .keep = on_keep, .failed = on_failed,
+	.room = on_room,
+};
+
+static bool open_store(struct sim_daemon *daemon, const struct cluster_map *map,
+		       struct opened *opened)
+{
+	struct sim *sim = daemon->sim;
+	struct osd_store_config config = {
+		.io = sim_host_io(daemon->host), .log = daemon->log,
+		.fsid_lo = map->map.fsid_lo, .fsid_hi = map->map.fsid_hi,
+		.osd_id = (uint16_t)daemon->id, .calls = &store_calls, .owner = opened,
+	};
+
+	opened->sim = sim;
+	sim_host_restart(daemon->host);
+	config.kv = kv_mem_open(config.io, daemon->kv);
+	if (io_file_open(config.io, "store", &config.file) ||
+	    osd_store_open(&config, &opened->store)) {
+		sim_fail(sim, "the store of osd%u cannot be opened", daemon->id);
+		return false;
+	}
+	sim_run(sim->world, sim->world->now_ns + OPEN_LIMIT_NS);
+	if (!opened->done || opened->result)
+		sim_fail(sim, "the store of osd%u does not open: %s", daemon->id, opened->why);
+	return !sim->failed;
+}
+
+/* ---- reading an object ------------------------------------------------------------------ */
+
+static void on_done_exec(struct osd_exec *exec)
+{
+	struct opened *opened = exec->owner;
+
+	opened->done = true;
+	opened->sim->world->stop = true;
+}
+
+static void put_op(struct nacre_writer *writer, uint16_t code, uint64_t offset, uint64_t length)
+{
+	struct nacre_osd_op op = { .code = code, .offset = offset, .length = length };
+
+	nacre_encode(nacre_osd_op_desc(), writer, &op);
+}
+
+/* Everything of an object in one request: facts, attributes, keys, data. */
+static void read_object(struct opened *opened, const struct nacre_map_pool *pool, uint32_t pg,
+			struct object_sum *sum)
+{
+	uint8_t ops[4 * sizeof(struct nacre_osd_op_wire)];
+	struct nacre_writer writer = nacre_writer(ops, sizeof(ops));
+	struct nacre_osd_request request = {
+		.ino = sum->oid.ino, .index = sum->oid.index, .snap = sum->oid.snap,
+		.pool = sum->oid.pool, .pg = pg, .ops = ops, .ops_bytes = sizeof(ops),
+	};
+	struct osd_exec *exec = calloc(1, sizeof(*exec));
+
+	put_op(&writer, NACRE_OSD_OP_STAT, 0, 0);
+	put_op(&writer, NACRE_OSD_OP_LISTXATTR, 0, 0);
+	put_op(&writer, NACRE_OSD_OP_KV_LIST, OSD_OUTPUT_MAX / 2, OBJECTS_MAX);
+	put_op(&writer, NACRE_OSD_OP_READ, 0, DATA_MAX);
+	exec->store = opened->store;
+	exec->mode = osd_journal_mode_find(pool->journal_mode);
+	exec->request = &request;
+	exec->pg = pg;
+	exec->pg_count = pool->pg_count;
+	exec->object_bytes = pool->object_bytes;
+	exec->done = on_done_exec;
+	exec->owner = opened;
+	opened->done = osd_exec_start(exec);
+	if (!opened->done)
+		sim_run(opened->sim->world, opened->sim->world->now_ns + OPEN_LIMIT_NS);
+	if (!opened->done || exec->result) {
+		sim_fail(opened->sim, "object %" PRIx64 ".%" PRIu64 " of pool %u cannot be read: %u",
+			 (uint64_t)sum->oid.ino, (uint64_t)sum->oid.index, sum->oid.pool,
+			 exec->result);
+		return;
+	}
+	sum->size = exec->results[0].size;
+	sum->version = exec->version;
+	sum->hash = XXH64(exec->output.at, exec->output.length, exec->results[0].mtime);
+	sum->hash = XXH64(exec->read_data.at, exec->read_data.length, sum->hash);
+	osd_exec_end(exec);
+	free(exec);
+}
+
+/* ---- reading a group ---------------------------------------------------------------------- */
+
+static void on_listed(struct osd_list *list)
+{
+	struct opened *opened = list->owner;
+
+	opened->done = true;
+	opened->sim->world->stop = true;
+}
+
+static void list_group(struct opened *opened, uint32_t pool, uint32_t pg, struct group_sums *sums)
+{
+	struct osd_list *list = calloc(1, sizeof(*list));
+	struct kv_pair pair;
+	size_t at = 0;
+	uint32_t found;
+
+	list->store = opened->store;
+	osd_key_group_begin(&list->first, 'O', pool, pg);
+	osd_key_group_end(&list->end, 'O', pool, pg);
+	list->count_max = OBJECTS_MAX;
+	list->bytes_max = 64u << 20;
+	list->done = on_listed;
+	list->owner = opened;
+	opened->done = false;
+	osd_store_list(opened->store, list);
+	if (!opened->done)
+		sim_run(opened->sim->world, opened->sim->world->now_ns + OPEN_LIMIT_NS);
+	sums->objects = calloc(OBJECTS_MAX, sizeof(*sums->objects));
+	while (kv_pairs_next(&list->pairs, &at, &pair))
+		if (!osd_key_object_parse(pair.key, pair.key_bytes, &found,
+					  &sums->objects[sums->count].oid))
+			sums->count++;
+	mem_bytes_free(&list->pairs.bytes);
+	free(list);
+}
+
+static void sum_group(struct opened *opened, const struct nacre_map_pool *pool, uint32_t pg,
+		      struct group_sums *sums)
+{
+	size_t i;
+
+	list_group(opened, pool->id, pg, sums);
+	for (i = 0; i < sums->count && !opened->sim->failed; i++)
+		read_object(opened, pool, pg, &sums->objects[i]);
+}
+
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+static bool same_oid(const struct nacre_oid *a, const struct nacre_oid *b)
+{
+	return a->ino == b->ino && a->index == b->index && a->snap == b->snap &&
+	       a->pool == b->pool;
+}
+
+static void compare(struct sim *sim, const struct group_sums *a, const struct group_sums *b,
+		    uint16_t osd_a, uint16_t osd_b)
+{
+	const struct object_sum *x, *y;
+	size_t i;
+
+	for (i = 0; i < a->count || i < b->count; i++) {
+		x = &a->objects[i];
+		y = &b->objects[i];
+		if (i >= a->count || i >= b->count || !same_oid(&x->oid, &y->oid)) {
+			sim_fail(sim, "osd%u and osd%u do not have the same objects (%" PRIx64
+				 ".%" PRIu64 " and %" PRIx64 ".%" PRIu64 ")", osd_a, osd_b,
+				 (uint64_t)x->oid.ino, (uint64_t)x->oid.index,
+				 (uint64_t)y->oid.ino, (uint64_t)y->oid.index);
+			return;
+		}
+		if (x->size != y->size || x->version != y->version || x->hash != y->hash) {
+			sim_fail(sim, "OSD-3: object %" PRIx64 ".%" PRIu64 " of pool %u differs: osd%u"
+				 " size %" PRIu64 " version %" PRIu64 ", osd%u size %" PRIu64
+				 " version %" PRIu64 "%s", (uint64_t)x->oid.ino,
+				 (uint64_t)x->oid.index, x->oid.pool, osd_a, x->size, x->version,
+				 osd_b, y->size, y->version,
+				 x->hash != y->hash ? ", contents differ" : "");
+			return;
+		}
+	}
+}
+
+static bool is_known(uint64_t ino, const uint64_t *inos, size_t count)
+{
+	size_t i;
+
+	if (ino < NACRE_INO_FIRST(0))
+		return true;
+	for (i = 0; i < count; i++)
+		if (inos[i] == ino)
+			return true;
+	return false;
+}
+
+static void find_orphans(struct sim *sim, const struct group_sums *sums, const uint64_t *inos,
+			 size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < sums->count && !sim->failed; i++)
+		if (!is_known(sums->objects[i].oid.ino, inos, count))
+			sim_fail(sim, "object %" PRIx64 ".%" PRIu64 " of pool %u belongs to nothing",
+				 (uint64_t)sums->objects[i].oid.ino,
+				 (uint64_t)sums->objects[i].oid.index, sums->objects[i].oid.pool);
+}
+
+static void check_group(struct sim *sim, struct opened *opened, const struct cluster_map *map,
+			const struct nacre_map_pool *pool, uint32_t pg, const uint64_t *inos,
+			size_t count)
+{
+	struct group_sums sums[NACRE_REPLICAS_MAX] = { { NULL } };
+	struct nacre_map_pg group;
+	int slot, first = -1;
+	uint16_t osd;
+
+	nacre_map_pg_at(&map->view, pool->id, pg, &group);
+	for (slot = 0; slot < NACRE_REPLICAS_MAX && !sim->failed; slot++) {
+		osd = nacre_pg_slot(&group, slot);
+		if (osd == NACRE_OSD_NONE || !(group.in_sync >> slot & 1))
+			continue;
+		sum_group(&opened[osd], pool, pg, &sums[slot]);
+		if (first < 0)
+			first = slot;
+		else if (!sim->failed)
+			compare(sim, &sums[first], &sums[slot], nacre_pg_slot(&group, first), osd);
+	}
+	if (first >= 0)
+		find_orphans(sim, &sums[first], inos, count);
+	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		free(sums[slot].objects);
+}
+
+/* Everything is up and healed: every group must have all its replicas again. */
+static void check_in_sync(struct sim *sim, const struct cluster_map *map)
+{
+	struct nacre_map_pool pool;
+	struct nacre_map_pg group;
+	uint32_t id, pg;
+
+	for (id = 0; !nacre_map_pool_at(&map->view, id, &pool); id++)
+		for (pg = 0; pg < pool.pg_count; pg++) {
+			nacre_map_pg_at(&map->view, id, pg, &group);
+			if (__builtin_popcount(group.in_sync) != pool.replicas)
+				sim_fail(sim, "group %u.%u has not got all its replicas back", id,
+					 pg);
+		}
+}
+
+void stores_check(struct sim *sim, const uint64_t *inos, size_t count)
+{
+	struct opened opened[SIM_OSDS] = { { NULL } };
+	struct cluster_map *map = NULL;
+	struct nacre_map_pool pool;
+	const uint8_t *bytes;
+	uint64_t epoch;
+	size_t length;
+	uint32_t id, pg;
+
+	bytes = sim_store_map(sim->store, &epoch, &length);
+	if (cluster_map_create(bytes, length, &map)) {
+		sim_fail(sim, "the last map cannot be read");
+		return;
+	}
+	check_in_sync(sim, map);
+	cluster_crash(&sim->mds, SIM_CRASH_KILL);
+	for (id = 0; id < SIM_OSDS; id++)
+		cluster_crash(&sim->osds[id], SIM_CRASH_KILL);
+	for (id = 0; id < SIM_OSDS && !sim->failed; id++)
+		open_store(&sim->osds[id], map, &opened[id]);
+	for (id = 0; !sim->failed && !nacre_map_pool_at(&map->view, id, &pool); id++)
+		for (pg = 0; pg < pool.pg_count && !sim->failed; pg++)
+			check_group(sim, opened, map, &pool, pg, inos, count);
+	cluster_map_put(map);
+}

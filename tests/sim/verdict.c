@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of a history: faults stop and heal, everybody syncs and unmounts, a
+ * fresh client reads the whole tree, and the history must have an order in
+ * which all that anybody ever saw, this reader included, is right. Then the
+ * stores are compared, replica by replica (stores.c).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "protocol/session.h"
+#include "sim.h"
+#include "stores.h"
+
+#define QUIET_LIMIT_NS (300 * SIM_NS_PER_S)
+#define PURGE_NS (20 * SIM_NS_PER_S)
+#define INODES_MAX 512
+
+/* What the reader found. */
+struct tree {
+	uint64_t dirs[INODES_MAX];
+	size_t dir_count, dir_read;
+	uint64_t inos[INODES_MAX];	/* of everything, directories included */
+	uint32_t names[INODES_MAX];	/* how many names it has */
+	uint32_t nlink[INODES_MAX];
+	size_t count;
+};
+
+struct reader {
+	struct sim *sim;
+	struct client *client;
+	uint32_t life;
+	struct client_call call;
+	bool done;
+	uint64_t words[CELLS_MAX * CELL_BYTES / 8 + 64];
+};
+
+/* ---- one call after another -------------------------------------------------------- */
+
+static void call_done(struct client_call *call)
+{
+	struct reader *reader = call->owner;
+
+	reader->done = true;
+	reader->sim->world->stop = true;
+}
+
+/* Make reader->call, wait for its end, put it into the history. */
+static bool make_call(struct reader *reader)
+{
+	struct sim *sim = reader->sim;
+	uint64_t limit_ns = sim->world->now_ns + SIM_CALL_LIMIT_NS;
+	const char *wrong;
+	uint32_t number;
+
+	reader->call.done = call_done;
+	reader->call.owner = reader;
+	reader->done = false;
+	number = history_begin(sim->history, reader->life, &reader->call, sim->world->now_ns);
+	client_start(reader->client, &reader->call);
+	while (!reader->done && !sim->failed && sim->world->now_ns < limit_ns)
+		sim_run(sim->world, limit_ns);
+	if (!reader->done) {
+		sim_fail(sim, "%s is stuck although everything is healed",
+			 client_call_name(reader->call.kind));
+		client_dump(reader->client, stderr);
+		return false;
+	}
+	wrong = history_end(sim->history, number, sim->world->now_ns);
+	if (wrong)
+		sim_fail(sim, "call %u: %s", number, wrong);
+	return !sim->failed;
+}
+
+static bool call_named(struct reader *reader, enum client_call_kind kind, uint64_t ino)
+{
+	memset(&reader->call, 0, sizeof(reader->call));
+	reader->call.kind = kind;
+	reader->call.ino = ino;
+	reader->call.data = reader->words;
+	reader->call.length = sizeof(reader->words);
+	reader->call.name = kind == CLIENT_GETXATTR ? "user.test" : NULL;
+	reader->call.flags = kind == CLIENT_OPEN || kind == CLIENT_CLOSE ? NACRE_OPEN_READ : 0;
+	return make_call(reader);
+}
+
+static bool must(struct reader *reader, enum client_call_kind kind, uint64_t ino)
+{
+	if (!call_named(reader, kind, ino))
+		return false;
+	if (reader->call.result)
+		sim_fail(reader->sim, "at the end, %s of %llx gave errno %d",
+			 client_call_name(kind), (unsigned long long)ino, -reader->call.result);
+	return !reader->sim->failed;
+}
+
+/* ---- leaving -------------------------------------------------------------------------- */
+
+static bool leave(struct sim *sim, struct sim_client *client)
+{
+	struct reader reader = { .sim = sim, .client = client->client, .life = client->life };
+
+	if (!client->client)
+		return true;
+	if (!must(&reader, CLIENT_SYNC, 0) || !must(&reader, CLIENT_UNMOUNT, 0))
+		return false;
+	client_destroy(client->client);
+	client->client = NULL;
+	return true;
+}
+
+/* ---- reading the tree ------------------------------------------------------------------- */
+
+static void tree_add(struct reader *reader, struct tree *tree, uint64_t ino, uint32_t nlink,
+		     bool is_dir)
+{
+	size_t i;
+
+	for (i = 0; i < tree->count && tree->inos[i] != ino; i++)
+		;
+	if (i == INODES_MAX) {
+		sim_fail(reader->sim, "the tree is larger than names allow");
+		return;
+	}
+	if (i == tree->count) {
+		tree->inos[tree->count++] = ino;
+		if (is_dir)
+			tree->dirs[tree->dir_count++] = ino;
+	} else if (is_dir) {
+		sim_fail(reader->sim, "directory %llx has two names", (unsigned long long)ino);
+	}
+	tree->names[i]++;
+	tree->nlink[i] = is_dir ? 1 : nlink;
+}
+
+static bool read_file(struct reader *reader, uint64_t ino)
+{
+	if (!must(reader, CLIENT_OPEN, ino) || !must(reader, CLIENT_READ, ino))
+		return false;
+	if (!call_named(reader, CLIENT_GETXATTR, ino))
+		return false;
+	return must(reader, CLIENT_CLOSE, ino);
+}
+
+static bool read_link(struct reader *reader, uint64_t ino)
+{
+	if (!must(reader, CLIENT_READLINK, ino))
+		return false;
+	if (reader->call.bytes != 2 || memcmp(reader->words, "f0", 2))
+		sim_fail(reader->sim, "a symbolic link has another target");
+	return !reader->sim->failed;
+}
+
+static bool read_entry(struct reader *reader, struct tree *tree, uint64_t ino)
+{
+	uint32_t mode;
+
+	if (!must(reader, CLIENT_GETATTR, ino))
+		return false;
+	mode = reader->call.attr.mode;
+	tree_add(reader, tree, ino, reader->call.attr.nlink, S_ISDIR(mode));
+	if (S_ISREG(mode))
+		return read_file(reader, ino);
+	return S_ISLNK(mode) ? read_link(reader, ino) : !reader->sim->failed;
+}
+
+static bool read_dir(struct reader *reader, struct tree *tree, uint64_t ino)
+{
+	struct client_entry *entries;
+	size_t count, i;
+	bool good;
+
+	if (!must(reader, CLIENT_READDIR, ino))
+		return false;
+	entries = reader->call.entries;
+	count = reader->call.entry_count;
+	for (i = 0, good = true; good && i < count; i++)
+		good = read_entry(reader, tree, entries[i].ino);
+	for (i = 0; i < count; i++)
+		free(entries[i].name);
+	free(entries);
+	return good;
+}
+
+static void check_links(struct sim *sim, const struct tree *tree)
+{
+	size_t i;
+
+	for (i = 1; i < tree->count; i++)
+		if (tree->names[i] != tree->nlink[i])
+			sim_fail(sim, "inode %llx has %u names and nlink %u",
+				 (unsigned long long)tree->inos[i], tree->names[i],
+				 tree->nlink[i]);
+}
+
+static bool read_tree(struct sim *sim, struct tree *tree)
+{
+	struct sim_host *host = sim_host_add(sim->world, "reader");
+	struct client_config config = {
+		.io = sim_host_io(host), .name = "reader", .mds = sim->mds.host->address,
+	};
+	struct reader *reader = calloc(1, sizeof(*reader));
+	bool good;
+
+	config.mds.port = NACRE_DEFAULT_PORT;
+	reader->sim = sim;
+	reader->life = history_born(sim->history);
+	if (client_create(&config, &reader->client))
+		abort();
+	good = must(reader, CLIENT_MOUNT, 0);
+	tree_add(reader, tree, NACRE_INO_ROOT, 1, true);
+	while (good && tree->dir_read < tree->dir_count)
+		good = read_dir(reader, tree, tree->dirs[tree->dir_read++]);
+	good = good && must(reader, CLIENT_UNMOUNT, 0);
+	if (good)
+		client_destroy(reader->client);
+	free(reader);
+	check_links(sim, tree);
+	return good && !sim->failed;
+}
+
+/* ---- the verdict ---------------------------------------------------------------------------- */
+
+static bool is_quiet(struct sim *sim)
+{
+	return cluster_serves(sim) && workload_is_idle(sim);
+}
+
+void verdict(struct sim *sim)
+{
+	struct tree *tree = calloc(1, sizeof(*tree));
+	unsigned int i;
+
+	sim->draining = true;
+	faults_end(sim);
+	if (!sim_until(sim, is_quiet, QUIET_LIMIT_NS, "to be quiet"))
+		goto out;
+	for (i = 0; i < sim->client_count; i++)
+		if (!leave(sim, &sim->clients[i]))
+			goto out;
+	if (!read_tree(sim, tree))
+		goto out;
+	if (!history_check(sim->history, stderr)) {
+		sim_fail(sim, "the history has no order");
+		goto out;
+	}
+	sim_run(sim->world, sim->world->now_ns + PURGE_NS);
+	if (!sim->failed)
+		stores_check(sim, tree->inos, tree->count);
+out:
+	free(tree);
+}
