@@ -263,8 +263,8 @@ int nacre_caps_flush_wait(struct inode *inode)
 
 /* ---- by age, and all ------------------------------------------------------------------------------------ */
 
-/* The next dirty inode, moved to the end of the list; a reference, or NULL at the end of the round. */
-static struct inode *next_dirty(struct nacre_fs *fs, struct nacre_inode *last)
+/* The first dirty inode, moved to the end of the list; a reference, or NULL. */
+static struct inode *next_dirty(struct nacre_fs *fs)
 {
 	struct nacre_caps *caps = &fs->caps;
 	struct nacre_inode *ni;
@@ -272,7 +272,7 @@ static struct inode *next_dirty(struct nacre_fs *fs, struct nacre_inode *last)
 
 	spin_lock(&caps->lock);
 	ni = list_first_entry_or_null(&caps->dirty, struct nacre_inode, dirty_link);
-	if (ni && ni != last) {
+	if (ni) {
 		inode = &ni->netfs.inode;
 		ihold(inode);		/* the list has one */
 		list_move_tail(&ni->dirty_link, &caps->dirty);
@@ -284,11 +284,10 @@ static struct inode *next_dirty(struct nacre_fs *fs, struct nacre_inode *last)
 /* Flush all that became dirty before `before`; sync: have it journaled at once. */
 static void flush_older(struct nacre_fs *fs, unsigned long before, bool sync)
 {
-	struct nacre_inode *first = NULL;
 	struct inode *inode;
 	u64 round = READ_ONCE(fs->caps.dirty_count);
 
-	while (round-- && (inode = next_dirty(fs, first))) {
+	while (round-- && (inode = next_dirty(fs))) {
 		struct nacre_inode *ni = nacre_inode(inode);
 
 		if (READ_ONCE(ni->cap.dirty) && time_before_eq(READ_ONCE(ni->dirty_since), before))

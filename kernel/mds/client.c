@@ -207,15 +207,16 @@ static void address_of(const struct nacre_map_rank *rank, struct sockaddr_storag
 static void follow_rank(struct nacre_mds_client *mds)
 {
 	struct nacre_cmap *cmap = nacre_map_current(mds->fs);
+	struct nacre_conn *conn = READ_ONCE(mds->conn);
 	struct nacre_map_rank rank;
 	struct sockaddr_storage address;
 
 	if (!cmap)
 		return;
-	if (!nacre_map_rank_at(&cmap->view, 0, &rank) && rank.state != NACRE_RANK_DOWN &&
-	    rank.instance != READ_ONCE(mds->conn_instance) && !nacre_conn_is_open(mds->conn)) {
+	if (conn && !nacre_map_rank_at(&cmap->view, 0, &rank) && rank.state != NACRE_RANK_DOWN &&
+	    rank.instance != READ_ONCE(mds->conn_instance) && !nacre_conn_is_open(conn)) {
 		address_of(&rank, &address);
-		nacre_conn_redirect(mds->conn, &address);
+		nacre_conn_redirect(conn, &address);
 	}
 	nacre_cmap_put(cmap);
 }
@@ -383,9 +384,17 @@ static void close_inbox(struct nacre_mds_client *mds)
 	}
 }
 
-void nacre_mds_client_destroy(struct nacre_fs *fs)
+static void cancel_workers(struct nacre_mds_client *mds)
+{
+	cancel_delayed_work_sync(&mds->renew_work);
+	cancel_delayed_work_sync(&mds->retry_work);
+	cancel_work_sync(&mds->map_work);
+}
+
+void nacre_mds_client_stop(struct nacre_fs *fs)
 {
 	struct nacre_mds_client *mds = fs->mds;
+	struct nacre_conn *conn;
 
 	if (!mds)
 		return;
@@ -393,12 +402,24 @@ void nacre_mds_client_destroy(struct nacre_fs *fs)
 		mds_session_force(mds);
 	nacre_osd_on_want_map(fs, NULL);
 	nacre_osd_on_dead(fs, NULL);
-	nacre_conn_destroy(mds->conn);
 	close_inbox(mds);
-	cancel_delayed_work_sync(&mds->renew_work);
-	cancel_delayed_work_sync(&mds->retry_work);
-	cancel_work_sync(&mds->map_work);
+	mutex_lock(&mds->send_mutex);
+	conn = mds->conn;
+	WRITE_ONCE(mds->conn, NULL);
+	mutex_unlock(&mds->send_mutex);
+	cancel_workers(mds);		/* those that still see the connection */
+	nacre_conn_destroy(conn);
+	cancel_workers(mds);		/* those that its last callbacks queued */
 	mds_request_fail(mds, -EIO, true);
+	flush_work(&mds->reap_work);
+}
+
+void nacre_mds_client_destroy(struct nacre_fs *fs)
+{
+	struct nacre_mds_client *mds = fs->mds;
+
+	if (!mds)
+		return;
 	flush_work(&mds->reap_work);
 	mds_inos_drop(mds);
 	fs->mds = NULL;
@@ -428,7 +449,8 @@ void nacre_mds_show_session(struct seq_file *m, struct nacre_fs *fs)
 	seq_printf(m, "next_tid %llu\n", mds->next_tid);
 	seq_printf(m, "inos_left %llu\n", mds->inos_left);
 	spin_unlock(&mds->lock);
-	nacre_conn_show(m, mds->conn);
+	if (mds->conn)
+		nacre_conn_show(m, mds->conn);
 }
 
 static void show_list(struct seq_file *m, struct list_head *list, const char *word)

@@ -28,7 +28,7 @@ enum mds_event_kind {
 
 struct nacre_mds_client {
 	struct nacre_fs *fs;
-	struct nacre_conn *conn;
+	struct nacre_conn *conn;	/* NULL once the client is stopped */
 
 	struct mutex send_mutex;	/* order of what goes out; guards flow_gen */
 	u32 flow_gen;			/* connection generation on which the session flows; 0 = none */

@@ -136,6 +136,9 @@ int nacre_mds_session_open(struct nacre_fs *fs);
 void nacre_mds_session_close(struct nacre_fs *fs);
 /* umount -f, or the end of a mount that failed: every request ends with -EIO. */
 void nacre_mds_force(struct nacre_fs *fs);
+/* Nothing comes and nothing goes from here on; what is unanswered ends with -EIO. */
+void nacre_mds_client_stop(struct nacre_fs *fs);
+/* After _stop, when nobody calls any more. */
 void nacre_mds_client_destroy(struct nacre_fs *fs);
 
 /* May cached answers be given and object requests begin? False once the lease is out. */

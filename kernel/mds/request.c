@@ -182,32 +182,42 @@ static int send_request(struct nacre_mds_client *mds, struct nacre_mds_request *
 	return 0;
 }
 
-/* Number it, put it on the list, send it if the session flows now (else `resend` will). */
+/* Number it and put it on the list. -EIO: there is no session, and will be none. */
+static int enlist(struct nacre_mds_client *mds, struct nacre_mds_request *req)
+{
+	int err = 0;
+
+	/* First, so that whoever ends the request finds it counted. */
+	mark_changing(req, 1);
+	set_bit(NACRE_MDSR_MARKED, &req->flags);
+	spin_lock(&mds->lock);
+	if (mds->state == NACRE_SESSION_CLOSED ||
+	    (mds->state == NACRE_SESSION_KILLED && req->fs->state == NACRE_FS_STOPPING)) {
+		err = -EIO;
+	} else {
+		req->tid = mds->next_tid++;
+		nacre_mds_request_get(req);
+		list_add_tail(&req->link, &mds->requests);
+	}
+	spin_unlock(&mds->lock);
+	if (err && test_and_clear_bit(NACRE_MDSR_MARKED, &req->flags))
+		mark_changing(req, -1);
+	return err;
+}
+
+/* Send it if the session flows now; else it goes out when the session does. */
 static int submit(struct nacre_mds_client *mds, struct nacre_mds_request *req)
 {
 	int err;
 
 	if (mutex_lock_killable(&mds->send_mutex))
 		return -EINTR;
-	err = nacre_fs_error(req->fs);
-	if (err)
-		goto out;
-	spin_lock(&mds->lock);
-	if (mds->state == NACRE_SESSION_CLOSED ||
-	    (mds->state == NACRE_SESSION_KILLED && req->fs->state == NACRE_FS_STOPPING)) {
-		spin_unlock(&mds->lock);
-		err = -EIO;
-		goto out;
+	err = nacre_fs_error(req->fs) ?: enlist(mds, req);
+	if (!err) {
+		trace_nacre_mds_request(req->fs->id, NACRE_MDS_STEP_SUBMIT, req->tid,
+					req->op->name, 0, 0, 0);
+		send_request(mds, req);
 	}
-	req->tid = mds->next_tid++;
-	nacre_mds_request_get(req);
-	list_add_tail(&req->link, &mds->requests);
-	spin_unlock(&mds->lock);
-	mark_changing(req, 1);
-	set_bit(NACRE_MDSR_MARKED, &req->flags);
-	trace_nacre_mds_request(req->fs->id, NACRE_MDS_STEP_SUBMIT, req->tid, req->op->name, 0, 0, 0);
-	send_request(mds, req);		/* -ENOTCONN: goes out when the session flows */
-out:
 	mutex_unlock(&mds->send_mutex);
 	return err;
 }

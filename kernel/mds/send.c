@@ -10,7 +10,7 @@
 
 static bool flows(struct nacre_mds_client *mds)
 {
-	return mds->flow_gen && mds->flow_gen == nacre_conn_generation(mds->conn);
+	return mds->conn && mds->flow_gen && mds->flow_gen == nacre_conn_generation(mds->conn);
 }
 
 /* 0, -ENOTCONN, -ENOMEM, or the encoder's -EMSGSIZE/-EINVAL (a mistake of ours). */
@@ -21,7 +21,7 @@ int mds_send_locked(struct nacre_mds_client *mds, u16 type, const void *host, bo
 	lockdep_assert_held(&mds->send_mutex);
 	if (!session && !flows(mds))
 		return -ENOTCONN;
-	if (!nacre_conn_is_open(mds->conn))
+	if (!mds->conn || !nacre_conn_is_open(mds->conn))
 		return -ENOTCONN;
 	/* MEM-1: an answer to a revoke must not fail for memory; what is sent is small. */
 	out = nacre_outgoing_new(type, host, GFP_NOFS | __GFP_NOFAIL);

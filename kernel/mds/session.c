@@ -31,7 +31,7 @@ bool mds_result_waits(u32 result)
 
 static bool lease_lives(const struct nacre_mds_client *mds)
 {
-	return mds_now_ns() < READ_ONCE(mds->lease_end_ns);
+	return ktime_get_coarse_boottime_ns() < READ_ONCE(mds->lease_end_ns);
 }
 
 bool nacre_mds_may_io(const struct nacre_fs *fs)
@@ -374,12 +374,14 @@ void mds_session_retry_work(struct work_struct *work)
 {
 	struct nacre_mds_client *mds = container_of(to_delayed_work(work), struct nacre_mds_client,
 						    retry_work);
+	struct nacre_conn *conn;
 
 	if (!mds->retry_begin) {
 		mds_post(mds, MDS_EVENT_RESEND, 0, NULL);
 		return;
 	}
 	mds->retry_begin = false;
-	if (nacre_conn_is_open(mds->conn))
+	conn = READ_ONCE(mds->conn);
+	if (conn && nacre_conn_is_open(conn))
 		mds_post(mds, MDS_EVENT_SESSION, NACRE_SESE_INCARNATION, NULL);
 }

@@ -35,9 +35,10 @@ static const struct nacre_upcalls upcalls = {
 static void fs_free(struct nacre_fs *fs)
 {
 	nacre_debugfs_destroy(fs);
+	nacre_mds_client_stop(fs);
+	nacre_caps_destroy(fs);		/* its last workers drop inodes by the mds client's */
 	nacre_mds_client_destroy(fs);
 	nacre_osd_client_destroy(fs);
-	nacre_caps_destroy(fs);
 	if (fs->work)
 		destroy_workqueue(fs->work);
 	nacre_stats_destroy(fs);
@@ -239,10 +240,13 @@ static int fill_super(struct super_block *sb, struct fs_context *fc)
 		return err;
 	WRITE_ONCE(fs->state, NACRE_FS_RUNNING);
 	root = fetch_root(fc, fs);
-	if (IS_ERR(root))
-		return PTR_ERR(root);
-	sb->s_root = d_make_root(root);
-	return sb->s_root ? 0 : -ENOMEM;
+	if (!IS_ERR(root))
+		sb->s_root = d_make_root(root);
+	if (IS_ERR(root) || !sb->s_root) {
+		nacre_mds_session_close(fs);
+		return PTR_ERR_OR_ZERO(root) ?: -ENOMEM;
+	}
+	return 0;
 }
 
 static int same_super(struct super_block *sb, struct fs_context *fc)
