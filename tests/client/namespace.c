@@ -92,8 +92,9 @@ static void created(struct request *request, const struct nacre_reply *reply)
 	struct inode *dir = request->inodes[0], *inode;
 	int err = reply_error(reply);
 
+	/* made, but gone again when the answer to a re-sent request was given */
 	if (!err && !take_target(call, reply, NACRE_TRACE_TARGET))
-		err = -EIO;
+		err = -ESTALE;
 	if (err) {
 		dentry_drop(dir, call->name);
 		call_end(call, err);
@@ -155,9 +156,7 @@ static void linked(struct request *request, const struct nacre_reply *reply)
 	struct client_call *call = request->call;
 	int err = reply_error(reply);
 
-	if (!err && !take_target(call, reply, NACRE_TRACE_TARGET))
-		err = -EIO;
-	if (err)
+	if (err || !take_target(call, reply, NACRE_TRACE_TARGET))
 		dentry_drop(request->inodes[0], call->name);
 	else
 		dentry_learn(request->inodes[0], request, reply, NACRE_TRACE_PARENT, call->name,
@@ -195,8 +194,9 @@ static void removed(struct request *request, const struct nacre_reply *reply)
 	struct client *client = call->client;
 	int err = reply_error(reply);
 
-	if (!err)
-		take_target(call, reply, NACRE_TRACE_VICTIM);
+	/* a change that was made before, and is answered again, shows what it was about as TARGET */
+	if (!err && !take_target(call, reply, NACRE_TRACE_VICTIM))
+		take_target(call, reply, NACRE_TRACE_TARGET);
 	if (err && err != -ENOENT)
 		dentry_drop(request->inodes[0], call->name);
 	else

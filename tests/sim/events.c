@@ -60,16 +60,17 @@ static void saw_link(struct history *history, struct op *op, const struct client
 		history_add(history, op, reg, REG_SWAP, 0, call->ino2);
 }
 
-static const char *saw_removal(struct history *history, struct op *op,
-			       const struct client_call *call)
+/* The answer to a re-sent removal may come when its victim is long gone: then it names none. */
+static void saw_removal(struct history *history, struct op *op, const struct client_call *call)
 {
 	struct reg *reg = name_reg(history, call->ino, call->name);
 
 	switch (call->result) {
 	case 0:
-		if (!call->attr.ino)
-			return "the reply to a removal names no victim";
-		history_add(history, op, reg, REG_SWAP, call->attr.ino, 0);
+		if (call->attr.ino)
+			history_add(history, op, reg, REG_SWAP, call->attr.ino, 0);
+		else
+			history_add(history, op, reg, REG_SET, 0, 0);
 		break;
 	case -ENOENT:
 		history_add(history, op, reg, REG_READ, 0, 0);
@@ -80,7 +81,6 @@ static const char *saw_removal(struct history *history, struct op *op,
 		history_add(history, op, reg, REG_READ_NOT, 0, 0);
 		break;
 	}
-	return NULL;
 }
 
 static const char *saw_rename(struct history *history, struct op *op,
@@ -93,8 +93,10 @@ static const char *saw_rename(struct history *history, struct op *op,
 		history_add(history, op, to, REG_READ_NOT, 0, 0);
 	if (call->result)
 		return NULL;
-	if (!call->attr.ino)
-		return "the reply to a rename names no target";
+	if (!call->attr.ino) {
+		history_events_unanswered(history, op, call);
+		return NULL;
+	}
 	if (from == to) {
 		history_add(history, op, from, REG_READ, call->attr.ino, 0);
 		return NULL;
@@ -293,7 +295,8 @@ const char *history_events(struct history *history, struct op *op, const struct 
 		break;
 	case CLIENT_UNLINK:
 	case CLIENT_RMDIR:
-		return saw_removal(history, op, call);
+		saw_removal(history, op, call);
+		break;
 	case CLIENT_RENAME:
 		return saw_rename(history, op, call);
 	case CLIENT_READDIR:
