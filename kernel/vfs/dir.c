@@ -209,4 +209,5 @@ const struct file_operations nacre_dir_ops = {
 	.read = generic_read_dir,
 	.iterate_shared = iterate,
 	.fsync = dir_fsync,
+	.flock = nacre_flock,
 };

@@ -306,5 +306,7 @@ const struct file_operations nacre_file_ops = {
 	.splice_read = file_splice_read,
 	.splice_write = iter_file_splice_write,
 	.fadvise = file_fadvise,
+	.lock = nacre_lock,
+	.flock = nacre_flock,
 	.setlease = simple_nosetlease,
 };

@@ -139,8 +139,7 @@ static void set_regular(struct inode *inode, const struct nacre_inode_info *info
 
 	inode->i_op = &nacre_file_inode_ops;
 	inode->i_fop = &nacre_file_ops;
-	inode->i_mapping->a_ops = &nacre_address_ops;
-	mapping_set_large_folios(inode->i_mapping);
+	nacre_pages_init(inode);
 	ni->truncate_seq = info->truncate_seq;
 	ni->truncate_size = info->truncate_size;
 	ni->inline_gen = info->inline_gen;
@@ -153,7 +152,7 @@ static int set_up(struct inode *inode, const struct nacre_inode_info *info)
 
 	inode->i_mode = info->mode;
 	i_size_write(inode, info->size);
-	netfs_inode_init(&ni->netfs, &nacre_netfs_ops, S_ISREG(inode->i_mode));
+	netfs_inode_init(&ni->netfs, &nacre_netfs_ops, false);
 	ni->object_bytes = info->object_bytes;
 	ni->pool = info->pool;
 	switch (inode->i_mode & S_IFMT) {

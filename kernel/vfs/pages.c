@@ -46,11 +46,9 @@ u32 nacre_data_reach(const struct inode *inode, u64 pos, u32 chunk)
 	return min(to_chunk, to_object);
 }
 
-struct nacre_osd_io *nacre_data_io(struct inode *inode, u16 code, u64 pos, u64 length)
+void nacre_data_io(struct nacre_osd_io *io, struct inode *inode, u16 code, u64 pos, u64 length)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
-	/* Sleeps until there is one; a reserve keeps write-back going (MEM-1). */
-	struct nacre_osd_io *io = nacre_osd_io_new(nacre_inode_fs(inode), GFP_NOFS);
 	u32 offset = nacre_layout_offset(ni->object_bytes, pos);
 
 	io->oid.ino = nacre_ino(inode);
@@ -65,7 +63,22 @@ struct nacre_osd_io *nacre_data_io(struct inode *inode, u16 code, u64 pos, u64 l
 	io->truncate_size = ni->truncate_size;
 	io->inline_gen = ni->inline_gen;
 	spin_unlock(&ni->cap_lock);
-	return io;
+}
+
+/* One of netfs's subrequests, what is left of it, as a request of ours. */
+static void issue(struct netfs_io_subrequest *subreq, u16 code, nacre_osd_done done)
+{
+	struct inode *inode = subreq->rreq->inode;
+	struct nacre_osd_io *io = nacre_osd_io_reserve(nacre_inode_fs(inode));
+
+	nacre_data_io(io, inode, code, subreq->start + subreq->transferred,
+		      subreq->len - subreq->transferred);
+	io->iter = subreq->io_iter;
+	iov_iter_truncate(&io->iter, io->length);
+	io->done = done;
+	io->owner = subreq;
+	nacre_osd_submit(io);
+	nacre_osd_io_put(io);
 }
 
 /* ---- netfs: reading ------------------------------------------------------------------------ */
@@ -113,17 +126,7 @@ static void read_done(struct nacre_osd_io *io)
 
 static void issue_read(struct netfs_io_subrequest *subreq)
 {
-	struct nacre_osd_io *io;
-
-	io = nacre_data_io(subreq->rreq->inode, NACRE_OSD_OP_READ,
-			   subreq->start + subreq->transferred,
-			   subreq->len - subreq->transferred);
-	io->iter = subreq->io_iter;
-	iov_iter_truncate(&io->iter, io->length);
-	io->done = read_done;
-	io->owner = subreq;
-	nacre_osd_submit(io);
-	nacre_osd_io_put(io);
+	issue(subreq, NACRE_OSD_OP_READ, read_done);
 }
 
 static void readahead(struct readahead_control *ractl)
@@ -170,17 +173,7 @@ static void write_done(struct nacre_osd_io *io)
 
 static void issue_write(struct netfs_io_subrequest *subreq)
 {
-	struct nacre_osd_io *io;
-
-	io = nacre_data_io(subreq->rreq->inode, NACRE_OSD_OP_WRITE,
-			   subreq->start + subreq->transferred,
-			   subreq->len - subreq->transferred);
-	io->iter = subreq->io_iter;
-	iov_iter_truncate(&io->iter, io->length);
-	io->done = write_done;
-	io->owner = subreq;
-	nacre_osd_submit(io);
-	nacre_osd_io_put(io);
+	issue(subreq, NACRE_OSD_OP_WRITE, write_done);
 }
 
 static void update_i_size(struct inode *inode, loff_t end)
@@ -283,11 +276,8 @@ void nacre_pages_set_size(struct inode *inode, u64 size, bool truncated)
 		ctx->zero_point = size;
 		return;
 	}
-	if (size > old)
-		nacre_data_zero_tail(inode, old);
-	write_size(inode, size);
-	if (size > old)
-		pagecache_isize_extended(inode, old, size);
+	/* It grew: no folio is touched, a caller may be one whom folios wait for; a writer of ours may be ahead. */
+	nacre_data_grow(inode, size);
 	ctx->remote_i_size = size;
 	if (ctx->zero_point < size)
 		ctx->zero_point = size;

@@ -94,10 +94,12 @@ extern const struct file_operations nacre_file_ops;
 extern const struct address_space_operations nacre_address_ops;
 extern const struct netfs_request_ops nacre_netfs_ops;
 /*
- * A new inode is a regular file, and its layout is known: operations of its mapping, netfs context. Its
- * size comes afterwards, by nacre_pages_set_size() as every later change that is not our own write does.
+ * A new inode is a regular file; layout and first size are known: operations of its mapping, netfs
+ * context. Later sizes that are not from our own writes come by nacre_pages_set_size().
  */
 void nacre_pages_init(struct inode *inode);
+/* Before the file grows past `size` by no write: what a mapping has left behind its end becomes zeros. May sleep. */
+void nacre_data_zero_tail(struct inode *inode, u64 size);
 /* ->open of regular files; atomic_open ends with it. */
 int nacre_file_open(struct inode *inode, struct file *file);
 
