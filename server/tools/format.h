@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Making a file system: what mkfs.nacre does once its arguments are understood. */
+#ifndef NACRE_TOOLS_FORMAT_H
+#define NACRE_TOOLS_FORMAT_H
+
+#include <stdbool.h>
+
+struct format_options {
+	const char *config_file;
+	unsigned int replicas;		/* 0: 2, or 1 if there is one OSD only */
+	unsigned int min_size;		/* 0: see plan.h */
+	unsigned int pg_count;		/* 0: see plan.h */
+	unsigned int ranks;		/* 0: 1 */
+	bool force;			/* destroy what is there */
+	bool quiet;			/* say nothing when all goes well */
+};
+
+/* An exit status (tool.h); what went wrong has been said. */
+int format_run(const struct format_options *options);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Asking the map store and waiting for its answer. See mapaccess.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "mapaccess.h"
+#include "server/base/uring.h"
+
+/* One question on its way. */
+struct access {
+	struct io *io;
+	struct mapstore *store;
+	int result;
+	struct cluster_map *map;
+	struct mapaccess_lease *leases;
+	size_t count;
+	struct io_timer pause;
+};
+
+static void answered(struct access *access, int result)
+{
+	access->result = result;
+	uring_stop(access->io);
+}
+
+static int begin(struct access *access, const char *url, char *error, size_t error_bytes)
+{
+	struct uring_config config = { .helper_threads = 1 };
+	const char *fault = "";
+	int err = uring_create(&config, &access->io);
+
+	if (err) {
+		snprintf(error, error_bytes, "io_uring cannot be set up: %s", strerror(-err));
+		return err;
+	}
+	err = mapstore_open(access->io, url, &access->store, &fault);
+	if (err) {
+		snprintf(error, error_bytes, "map_store = %s: %s", url, fault);
+		uring_destroy(access->io);
+	}
+	return err;
+}
+
+static void pause_over(struct io_timer *timer)
+{
+	uring_stop(((struct access *)((char *)timer - offsetof(struct access, pause)))->io);
+}
+
+/* Wait for the answer, then let what the store has left under way end. */
+static int finish(struct access *access, const char *url, char *error, size_t error_bytes)
+{
+	uring_run(access->io);
+	if (access->result)
+		snprintf(error, error_bytes, "%s: %s", url,
+			 *access->store->fault ? access->store->fault : strerror(-access->result));
+	mapstore_destroy(access->store);
+	access->pause.fire = pause_over;
+	io_timer_arm(access->io, &access->pause, io_now(access->io));
+	uring_run(access->io);
+	uring_destroy(access->io);
+	return access->result;
+}
+
+/* ---- the newest map ------------------------------------------------------------------------- */
+
+static void got(void *owner, int result, uint64_t epoch, const uint8_t *bytes, size_t length)
+{
+	struct access *access = owner;
+
+	if (!result)
+		result = cluster_map_create(bytes, length, &access->map);
+	answered(access, result);
+}
+
+int mapaccess_get(const char *url, struct cluster_map **ret_map, char *error, size_t error_bytes)
+{
+	struct access access = { 0 };
+	int err = begin(&access, url, error, error_bytes);
+
+	if (err)
+		return err;
+	mapstore_get(access.store, got, &access);
+	err = finish(&access, url, error, error_bytes);
+	if (!err)
+		*ret_map = access.map;
+	return err;
+}
+
+/* ---- leases --------------------------------------------------------------------------------- */
+
+static void listed(void *owner, int result, const struct mapstore_lease *leases, size_t count)
+{
+	struct access *access = owner;
+	uint64_t now = io_now(access->io);
+
+	if (!result && count) {
+		access->leases = calloc(count, sizeof(*access->leases));
+		if (!access->leases)
+			result = -ENOMEM;
+	}
+	for (size_t i = 0; !result && i < count; i++) {
+		access->leases[i].lease = leases[i];
+		access->leases[i].alive = !leases[i].released && !leases[i].gone &&
+					  leases[i].expires_ns > now;
+		access->count++;
+	}
+	answered(access, result);
+}
+
+int mapaccess_leases(const char *url, struct mapaccess_lease **ret_leases, size_t *ret_count,
+		     char *error, size_t error_bytes)
+{
+	struct access access = { 0 };
+	int err = begin(&access, url, error, error_bytes);
+
+	if (err)
+		return err;
+	mapstore_leases(access.store, listed, &access);
+	err = finish(&access, url, error, error_bytes);
+	if (err) {
+		free(access.leases);
+		return err;
+	}
+	*ret_leases = access.leases;
+	*ret_count = access.count;
+	return 0;
+}
+
+/* ---- the first map -------------------------------------------------------------------------- */
+
+static void swapped(void *owner, int result)
+{
+	answered(owner, result);
+}
+
+int mapaccess_make_folder(const char *url, char *error, size_t error_bytes)
+{
+	int err;
+
+	if (strncmp(url, "dir:", 4) || !mkdir(url + 4, 0755) || errno == EEXIST)
+		return 0;
+	err = -errno;
+	snprintf(error, error_bytes, "map_store = %s: the folder cannot be made: %s", url,
+		 strerror(-err));
+	return err;
+}
+
+int mapaccess_put_first(const char *url, const uint8_t *bytes, size_t length, char *error,
+			size_t error_bytes)
+{
+	struct access access = { 0 };
+	int err = mapaccess_make_folder(url, error, error_bytes);
+
+	if (!err)
+		err = begin(&access, url, error, error_bytes);
+	if (err)
+		return err;
+	mapstore_swap(access.store, 1, bytes, length, swapped, &access);
+	return finish(&access, url, error, error_bytes);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The map store from a tool, which has no loop of its own: each call sets up a
+ * ring, asks the store, waits for the answer. All give 0, or -errno with a
+ * sentence in `error` that names the store.
+ */
+#ifndef NACRE_TOOLS_MAPACCESS_H
+#define NACRE_TOOLS_MAPACCESS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "server/base/member.h"
+
+/* The newest map. -ENOENT: there is none, no file system was made here. */
+int mapaccess_get(const char *url, struct cluster_map **ret_map, char *error, size_t error_bytes);
+
+struct mapaccess_lease {
+	struct mapstore_lease lease;
+	bool alive;			/* held at this moment */
+};
+
+/* All leases ever held, malloc'ed. */
+int mapaccess_leases(const char *url, struct mapaccess_lease **ret_leases, size_t *ret_count,
+		     char *error, size_t error_bytes);
+
+/* Put the first map into an empty store; a `dir:` folder is made if it does not exist. */
+int mapaccess_put_first(const char *url, const uint8_t *bytes, size_t length, char *error,
+			size_t error_bytes);
+
+/* Make the folder of a `dir:` store if it does not exist. */
+int mapaccess_make_folder(const char *url, char *error, size_t error_bytes);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+/* mkfs.nacre: arguments of making a file system. The work is in format.c. */
+#include <getopt.h>
+#include <stdio.h>
+#include "format.h"
+#include "protocol/map.h"
+#include "server/base/version.h"
+#include "tool.h"
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "replicas", required_argument, NULL, 'r' },
+	{ "min-size", required_argument, NULL, 'm' },
+	{ "pg-count", required_argument, NULL, 'p' },
+	{ "ranks", required_argument, NULL, 'k' },
+	{ "force", no_argument, NULL, 'f' },
+	{ "quiet", no_argument, NULL, 'q' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ 0 },
+};
+
+static int print_help(void)
+{
+	printf("usage: mkfs.nacre -c FILE [options]\n\n"
+	       "Makes a file system of the daemons that FILE names: formats the device of every\n"
+	       "[osdN] and puts the first cluster map into [global] map_store.\n\n"
+	       "  -c, --config FILE    configuration, shared by all daemons of the machine\n"
+	       "      --replicas N     copies of everything, 1 to %u (2, or 1 on a single OSD)\n"
+	       "      --min-size N     copies needed to serve (one less than replicas, at least 1)\n"
+	       "      --pg-count N     placement groups for file data, a power of two (64);\n"
+	       "                       metadata gets half as many\n"
+	       "      --ranks N        metadata ranks (1); other metadata servers stand by\n"
+	       "      --force          destroy the file system or stores that are there\n"
+	       "  -q, --quiet          say nothing when all goes well\n"
+	       "      --help           this text\n"
+	       "      --version        version of program and protocol\n",
+	       NACRE_REPLICAS_MAX);
+	return TOOL_OK;
+}
+
+/* A number into *out; an exit status. */
+static int take_number(const char *option, const char *text, uint64_t max, unsigned int *out)
+{
+	uint64_t value;
+
+	if (!tool_number(text, 1, max, &value))
+		return tool_misused("%s %s: must be a number from 1 to %llu", option, text,
+				    (unsigned long long)max);
+	*out = (unsigned int)value;
+	return TOOL_OK;
+}
+
+static int take_option(int option, const char *which, struct format_options *options)
+{
+	switch (option) {
+	case 'c':
+		options->config_file = optarg;
+		return TOOL_OK;
+	case 'r':
+		return take_number("--replicas", optarg, NACRE_REPLICAS_MAX, &options->replicas);
+	case 'm':
+		return take_number("--min-size", optarg, NACRE_REPLICAS_MAX, &options->min_size);
+	case 'p':
+		return take_number("--pg-count", optarg, NACRE_MAP_PGS_MAX / 2, &options->pg_count);
+	case 'k':
+		return take_number("--ranks", optarg, NACRE_MAP_RANKS_MAX, &options->ranks);
+	case 'f':
+		options->force = true;
+		return TOOL_OK;
+	case 'q':
+		options->quiet = true;
+		return TOOL_OK;
+	default:
+		return tool_misused("%s: unknown option, or its value is missing", which);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct format_options options = { 0 };
+	int option, status;
+
+	tool_name("mkfs.nacre");
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "c:q", long_options, NULL)) != -1) {
+		if (option == 'h')
+			return print_help();
+		if (option == 'v') {
+			version_print("mkfs.nacre");
+			return TOOL_OK;
+		}
+		status = take_option(option, argv[optind - 1], &options);
+		if (status)
+			return status;
+	}
+	if (optind < argc)
+		return tool_misused("%s: an argument that means nothing here", argv[optind]);
+	if (!options.config_file)
+		return tool_misused("-c FILE is needed");
+	if (options.min_size && options.replicas && options.min_size > options.replicas)
+		return tool_misused("--min-size %u: more than --replicas %u", options.min_size,
+				    options.replicas);
+	if (options.pg_count & (options.pg_count - 1))
+		return tool_misused("--pg-count %u: must be a power of two", options.pg_count);
+	return format_run(&options);
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * nacre: how does the cluster fare? `status` and `map` read the map store, so they
+ * work with every daemon down; everything else is a daemon's own answer, asked at
+ * its admin socket.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ask.h"
+#include "mapaccess.h"
+#include "server/base/config.h"
+#include "server/base/version.h"
+#include "show.h"
+#include "tool.h"
+
+#define LIMIT_S_DEFAULT 10
+#define LIMIT_S_MAX 3600
+
+struct arguments {
+	const char *config_file;
+	const char *daemon;		/* NULL: the cluster is asked */
+	unsigned int limit_ms;
+	int argc;			/* the command and what follows it */
+	char **argv;
+};
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "name", required_argument, NULL, 'n' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'v' },
+	{ 0 },
+};
+
+static int print_help(void)
+{
+	printf("usage: nacre -c FILE status | map\n"
+	       "       nacre -c FILE -n NAME COMMAND [ARGUMENTS]\n\n"
+	       "  status               the map in short: daemons, placement groups\n"
+	       "  map                  all of the cluster map\n"
+	       "  -n NAME COMMAND      what a daemon (mds0, osd0, ...) answers; `help` lists its commands\n\n"
+	       "  -c, --config FILE    configuration, shared by all daemons of the machine\n"
+	       "  -n, --name NAME      which daemon is asked\n"
+	       "  -t, --timeout SECS   how long to wait for its answer (%u)\n"
+	       "      --help           this text\n"
+	       "      --version        version of program and protocol\n\n"
+	       "The exit status is 0 when all went well, 1 when nobody answered or the answer is an\n"
+	       "error, 2 when the arguments are wrong.\n",
+	       LIMIT_S_DEFAULT);
+	return TOOL_OK;
+}
+
+/* ---- the cluster ---------------------------------------------------------------------------- */
+
+static int print_status(const char *url, const struct cluster_map *map)
+{
+	struct mapaccess_lease *leases = NULL;
+	char error[TOOL_ERROR_BYTES];
+	size_t count = 0;
+
+	if (mapaccess_leases(url, &leases, &count, error, sizeof(error)))
+		return tool_failed("%s", error);
+	show_status(stdout, map, leases, count);
+	free(leases);
+	return TOOL_OK;
+}
+
+static int run_cluster(const struct arguments *arguments, const struct config *config)
+{
+	bool status = !strcmp(arguments->argv[0], "status");
+	struct cluster_map *map;
+	char error[TOOL_ERROR_BYTES];
+	int result = TOOL_OK;
+
+	if (!status && strcmp(arguments->argv[0], "map"))
+		return tool_misused("%s: without -n NAME the commands are status and map",
+				    arguments->argv[0]);
+	if (arguments->argc > 1)
+		return tool_misused("%s: an argument that means nothing here", arguments->argv[1]);
+	if (!*config->map_store)
+		return tool_failed("%s: [global] needs map_store", arguments->config_file);
+	if (mapaccess_get(config->map_store, &map, error, sizeof(error)))
+		return tool_failed("%s", error);
+	if (status)
+		result = print_status(config->map_store, map);
+	else
+		show_map(stdout, map);
+	cluster_map_put(map);
+	return result;
+}
+
+/* ---- a daemon ------------------------------------------------------------------------------- */
+
+static int run_daemon(const struct arguments *arguments, const struct config *config)
+{
+	char path[4096], error[TOOL_ERROR_BYTES], *answer;
+	int result = TOOL_OK;
+
+	if (*config->admin_socket)
+		snprintf(path, sizeof(path), "%s", config->admin_socket);
+	else
+		snprintf(path, sizeof(path), "%s/%s.sock", config->run_dir, arguments->daemon);
+	if (ask(path, arguments->argc, arguments->argv, arguments->limit_ms, &answer, error,
+		sizeof(error)))
+		return tool_failed("%s: %s", arguments->daemon, error);
+	if (!strncmp(answer, "error", 5)) {
+		fprintf(stderr, "nacre: %s: %s", arguments->daemon, answer);
+		result = TOOL_FAILED;
+	} else {
+		fputs(answer, stdout);
+	}
+	free(answer);
+	return result;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------ */
+
+static int take_option(int option, const char *which, struct arguments *arguments)
+{
+	uint64_t seconds;
+
+	switch (option) {
+	case 'c':
+		arguments->config_file = optarg;
+		return TOOL_OK;
+	case 'n':
+		arguments->daemon = optarg;
+		return TOOL_OK;
+	case 't':
+		if (!tool_number(optarg, 1, LIMIT_S_MAX, &seconds))
+			return tool_misused("--timeout %s: must be a number from 1 to %u", optarg,
+					    LIMIT_S_MAX);
+		arguments->limit_ms = (unsigned int)seconds * 1000;
+		return TOOL_OK;
+	default:
+		return tool_misused("%s: unknown option, or its value is missing", which);
+	}
+}
+
+static int run(const struct arguments *arguments)
+{
+	char error[TOOL_ERROR_BYTES];
+	struct config *config;
+	int status;
+
+	if (config_load(arguments->config_file, arguments->daemon, &config, error, sizeof(error)))
+		return tool_failed("%s", error);
+	status = arguments->daemon ? run_daemon(arguments, config) : run_cluster(arguments, config);
+	config_free(config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { .limit_ms = LIMIT_S_DEFAULT * 1000 };
+	int option, status;
+
+	tool_name("nacre");
+	opterr = 0;
+	/* "+": options behind the command are the command's */
+	while ((option = getopt_long(argc, argv, "+c:n:t:", long_options, NULL)) != -1) {
+		if (option == 'h')
+			return print_help();
+		if (option == 'v') {
+			version_print("nacre");
+			return TOOL_OK;
+		}
+		status = take_option(option, argv[optind - 1], &arguments);
+		if (status)
+			return status;
+	}
+	arguments.argc = argc - optind;
+	arguments.argv = argv + optind;
+	if (!arguments.config_file)
+		return tool_misused("-c FILE is needed");
+	if (!arguments.argc)
+		return tool_misused("a command is needed: status, map, or one of a daemon with -n NAME");
+	return run(&arguments);
+}
