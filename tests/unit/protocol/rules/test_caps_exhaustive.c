@@ -172,24 +172,24 @@ static void explore(struct model_rules rules, size_t most, size_t stride)
 
 static void caps_attributes_two_clients(void **state)
 {
-	explore((struct model_rules){ .clients = 2, .queue = 2, .use_attr = 1 }, 150000, 7);
+	explore((struct model_rules){ .clients = 2, .queue = 2, .use_attr = 1 }, 100000, 7);
 }
 
 static void caps_data_two_clients(void **state)
 {
-	explore((struct model_rules){ .clients = 2, .queue = 2, .use_data = 1 }, 150000, 7);
+	explore((struct model_rules){ .clients = 2, .queue = 2, .use_data = 1 }, 100000, 7);
 }
 
 static void caps_attributes_lost_connections(void **state)
 {
 	explore((struct model_rules){ .clients = 2, .queue = 2, .resets = 2, .use_attr = 1 },
-		150000, 7);
+		100000, 7);
 }
 
 static void caps_data_lost_connections(void **state)
 {
 	explore((struct model_rules){ .clients = 2, .queue = 2, .resets = 2, .use_data = 1 },
-		150000, 7);
+		100000, 7);
 }
 
 static void caps_attributes_new_incarnation(void **state)
@@ -207,15 +207,15 @@ static void caps_data_new_incarnation(void **state)
 static void caps_three_clients(void **state)
 {
 	explore((struct model_rules){ .clients = 3, .queue = 2, .resets = 1, .use_data = 1 },
-		100000, 11);
+		60000, 11);
 	explore((struct model_rules){ .clients = 3, .queue = 2, .resets = 1, .use_attr = 1 },
-		100000, 11);
+		60000, 11);
 }
 
 static void caps_both_groups(void **state)
 {
 	explore((struct model_rules){ .clients = 2, .queue = 3, .resets = 1, .use_attr = 1,
-				      .use_data = 1 }, 100000, 11);
+				      .use_data = 1 }, 60000, 11);
 }
 
 /* Each of these rules, broken, is noticed. */
