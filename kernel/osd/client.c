@@ -22,12 +22,8 @@ static struct workqueue_struct *osd_work;
 
 /* ---- requests ------------------------------------------------------------------------------ */
 
-struct nacre_osd_io *nacre_osd_io_new(struct nacre_fs *fs, gfp_t gfp)
+static struct nacre_osd_io *io_init(struct nacre_fs *fs, struct nacre_osd_io *io)
 {
-	struct nacre_osd_io *io = mempool_alloc(io_pool, gfp);
-
-	if (!io)
-		return NULL;
 	memset(io, 0, sizeof(*io));
 	kref_init(&io->ref);
 	RB_CLEAR_NODE(&io->node);
@@ -35,6 +31,18 @@ struct nacre_osd_io *nacre_osd_io_new(struct nacre_fs *fs, gfp_t gfp)
 	io->oid.snap = NACRE_SNAP_HEAD;
 	io->state = NACRE_OSD_IO_NEW;
 	return io;
+}
+
+struct nacre_osd_io *nacre_osd_io_new(struct nacre_fs *fs, gfp_t gfp)
+{
+	struct nacre_osd_io *io = kmem_cache_alloc(io_cache, gfp);
+
+	return io ? io_init(fs, io) : NULL;
+}
+
+struct nacre_osd_io *nacre_osd_io_reserve(struct nacre_fs *fs)
+{
+	return io_init(fs, mempool_alloc(io_pool, GFP_NOFS));
 }
 
 static void io_free(struct kref *ref)

@@ -78,8 +78,13 @@ int nacre_osd_client_create(struct nacre_fs *fs);
 /* Every request ends with -EIO first. */
 void nacre_osd_client_destroy(struct nacre_fs *fs);
 
-/* A request, zeroed, from a reserve: with a gfp that may sleep it does not fail (MEM-1). */
+/* A request, zeroed. NULL: no memory. */
 struct nacre_osd_io *nacre_osd_io_new(struct nacre_fs *fs, gfp_t gfp);
+/*
+ * The same for write-back and page-ins: from a reserve, waits until there is one (MEM-1). Submit it before
+ * the next is asked for, or all of the reserve may be held by those who wait for more.
+ */
+struct nacre_osd_io *nacre_osd_io_reserve(struct nacre_fs *fs);
 void nacre_osd_io_put(struct nacre_osd_io *io);
 /* Never fails and never sleeps for memory once the request exists (MEM-1); `done` is called in any case. */
 void nacre_osd_submit(struct nacre_osd_io *io);

@@ -183,10 +183,13 @@ int nacre_attr_set(struct mnt_idmap *idmap, struct inode *inode, struct iattr *a
 {
 	int err = -EAGAIN;
 
-	if (!(attr->ia_valid & ATTR_SIZE))
+	if (!(attr->ia_valid & ATTR_SIZE)) {
 		err = set_here(idmap, inode, attr);
-	else
+	} else {
 		inode_dio_wait(inode);
+		if (attr->ia_size > i_size_read(inode))
+			nacre_data_zero_tail(inode, i_size_read(inode));
+	}
 	if (err == -EAGAIN)
 		err = set_there(idmap, inode, attr);
 	return err;

@@ -24,8 +24,8 @@
 
 /* ---- pages.c ------------------------------------------------------------------------------- */
 
-/* A request on the object that holds `pos`, for at most `length` bytes of it; io->length says how many. Does not fail. */
-struct nacre_osd_io *nacre_data_io(struct inode *inode, u16 code, u64 pos, u64 length);
+/* Fill in a request on the object that holds `pos`, for at most `length` bytes of it; io->length says how many. */
+void nacre_data_io(struct nacre_osd_io *io, struct inode *inode, u16 code, u64 pos, u64 length);
 /* Largest single request of this mount, bytes, a power of two. */
 u32 nacre_data_rsize(const struct inode *inode);
 u32 nacre_data_wsize(const struct inode *inode);
@@ -33,8 +33,6 @@ u32 nacre_data_wsize(const struct inode *inode);
 u32 nacre_data_reach(const struct inode *inode, u64 pos, u32 chunk);
 /* The file ends at `end` at least, by a write of ours. */
 void nacre_data_grow(struct inode *inode, u64 end);
-/* Bytes in the cached page behind the old end of file become zeros: a mapping may have left something there. */
-void nacre_data_zero_tail(struct inode *inode, u64 size);
 /* A write has changed the file: times, and the flush that tells the rank. Caps are held. */
 void nacre_data_modified(struct inode *inode);
 

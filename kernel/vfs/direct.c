@@ -160,8 +160,11 @@ static int make_requests(struct direct *d)
 		u32 bytes = min_t(size_t, left, nacre_data_reach(d->inode, at, chunk));
 		struct nacre_osd_io *io;
 
-		io = nacre_data_io(d->inode, d->write ? NACRE_OSD_OP_WRITE : NACRE_OSD_OP_READ,
-				   at, bytes);
+		io = nacre_osd_io_new(nacre_inode_fs(d->inode), GFP_KERNEL);
+		if (!io)
+			return -ENOMEM;
+		nacre_data_io(io, d->inode, d->write ? NACRE_OSD_OP_WRITE : NACRE_OSD_OP_READ, at,
+			      bytes);
 		io->iter = rest;
 		iov_iter_truncate(&io->iter, bytes);
 		iov_iter_advance(&rest, bytes);
