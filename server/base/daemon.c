@@ -284,26 +284,35 @@ static int open_store(struct daemon *daemon)
 	return err;
 }
 
+/* A round's own: what servers register ends with them. */
+static void close_round(struct daemon *daemon)
+{
+	if (daemon->server)
+		daemon->kind->destroy(daemon->server);
+	if (daemon->store)
+		mapstore_destroy(daemon->store);
+	admin_destroy(daemon->admin);
+	daemon->server = NULL;
+	daemon->store = NULL;
+	daemon->admin = NULL;
+}
+
 /* One life of the server: from its start until it has ended. */
 static enum ending run_round(struct running *r)
 {
 	struct daemon *daemon = &r->daemon;
 
 	r->ending = RUNNING;
-	if (open_store(daemon))
-		return FAILED;
+	if (open_store(daemon) || create_admin(daemon))
+		r->ending = FAILED;
 	daemon->started_ns = io_now(daemon->io);
-	if (daemon->kind->start(daemon, &daemon->server)) {
+	if (r->ending == RUNNING && daemon->kind->start(daemon, &daemon->server)) {
 		daemon->server = NULL;
 		r->ending = FAILED;
 	}
 	if (r->ending == RUNNING)
 		uring_run(daemon->io);
-	if (daemon->server)
-		daemon->kind->destroy(daemon->server);
-	daemon->server = NULL;
-	mapstore_destroy(daemon->store);
-	daemon->store = NULL;
+	close_round(daemon);
 	return r->ending;
 }
 
@@ -354,14 +363,11 @@ int daemon_main(const struct daemon_kind *kind, int argc, char **argv)
 		status = load_config(&r);
 	if (status < 0 && create_ring(&r))
 		status = EXIT_FAILURE;
-	if (status < 0 && create_admin(daemon))
-		status = EXIT_FAILURE;
 	if (status < 0) {
 		log_info(daemon->log, "daemon", "%s %s starts", kind->program, NACRE_VERSION);
 		status = run(&r);
 		log_info(daemon->log, "daemon", "ends, status %d", status);
 	}
-	admin_destroy(daemon->admin);
 	if (daemon->io) {
 		settle(&r, END_PAUSE_MS);
 		uring_destroy(daemon->io);

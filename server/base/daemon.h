@@ -17,7 +17,10 @@
 #include "log.h"
 #include "mapstore.h"
 
-/* What the shape has made ready when a server starts. All of it outlives the server. */
+/*
+ * What the shape has made ready when a server starts. All of it outlives the server; store and
+ * admin socket are new for each start, so that nothing need be unregistered.
+ */
 struct daemon {
 	const struct daemon_kind *kind;
 	const char *name;		/* "osd0" */
@@ -47,7 +50,10 @@ struct daemon_kind {
 	void (*stop)(void *server);
 	/* Free everything; nothing of the server may be called back afterwards. */
 	void (*destroy)(void *server);
-	/* More lines for the admin command `status`, "key value" each; may be NULL. */
+	/*
+	 * More lines for the admin command `status`, "key value" each, among them "state serving" once
+	 * clients are served (scripts wait for it). NULL: the server registers a `status` of its own.
+	 */
 	void (*status)(void *server, struct admin_answer *answer);
 };
 

@@ -241,9 +241,9 @@ static void count_done(struct uring *u, const struct io_disk *disk)
 	for (unsigned int i = 0; moves_bytes(disk) && i < disk->iov_count; i++)
 		bytes += disk->iov[i].iov_len;
 	u->counters.disk_reads += disk->kind == IO_DISK_READ;
-	u->counters.disk_read_bytes += disk->kind == IO_DISK_READ ? bytes : 0;
+	u->counters.disk_bytes_read += disk->kind == IO_DISK_READ ? bytes : 0;
 	u->counters.disk_writes += disk->kind == IO_DISK_WRITE;
-	u->counters.disk_written_bytes += disk->kind == IO_DISK_WRITE ? bytes : 0;
+	u->counters.disk_bytes_written += disk->kind == IO_DISK_WRITE ? bytes : 0;
 	u->counters.disk_discards += disk->kind == IO_DISK_DISCARD;
 }
 

@@ -34,9 +34,9 @@ struct uring_op {
 	C(net_accepted, "connections accepted")					\
 	C(net_starved, "receives that found no free buffer")			\
 	C(disk_reads, "disk reads")						\
-	C(disk_read_bytes, "bytes read from disk")				\
+	C(disk_bytes_read, "bytes read from disk")				\
 	C(disk_writes, "disk writes")						\
-	C(disk_written_bytes, "bytes written to disk")				\
+	C(disk_bytes_written, "bytes written to disk")				\
 	C(disk_syncs, "disk flushes, alone or linked to a write")		\
 	C(disk_discards, "ranges given back")					\
 	C(disk_overdue, "disk operations that passed their deadline")		\

@@ -57,8 +57,9 @@ cluster_up() { cluster up --bind "$HOST_IP" "$@"; }
 cluster_crash() { cluster kill $(cluster names); }
 cluster_restart() { cluster start $(cluster names osd) $(cluster names mds); }
 
-# counter NAME COUNTER: a number from the admin socket's table of a daemon; 0 where it does not exist
-counter() { cluster admin "$1" counters | awk -v n="$2" '$1 == n { v += $2 } END { print v + 0 }'; }
+# counter NAME COUNTER: a number from the admin socket's table of a daemon, with its area in front of it ("io.turns") or
+# without; 0 where it does not exist
+counter() { cluster admin "$1" counters | awk -v n="$2" '$1 == n || $1 ~ "[.]" n "$" { v += $2 } END { print v + 0 }'; }
 
 # The sum of a counter over all daemons of a kind.
 counter_sum() {

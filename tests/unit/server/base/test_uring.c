@@ -211,7 +211,7 @@ static void disk_writes_and_reads_back(void **state)
 	assert_int_equal(transfer(io, IO_DISK_READ, file, in, 12288, 61440, false), 0);
 	assert_memory_equal(in, out + 4096, 61440);
 	assert_int_equal(counter(io, "disk_syncs"), 2);
-	assert_int_equal(counter(io, "disk_written_bytes"), 65536);
+	assert_int_equal(counter(io, "disk_bytes_written"), 65536);
 	assert_int_equal(counter(io, "disk_overdue"), 0);
 	/* beyond the end: an error, not a hang */
 	assert_int_equal(transfer(io, IO_DISK_READ, file, in, 1 << 20, 4096, false), -EIO);
