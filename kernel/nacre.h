@@ -166,6 +166,7 @@ struct nacre_inode {
 	u64 dir_epoch;			/* a new one with every loss of DIR_SHARED; older dentries are not trusted */
 	wait_queue_head_t cap_wait;
 	struct work_struct cap_work;	/* write back, invalidate, answer; see caps/flush.c */
+	bool cap_claimed;		/* claimed from a new incarnation, which has not granted it anew: say nothing */
 	u32 cap_todo;			/* what it still has to do: enum nacre_cap_client_action */
 	u32 flush_todo;			/* groups to be sent with it, under their new flush id */
 	u32 reflush_todo;		/* groups to be sent again under the flush id they had */

@@ -124,13 +124,23 @@ static void send_again(struct nacre_inode *ni)
 	}
 }
 
+/*
+ * A cap that was claimed from a new incarnation has no version there before it is granted anew, so what is
+ * said of it waits for that grant.
+ */
+bool caps_has_to_say(struct nacre_inode *ni)
+{
+	return READ_ONCE(ni->cap_todo) & CAPS_TODO_SEND && !READ_ONCE(ni->cap_claimed);
+}
+
 void caps_send_todo(struct inode *inode)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
-	u32 todo, groups;
+	u32 todo = 0, groups;
 
 	spin_lock(&ni->cap_lock);
-	todo = ni->cap_todo & (CAPS_TODO_SEND | CAPS_TODO_SYNC);
+	if (caps_has_to_say(ni))
+		todo = ni->cap_todo & (CAPS_TODO_SEND | CAPS_TODO_SYNC);
 	ni->cap_todo &= ~todo;
 	spin_unlock(&ni->cap_lock);
 	if (!(todo & CAPS_TODO_SEND))

@@ -44,7 +44,11 @@ u32 caps_used_locked(struct nacre_inode *ni);
 bool caps_usable_locked(struct nacre_inode *ni, u32 bits);
 void caps_take_locked(struct nacre_inode *ni, u32 bits);
 
-/* flush.c: send what cap_todo asks for, in one CAP_UPDATE where possible. Sending is held (mds.h). */
+/* flush.c */
+
+/* Has the inode anything to say that may be said now? */
+bool caps_has_to_say(struct nacre_inode *ni);
+/* Send what cap_todo asks for, in one CAP_UPDATE where possible. Sending is held (mds.h). */
 void caps_send_todo(struct inode *inode);
 /* Unlink from the list of dirty inodes if nothing is dirty or flushing any more. */
 void caps_clean(struct inode *inode);
@@ -52,6 +56,9 @@ void caps_flush_work(struct work_struct *work);
 
 /* work.c */
 void caps_inode_work(struct work_struct *work);
+
+/* reclaim.c: what may have been lost with a connection, or with an incarnation of the rank. */
+void caps_say_again_locked(struct nacre_inode *ni);
 
 /* renew.c */
 void caps_queue_release(struct nacre_fs *fs, u64 ino, const struct nacre_cap_ref *ref);

@@ -52,6 +52,7 @@ static bool fill_claim(struct nacre_inode *ni, struct nacre_cap_claim *claim)
 	spin_lock(&ni->cap_lock);
 	has_cap = ni->cap.cap_id != 0;
 	if (has_cap) {
+		ni->cap_claimed = true;
 		nacre_cap_client_claim(&ni->cap, ni->netfs.inode.i_ino, claim);
 		claim->size = i_size_read(&ni->netfs.inode);
 		claim->max_size = ni->max_size;
@@ -142,15 +143,23 @@ static void sweep(struct nacre_fs *fs, sweep_function function)
 	sweep_end(caps, &todo);
 }
 
-static void say_again(struct inode *inode)
+void caps_say_again_locked(struct nacre_inode *ni)
 {
 	struct nacre_cap_event event = { .kind = NACRE_CAPE_RECONNECTED };
-	struct nacre_inode *ni = nacre_inode(inode);
 
-	spin_lock(&ni->cap_lock);
 	caps_step_locked(ni, &event);
 	if (ni->max_size_wanted > ni->max_size)
 		ni->cap_todo |= CAPS_TODO_MAX_SIZE;
+}
+
+static void say_again(struct inode *inode)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	spin_lock(&ni->cap_lock);
+	/* If the new incarnation's grant was lost, this makes the rank repeat it. */
+	ni->cap_claimed = false;
+	caps_say_again_locked(ni);
 	spin_unlock(&ni->cap_lock);
 	caps_send_todo(inode);
 }

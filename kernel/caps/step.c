@@ -79,6 +79,7 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 {
 	struct nacre_fs *fs = nacre_inode_fs(&ni->netfs.inode);
 	u64 had = ni->cap.cap_id;
+	u32 gen = ni->cap.gen;
 	struct nacre_cap_step step;
 	int err;
 
@@ -94,6 +95,10 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 
 	if (had != ni->cap.cap_id)
 		list_cap_locked(ni);
+	if (ni->cap_claimed && gen != ni->cap.gen) {
+		ni->cap_claimed = false;
+		caps_say_again_locked(ni);
+	}
 	if (step.actions & NACRE_CAPA_INVALIDATE_DIR)
 		forget_entries_locked(ni);
 	forget_xattrs_locked(ni);

@@ -87,7 +87,7 @@ void caps_inode_work(struct work_struct *work)
 			write_back(inode);
 		else if (take_todo(ni, NACRE_CAPA_INVALIDATE))
 			invalidate(inode);
-		else if (READ_ONCE(ni->cap_todo) & CAPS_TODO_SEND)
+		else if (caps_has_to_say(ni))
 			send(inode);
 		else if (take_todo(ni, CAPS_TODO_SIZE))
 			nacre_caps_settle_size(inode);

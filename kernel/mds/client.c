@@ -90,6 +90,10 @@ static void take_event(struct nacre_mds_client *mds, struct mds_event *event)
 	case MDS_EVENT_SESSION:
 		mds_session_event(mds, event->value);
 		break;
+	case MDS_EVENT_FENCED:
+		if (event->value == mds->fs->instance)
+			mds_session_event(mds, NACRE_SESE_KILLED);
+		break;
 	case MDS_EVENT_RESEND:
 		mds_request_resend(mds);
 		break;
@@ -221,12 +225,24 @@ static void follow_rank(struct nacre_mds_client *mds)
 	nacre_cmap_put(cmap);
 }
 
+/* The map is the judge (FENCE-1): is our instance dead in it? */
+static void judge_ourselves(struct nacre_mds_client *mds)
+{
+	struct nacre_cmap *cmap = nacre_map_current(mds->fs);
+	u64 instance = READ_ONCE(mds->fs->instance);
+
+	if (!cmap)
+		return;
+	if (instance && nacre_map_is_dead(&cmap->view, instance))
+		mds_post(mds, MDS_EVENT_FENCED, instance, NULL);
+	nacre_cmap_put(cmap);
+}
+
 static void map_work(struct work_struct *work)
 {
 	struct nacre_mds_client *mds = container_of(work, struct nacre_mds_client, map_work);
 
-	if (xchg(&mds->dead_said, false))
-		mds_post(mds, MDS_EVENT_SESSION, NACRE_SESE_KILLED, NULL);
+	judge_ourselves(mds);
 	if (READ_ONCE(mds->map_wanted) > nacre_map_epoch(mds->fs))
 		mds_map_subscribe(mds);
 	follow_rank(mds);
@@ -239,11 +255,10 @@ static void want_map(struct nacre_fs *fs, u64 epoch)
 	queue_work(fs->work, &fs->mds->map_work);
 }
 
-/* An OSD says that the fence has fallen on us before the rank does. */
+/* An OSD has a map in which we are dead: get it, and see. The answer may be about an instance before. */
 static void osd_says_dead(struct nacre_fs *fs, u32 result)
 {
-	WRITE_ONCE(fs->mds->dead_said, true);
-	queue_work(fs->work, &fs->mds->map_work);
+	want_map(fs, nacre_map_epoch(fs) + 1);
 }
 
 /* ---- the session's public face ---------------------------------------------------------------- */

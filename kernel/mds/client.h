@@ -23,6 +23,7 @@ enum mds_event_kind {
 	MDS_EVENT_CLOSED,		/* it broke; value = -errno */
 	MDS_EVENT_MESSAGE,
 	MDS_EVENT_SESSION,		/* a session event from a timer or a caller; value = the event */
+	MDS_EVENT_FENCED,		/* value = instance, dead in the map */
 	MDS_EVENT_RESEND,		/* unanswered requests once more: the rank was busy */
 };
 
@@ -52,7 +53,6 @@ struct nacre_mds_client {
 	u64 renew_sent_ns[NACRE_RENEWALS_KEPT];	/* by renew_seq, CLOCK_BOOTTIME */
 	u64 begin_sent_ns;		/* SESSION_OPEN or _RECONNECT_DONE, CLOCK_BOOTTIME */
 	u64 map_wanted;			/* epoch that object requests wait for */
-	bool dead_said;			/* an OSD knows our instance to be dead; xchg */
 	int open_error;			/* why the session cannot be opened, if that is final */
 
 	u64 lease_end_ns;		/* READ_ONCE; CLOCK_BOOTTIME; 0 = none */

@@ -125,8 +125,8 @@ static void flow_and_resend(struct nacre_mds_client *mds)
 }
 
 /*
- * To a new incarnation: claims, unsafe requests by apply number, unanswered ones, done. Cap messages and
- * new requests wait for its answer: only then it has given the caps their new versions.
+ * To a new incarnation: claims, unsafe requests by apply number, unanswered ones, done. New
+ * requests wait for its answer.
  */
 static void send_claims(struct nacre_mds_client *mds)
 {
@@ -147,12 +147,11 @@ out:
 	nacre_count(mds->fs, mds_reconnects);
 }
 
-/* The new incarnation has taken us in: what waited goes out. */
+/* The new incarnation has taken us in: what waited goes out. Of each cap we speak when it is granted anew. */
 static void flow_again(struct nacre_mds_client *mds)
 {
 	mutex_lock(&mds->send_mutex);
 	flow_locked(mds);
-	mds->fs->upcalls->caps_reconnected(mds->fs);
 	mds_request_send_new(mds);
 	mutex_unlock(&mds->send_mutex);
 }
