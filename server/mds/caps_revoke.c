@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Taking caps back: sent once at once, then repeated until it is answered (CAP-2), warned of, and in the
+ * end the client is evicted. A client that cannot answer for want of an OSD is excused for as long
+ * as that placement group is not active in the map.
+ */
+#include "core.h"
+
+#define REPEAT_MS 1000			/* before scaling */
+
+static void send_revoke(struct mds *mds, struct mds_cap *cap)
+{
+	struct nacre_cap_revoke revoke = {
+		.ino = cap->inode->ino,
+		.cap_id = cap->rank.cap_id,
+		.cap_gen = cap->rank.gen,
+		.cap_seq = cap->rank.revoke_seq,
+		.keep = cap->rank.issued,
+		.repeats = cap->repeats,
+		.barrier_epoch = mds->barrier_epoch,
+	};
+
+	cap->revoke_sent_ns = mds_now(mds);
+	mds_session_send(mds, cap->session, NACRE_MSG_CAP_REVOKE, &revoke);
+}
+
+void mds_cap_revoke(struct mds *mds, struct mds_cap *cap, uint32_t caps)
+{
+	if (!caps || !nacre_cap_rank_revoke(&cap->rank, caps))
+		return;
+	if (!cap->revoke_first_ns) {
+		cap->revoke_first_ns = mds_now(mds);
+		cap->revoke_excused_ns = 0;
+		cap->waiting_since_ns = 0;
+		cap->warned = false;
+		TAILQ_INSERT_TAIL(&mds->revoking, cap, revoke_link);
+	}
+	cap->repeats = 0;
+	mds->counters.revokes++;
+	send_revoke(mds, cap);
+}
+
+void mds_cap_revoke_answered(struct mds *mds, struct mds_cap *cap)
+{
+	if (!cap->revoke_first_ns || nacre_cap_rank_revoking(&cap->rank))
+		return;
+	cap->revoke_first_ns = 0;
+	TAILQ_REMOVE(&mds->revoking, cap, revoke_link);
+}
+
+/* Time since the last sweep does not count while the client waits for an inactive group. */
+static void excuse(struct mds *mds, struct mds_cap *cap, uint64_t now)
+{
+	struct cluster_map *map = member_map(mds->member);
+
+	if (!cap->waiting_since_ns)
+		return;
+	if (map && !nacre_map_pg_active(&map->view, cap->waiting_pg >> 24,
+					cap->waiting_pg & 0xffffff))
+		cap->revoke_excused_ns += now - cap->waiting_since_ns;
+	cap->waiting_since_ns = now;
+}
+
+/* One outstanding revoke: repeat, warn, or give the client up (returns true then). */
+static bool sweep_revoke(struct mds *mds, struct mds_cap *cap, uint64_t now)
+{
+	uint64_t age;
+
+	excuse(mds, cap, now);
+	age = now - cap->revoke_first_ns - cap->revoke_excused_ns;
+	if (age > mds_scaled_ns(mds, mds->config.revoke_evict_ms)) {
+		mds_evict(mds, cap->session, "did not give a cap back in time");
+		return true;
+	}
+	if (age > mds_scaled_ns(mds, mds->config.revoke_warn_ms) && !cap->warned) {
+		cap->warned = true;
+		log_warn(mds->log, "caps", "client %llu has not given back %#x on inode %#llx for %llu ms",
+			 (unsigned long long)cap->session->instance,
+			 cap->rank.held & ~cap->rank.issued, (unsigned long long)cap->inode->ino,
+			 (unsigned long long)(age / 1000000));
+	}
+	if (now - cap->revoke_sent_ns >= mds_scaled_ns(mds, REPEAT_MS)) {
+		cap->repeats++;
+		mds->counters.revokes_repeated++;
+		send_revoke(mds, cap);
+	}
+	return false;
+}
+
+void mds_caps_revoke_sweep(struct mds *mds)
+{
+	uint64_t now = mds_now(mds);
+	struct mds_cap *cap;
+
+	TAILQ_FOREACH(cap, &mds->revoking, revoke_link)
+		if (mds_session_serves(cap->session) && sweep_revoke(mds, cap, now))
+			return;
+}

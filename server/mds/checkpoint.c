@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The queue of what is dirty, when it is written back, and trimming of the journal; see checkpoint.h. */
+#include "core.h"
+#include "writeback.h"
+
+#define IN_FLIGHT_MAX 16		/* object requests that write back */
+#define LOOK_MAX 256			/* items looked at in one turn (TIME-1) */
+#define AGE_MS 5000			/* before scaling: older dirt is written though there is room */
+
+static void checkpoint_task(struct io_task *task);
+
+void mds_checkpoint_init(struct mds *mds)
+{
+	TAILQ_INIT(&mds->checkpoint.queue);
+	TAILQ_INIT(&mds->checkpoint.writing);
+	mds->checkpoint.task.run = checkpoint_task;
+}
+
+void mds_checkpoint_kick(struct mds *mds)
+{
+	mds_defer(mds, &mds->checkpoint.task);
+}
+
+void mds_checkpoint_force(struct mds *mds)
+{
+	mds->checkpoint.forced = true;
+	mds_checkpoint_kick(mds);
+}
+
+/* ---- the queue ---------------------------------------------------------------------------------------- */
+
+void mds_dirty_mark(struct mds *mds, struct mds_dirty *dirty, uint64_t seq)
+{
+	struct mds_checkpoint *checkpoint = &mds->checkpoint;
+	struct mds_dirty *last = TAILQ_LAST(&checkpoint->queue, mds_dirty_list);
+
+	if (dirty->last < seq)
+		dirty->last = seq;
+	if (dirty->queued)
+		return;
+	dirty->queued = true;
+	dirty->since = last && last->since > seq ? last->since : seq;
+	dirty->marked_ns = mds_now(mds);
+	TAILQ_INSERT_TAIL(&checkpoint->queue, dirty, link);
+	checkpoint->queued++;
+}
+
+void mds_dirty_drop(struct mds *mds, struct mds_dirty *dirty)
+{
+	if (dirty->queued) {
+		TAILQ_REMOVE(&mds->checkpoint.queue, dirty, link);
+		mds->checkpoint.queued--;
+		dirty->queued = false;
+	}
+	if (dirty->writing) {
+		/* only when the whole rank goes; the answer will not be looked at */
+		TAILQ_REMOVE(&mds->checkpoint.writing, dirty, writing_link);
+		dirty->writing = false;
+	}
+}
+
+void mds_dirty_begin(struct mds *mds, struct mds_dirty *dirty)
+{
+	assert(dirty->queued && !dirty->writing);
+	TAILQ_REMOVE(&mds->checkpoint.queue, dirty, link);
+	mds->checkpoint.queued--;
+	dirty->queued = false;
+	dirty->writing = true;
+	dirty->writing_since = dirty->since;
+	TAILQ_INSERT_TAIL(&mds->checkpoint.writing, dirty, writing_link);
+}
+
+void mds_dirty_end(struct mds *mds, struct mds_dirty *dirty, bool written)
+{
+	struct mds_checkpoint *checkpoint = &mds->checkpoint;
+	struct mds_dirty *at;
+
+	TAILQ_REMOVE(&checkpoint->writing, dirty, writing_link);
+	dirty->writing = false;
+	if (written)
+		return;
+	/* as dirty as before, in its old place */
+	if (dirty->queued)
+		TAILQ_REMOVE(&checkpoint->queue, dirty, link);
+	else
+		checkpoint->queued++;
+	dirty->queued = true;
+	dirty->since = dirty->writing_since;
+	TAILQ_FOREACH(at, &checkpoint->queue, link)
+		if (at->since >= dirty->since) {
+			TAILQ_INSERT_BEFORE(at, dirty, link);
+			return;
+		}
+	TAILQ_INSERT_TAIL(&checkpoint->queue, dirty, link);
+}
+
+uint64_t mds_checkpoint_expire(const struct mds *mds)
+{
+	const struct mds_dirty *dirty = TAILQ_FIRST(&mds->checkpoint.queue);
+	uint64_t expire = mds->journal.safe_seq + 1;
+
+	if (dirty && dirty->since < expire)
+		expire = dirty->since;
+	TAILQ_FOREACH(dirty, &mds->checkpoint.writing, writing_link)
+		if (dirty->writing_since < expire)
+			expire = dirty->writing_since;
+	return expire;
+}
+
+/* ---- the header and trimming ---------------------------------------------------------------------------- */
+
+struct header_write {
+	struct mds *mds;
+	void (*done)(struct mds *mds, uint32_t result);
+};
+
+static void header_written(struct osdc_request *request, uint32_t result)
+{
+	struct header_write *write = osdc_request_owner(request);
+	struct mds *mds = write->mds;
+
+	osdc_request_free(request);
+	if (mds->state != MDS_DEAD)
+		write->done(mds, result);
+	free(write);
+}
+
+void mds_header_write(struct mds *mds, uint64_t expire_seq, uint64_t expire_pos,
+		      void (*done)(struct mds *mds, uint32_t result))
+{
+	struct mds_header header = {
+		.version = MDS_FORMAT_VERSION,
+		.expire_seq = expire_seq,
+		.expire_pos = expire_pos,
+		.next_ino = mds->next_ino,
+		.incarnation = mds->incarnation,
+	};
+	uint8_t bytes[sizeof(struct mds_header_wire)];
+	struct nacre_writer w = nacre_writer(bytes, sizeof(bytes));
+	struct header_write *write = mds_zalloc(sizeof(*write));
+	struct osdc_request *request;
+
+	mds_ids_block(mds, &header.block_first, &header.block_count);
+	nacre_encode(mds_header_desc(), &w, &header);
+	write->mds = mds;
+	write->done = done;
+	request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META,
+					    NACRE_INO_TABLE(mds->config.rank), 0));
+	osdc_add(request, NACRE_OSD_OP_KV_SET, 0, MDS_KEY_HEADER, strlen(MDS_KEY_HEADER), bytes,
+		 sizeof(bytes), 0, 0);
+	osdc_submit(request, header_written, write);
+}
+
+static void object_deleted(struct osdc_request *request, uint32_t result)
+{
+	struct mds *mds = osdc_request_owner(request);
+
+	if (result && mds->state != MDS_DEAD)
+		log_warn(mds->log, "journal", "a trimmed journal object stays: result %u", result);
+	osdc_request_free(request);
+}
+
+static void delete_objects(struct mds *mds, uint64_t below)
+{
+	struct mds_checkpoint *checkpoint = &mds->checkpoint;
+	struct osdc_request *request;
+
+	for (; checkpoint->trim_index < below; checkpoint->trim_index++) {
+		request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META,
+						    NACRE_INO_JOURNAL(mds->config.rank),
+						    checkpoint->trim_index));
+		osdc_add(request, NACRE_OSD_OP_DELETE, NACRE_OSD_OPF_QUIET, NULL, 0, NULL, 0, 0, 0);
+		osdc_submit(request, object_deleted, mds);
+	}
+}
+
+static void trim_written(struct mds *mds, uint32_t result)
+{
+	struct mds_checkpoint *checkpoint = &mds->checkpoint;
+
+	checkpoint->header_writing = false;
+	if (result) {
+		log_warn(mds->log, "checkpoint", "header not written: result %u", result);
+		return;
+	}
+	checkpoint->header_expire = checkpoint->header_next;
+	delete_objects(mds, checkpoint->header_next_pos / MDS_JOURNAL_OBJECT_BYTES);
+	mds_journal_trimmed(mds, checkpoint->header_expire);
+	mds_checkpoint_kick(mds);
+}
+
+/* Is it worth a write to say that replay may begin later? */
+static void trim(struct mds *mds)
+{
+	struct mds_checkpoint *checkpoint = &mds->checkpoint;
+	uint64_t expire = mds_checkpoint_expire(mds);
+	uint64_t pos;
+
+	if (checkpoint->header_writing || expire <= checkpoint->header_expire)
+		return;
+	pos = mds_journal_pos(mds, expire);
+	if (pos / MDS_JOURNAL_OBJECT_BYTES <= checkpoint->trim_index && !checkpoint->forced &&
+	    (checkpoint->in_flight || checkpoint->queued))
+		return;
+	checkpoint->header_writing = true;
+	checkpoint->header_next = expire;
+	checkpoint->header_next_pos = pos;
+	mds_header_write(mds, expire, pos, trim_written);
+}
+
+/* ---- when to write back ---------------------------------------------------------------------------------- */
+
+static bool is_due(const struct mds *mds, const struct mds_dirty *oldest)
+{
+	return mds->checkpoint.forced || mds_journal_used(mds) > mds->config.journal_bytes / 2 ||
+	       mds->counters.inodes > mds->config.cache_inodes ||
+	       mds->checkpoint.queued > mds->config.cache_inodes ||
+	       mds_now(mds) - oldest->marked_ns > mds_scaled_ns(mds, AGE_MS);
+}
+
+static void checkpoint_task(struct io_task *task)
+{
+	struct mds *mds = container_of(task, struct mds, checkpoint.task);
+	struct mds_checkpoint *checkpoint = &mds->checkpoint;
+	struct mds_dirty *dirty;
+	unsigned int looked = 0;
+
+	if (mds->state < MDS_RECONNECTING || mds->state == MDS_DEAD)
+		return;
+	while (checkpoint->in_flight < IN_FLIGHT_MAX && looked < LOOK_MAX) {
+		dirty = TAILQ_FIRST(&checkpoint->queue);
+		if (!dirty || !is_due(mds, dirty))
+			break;
+		/* what cannot go yet stands at the front and lets those behind it pass */
+		while (dirty && looked < LOOK_MAX && !mds_writeback_start(mds, dirty)) {
+			dirty = TAILQ_NEXT(dirty, link);
+			looked++;
+		}
+		if (!dirty)
+			break;
+	}
+	trim(mds);
+}
+
+int mds_checkpoint_idle(const struct mds *mds)
+{
+	const struct mds_checkpoint *checkpoint = &mds->checkpoint;
+
+	return !checkpoint->in_flight && !checkpoint->queued && !checkpoint->header_writing &&
+	       checkpoint->header_expire == mds_checkpoint_expire(mds);
+}

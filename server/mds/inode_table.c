@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The table of inodes, their stored form, and what is dropped when it is full; see inode.h. */
+#include "core.h"
+
+#define EVICT_SLICE 64			/* inodes looked at in one turn (TIME-1) */
+
+struct mds_inode *mds_inode_find(struct mds *mds, uint64_t ino)
+{
+	struct mds_inode *inode;
+
+	HASH_FIND(hh, mds->inodes, &ino, sizeof(ino), inode);
+	if (inode) {
+		TAILQ_REMOVE(&mds->lru, inode, lru);
+		TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
+	}
+	return inode;
+}
+
+struct mds_inode *mds_inode_new(struct mds *mds, uint64_t ino)
+{
+	struct mds_inode *inode = mds_zalloc(sizeof(*inode));
+	int i;
+
+	inode->ino = ino;
+	inode->own_dirty.kind = MDS_DIRTY_OWN;
+	inode->trace_dirty.kind = MDS_DIRTY_TRACE;
+	for (i = 0; i < NACRE_GROUP_COUNT; i++)
+		nacre_lock_init(&inode->locks[i], nacre_group_at(i));
+	TAILQ_INIT(&inode->caps);
+	TAILQ_INIT(&inode->waiters);
+	TAILQ_INIT(&inode->claims);
+	HASH_ADD(hh, mds->inodes, ino, sizeof(inode->ino), inode);
+	TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
+	if (++mds->counters.inodes > mds->config.cache_inodes)
+		mds_defer(mds, &mds->evict_task);
+	return inode;
+}
+
+void mds_inode_free(struct mds *mds, struct mds_inode *inode)
+{
+	assert(TAILQ_EMPTY(&inode->caps) && TAILQ_EMPTY(&inode->waiters) && !inode->pins);
+	assert(TAILQ_EMPTY(&inode->claims));
+	mds_dirty_drop(mds, &inode->own_dirty);
+	mds_dirty_drop(mds, &inode->trace_dirty);
+	if (inode->home)
+		mds_dentry_clear(inode->home);
+	if (inode->dir)
+		mds_dir_free(mds, inode->dir);
+	if (inode->settling)
+		TAILQ_REMOVE(&mds->settle, inode, settle);
+	HASH_DEL(mds->inodes, inode);
+	TAILQ_REMOVE(&mds->lru, inode, lru);
+	mds->counters.inodes--;
+	free(inode->symlink.bytes);
+	free(inode->xattrs.bytes);
+	free(inode->data.bytes);
+	free(inode->writers);
+	free(inode);
+}
+
+void mds_inode_pin(struct mds_inode *inode)
+{
+	inode->pins++;
+}
+
+void mds_inode_unpin(struct mds *mds, struct mds_inode *inode)
+{
+	assert(inode->pins);
+	inode->pins--;
+	if (mds->counters.inodes > mds->config.cache_inodes)
+		mds_defer(mds, &mds->evict_task);
+}
+
+int mds_inode_set_mode(struct mds *mds, struct mds_inode *inode, uint32_t mode)
+{
+	if (inode->mode && (inode->mode & S_IFMT) != (mode & S_IFMT))
+		return -EBADMSG;
+	inode->mode = mode;
+	if (S_ISDIR(mode) && !inode->dir)
+		inode->dir = mds_dir_new(inode);
+	return 0;
+}
+
+/* ---- dropping ---------------------------------------------------------------------------------- */
+
+/* Does nobody and nothing need it in memory? */
+static bool inode_is_idle(const struct mds_inode *inode)
+{
+	const struct mds_dir *dir = inode->dir;
+
+	if (inode->ino == NACRE_INO_ROOT || inode->pins || inode->cap_count || inode->settling ||
+	    !inode->nlink || inode->trim_end || inode->probe || inode->stub)
+		return false;
+	if (!TAILQ_EMPTY(&inode->waiters) || !TAILQ_EMPTY(&inode->claims))
+		return false;
+	if (!mds_dirty_is_clean(&inode->own_dirty) || !mds_dirty_is_clean(&inode->trace_dirty))
+		return false;
+	if (dir && (dir->entry_count || dir->busy || dir->writing || !TAILQ_EMPTY(&dir->loads)))
+		return false;
+	return !inode->home ||
+	       (mds_dirty_is_clean(&inode->home->dirty) && !inode->home->dir->busy);
+}
+
+/* A directory's remote entries do not keep it: drop them, so that it can go next time round. */
+static void drop_remote_entries(struct mds *mds, struct mds_dir *dir)
+{
+	struct mds_dentry *dentry, *next;
+
+	if (dir->busy)
+		return;
+	for (dentry = RB_MIN(mds_entries, &dir->entries); dentry; dentry = next) {
+		next = mds_dentry_next(dentry);
+		if (!dentry->inode && mds_dirty_is_clean(&dentry->dirty))
+			mds_dentry_forget(mds, dentry);
+	}
+}
+
+static void drop_inode(struct mds *mds, struct mds_inode *inode)
+{
+	struct mds_dentry *home = inode->home;
+
+	if (home) {
+		struct mds_dir *dir = home->dir;
+
+		inode->home = NULL;
+		home->inode = NULL;
+		dir->complete = false;
+		mds_dentry_forget(mds, home);
+	}
+	mds_inode_free(mds, inode);
+	mds->counters.evicted_inodes++;
+}
+
+void mds_inode_evict(struct mds *mds)
+{
+	unsigned int looked;
+
+	for (looked = 0; looked < EVICT_SLICE; looked++) {
+		struct mds_inode *inode = TAILQ_FIRST(&mds->lru);
+
+		if (!inode || mds->counters.inodes <= mds->config.cache_inodes)
+			return;
+		if (inode_is_idle(inode)) {
+			drop_inode(mds, inode);
+			continue;
+		}
+		if (inode->dir && inode->dir->entry_count && !inode->dir->complete)
+			drop_remote_entries(mds, inode->dir);
+		TAILQ_REMOVE(&mds->lru, inode, lru);
+		TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
+	}
+	/* go on next turn only if this one was of use; the next load or release starts it again */
+	if (mds->counters.inodes > mds->config.cache_inodes)
+		mds_checkpoint_kick(mds);
+}
+
+void mds_inode_free_all(struct mds *mds)
+{
+	struct mds_inode *inode, *next;
+
+	HASH_ITER(hh, mds->inodes, inode, next) {
+		struct mds_claim *claim;
+
+		TAILQ_FOREACH(claim, &inode->claims, link)
+			claim->inode = NULL;
+		TAILQ_INIT(&inode->claims);
+		TAILQ_INIT(&inode->waiters);
+		inode->pins = 0;
+		mds_inode_free(mds, inode);
+	}
+}
+
+void mds_inode_mark_dirty(struct mds *mds, struct mds_inode *inode, bool moved, uint64_t seq)
+{
+	if (inode->home)
+		mds_dentry_mark_dirty(mds, inode->home, seq);
+	else
+		mds_dirty_mark(mds, &inode->own_dirty, seq);
+	if (inode->home && moved)
+		mds_dirty_mark(mds, &inode->trace_dirty, seq);
+	mds_record_set(mds, MDS_RECORD_ORPHAN, inode->ino, !inode->nlink, seq);
+	mds_record_set(mds, MDS_RECORD_WRITERS, inode->ino, inode->writer_count || inode->probe,
+		       seq);
+}
+
+/* ---- stored form -------------------------------------------------------------------------------- */
+
+void mds_blob_set(struct mds_blob *blob, const void *bytes, uint32_t length)
+{
+	uint8_t *copy = NULL;
+
+	if (length) {
+		copy = mds_must(malloc(length));
+		memcpy(copy, bytes, length);
+	}
+	free(blob->bytes);
+	blob->bytes = copy;
+	blob->length = length;
+}
+
+void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,
+			struct mds_writer_wire *room)
+{
+	uint32_t i;
+
+	*image = (struct mds_image){
+		.ino = inode->ino, .version = inode->version,
+		.mode = inode->mode, .uid = inode->uid, .gid = inode->gid,
+		.nlink = inode->nlink, .rdev = inode->rdev,
+		.object_bytes = inode->object_bytes, .pool = inode->pool,
+		.image_flags = (inode->own ? MDS_IMAGE_OWN : 0) |
+			       (inode->probe ? MDS_IMAGE_PROBE : 0),
+		.nsubdirs = inode->nsubdirs, .size = inode->size, .data_end = inode->data_end,
+		.trim_end = inode->trim_end, .truncate_size = inode->truncate_size,
+		.truncate_seq = inode->truncate_seq, .inline_gen = inode->inline_gen,
+		.atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,
+		.btime = inode->btime, .xattr_version = inode->xattr_version,
+		.symlink = inode->symlink.bytes, .symlink_bytes = inode->symlink.length,
+		.xattrs = inode->xattrs.bytes, .xattrs_bytes = inode->xattrs.length,
+		.data = inode->data.bytes, .data_bytes = inode->data.length,
+		.writers = (const uint8_t *)room,
+		.writers_bytes = inode->writer_count * (uint32_t)sizeof(*room),
+	};
+	for (i = 0; i < inode->writer_count; i++) {
+		room[i].instance = nacre_to_le64(inode->writers[i].instance);
+		room[i].max_size = nacre_to_le64(inode->writers[i].max_size);
+	}
+}
+
+static int writers_from_image(struct mds_inode *inode, const struct mds_image *image)
+{
+	int count = nacre_array_count(mds_writer_desc(), image->writers_bytes);
+	int i;
+
+	if (count < 0 || count > MDS_WRITERS_MAX)
+		return -EBADMSG;
+	inode->writers = mds_resize(inode->writers, (size_t)count * sizeof(*inode->writers));
+	for (i = 0; i < count; i++) {
+		struct mds_writer writer;
+
+		if (nacre_array_at(mds_writer_desc(), image->writers, (uint32_t)i, &writer))
+			return -EBADMSG;
+		inode->writers[i] = (struct mds_writer_slot){
+			.instance = writer.instance,
+			.max_size = writer.max_size,
+			.safe_max = writer.max_size,
+		};
+	}
+	inode->writer_count = (uint32_t)count;
+	return 0;
+}
+
+int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct mds_image *image)
+{
+	if (image->ino != inode->ino || !nacre_layout_valid(image->object_bytes) ||
+	    mds_inode_set_mode(mds, inode, image->mode))
+		return -EBADMSG;
+	inode->version = image->version;
+	inode->uid = image->uid;
+	inode->gid = image->gid;
+	inode->nlink = image->nlink;
+	inode->rdev = image->rdev;
+	inode->object_bytes = image->object_bytes;
+	inode->pool = image->pool;
+	inode->own = image->image_flags & MDS_IMAGE_OWN;
+	inode->probe = image->image_flags & MDS_IMAGE_PROBE;
+	inode->nsubdirs = image->nsubdirs;
+	inode->size = image->size;
+	inode->data_end = image->data_end;
+	inode->trim_end = image->trim_end;
+	inode->truncate_size = image->truncate_size;
+	inode->truncate_seq = image->truncate_seq;
+	inode->inline_gen = image->inline_gen;
+	inode->atime = image->atime;
+	inode->mtime = image->mtime;
+	inode->ctime = image->ctime;
+	inode->btime = image->btime;
+	inode->xattr_version = image->xattr_version;
+	inode->stub = false;
+	if (!(image->image_flags & MDS_IMAGE_XATTRS_KEPT)) {
+		mds_blob_set(&inode->symlink, image->symlink, image->symlink_bytes);
+		mds_blob_set(&inode->xattrs, image->xattrs, image->xattrs_bytes);
+		mds_blob_set(&inode->data, image->data, image->data_bytes);
+	}
+	return writers_from_image(inode, image);
+}
+
+/* ---- writers ------------------------------------------------------------------------------------ */
+
+struct mds_writer_slot *mds_writer_find(struct mds_inode *inode, uint64_t instance)
+{
+	uint32_t i;
+
+	for (i = 0; i < inode->writer_count; i++)
+		if (inode->writers[i].instance == instance)
+			return &inode->writers[i];
+	return NULL;
+}
+
+struct mds_writer_slot *mds_writer_get(struct mds_inode *inode, uint64_t instance)
+{
+	struct mds_writer_slot *slot = mds_writer_find(inode, instance);
+
+	if (slot || inode->writer_count == MDS_WRITERS_MAX)
+		return slot;
+	inode->writers = mds_resize(inode->writers,
+				    (inode->writer_count + 1) * sizeof(*inode->writers));
+	slot = &inode->writers[inode->writer_count++];
+	*slot = (struct mds_writer_slot){ .instance = instance };
+	return slot;
+}
+
+void mds_writer_drop(struct mds_inode *inode, uint64_t instance)
+{
+	struct mds_writer_slot *slot = mds_writer_find(inode, instance);
+
+	if (slot)
+		*slot = inode->writers[--inode->writer_count];
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Reading entries and pages of directories; inodes by number are in load_inode.c. See load.h. */
+#include "core.h"
+#include "load_internal.h"
+#include "protocol/rules/names.h"
+
+#define SMALL_DIR_ENTRIES 1024		/* such a directory is read whole at the first miss */
+#define PAGE_KEYS 512
+#define PAGE_BYTES (256u << 10)
+
+struct mds_load *load_new(struct mds *mds, enum mds_load_kind kind, struct mds_inode *dir)
+{
+	struct mds_load *load = mds_zalloc(sizeof(*load));
+
+	load->mds = mds;
+	load->kind = kind;
+	load->dir = dir;
+	TAILQ_INIT(&load->waiters);
+	TAILQ_INIT(&load->watchers);
+	if (dir) {
+		TAILQ_INSERT_TAIL(&dir->dir->loads, load, link);
+		dir->dir->busy++;
+		mds_inode_pin(dir);
+	} else {
+		TAILQ_INSERT_TAIL(&mds->inode_loads, load, link);
+	}
+	mds->counters.loads++;
+	return load;
+}
+
+void load_end(struct mds_load *load, uint32_t result)
+{
+	struct mds *mds = load->mds;
+	struct mds_load_wait *wait;
+
+	if (load->dir)
+		TAILQ_REMOVE(&load->dir->dir->loads, load, link);
+	else
+		TAILQ_REMOVE(&mds->inode_loads, load, link);
+	mds_wake_result(mds, &load->waiters, result);
+	while ((wait = TAILQ_FIRST(&load->watchers))) {
+		TAILQ_REMOVE(&load->watchers, wait, link);
+		wait->done(mds, wait, result);
+	}
+	if (load->dir) {
+		load->dir->dir->busy--;
+		mds_dir_trim(mds, load->dir->dir);
+		mds_inode_unpin(mds, load->dir);
+	}
+	free(load);
+}
+
+/* The rank is gone, or the object client gave up: nothing to be told any more. */
+bool load_is_dead(struct mds_load *load, struct osdc_request *request)
+{
+	load->request = NULL;
+	if (load->mds->state != MDS_DEAD)
+		return false;
+	osdc_request_free(request);
+	return true;
+}
+
+/* ---- putting into memory ------------------------------------------------------------------------------ */
+
+static int install_image(struct mds *mds, uint64_t ino, const uint8_t *bytes, uint32_t length,
+			 struct mds_inode **ret_inode)
+{
+	struct mds_inode *inode = mds_inode_find(mds, ino);
+	struct mds_image image;
+
+	*ret_inode = NULL;
+	if (inode && !inode->stub)
+		return 0;
+	if (nacre_decode_all(mds_image_desc(), bytes, length, &image) || image.ino != ino)
+		return -EBADMSG;
+	if (!inode)
+		inode = mds_inode_new(mds, ino);
+	if (mds_inode_from_image(mds, inode, &image))
+		return -EBADMSG;
+	*ret_inode = inode;
+	return 0;
+}
+
+int mds_load_install(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
+		     uint32_t name_bytes, const uint8_t *value, uint32_t value_bytes)
+{
+	struct mds_dentry *dentry = mds_dentry_find(dir->dir, name, name_bytes);
+	struct mds_inode *inode = NULL;
+	struct mds_entry entry;
+
+	if (dentry)
+		return 0;
+	if (nacre_decode_all(mds_entry_desc(), value, value_bytes, &entry) || !entry.ino)
+		return -EBADMSG;
+	if (entry.image_bytes) {
+		if (install_image(mds, entry.ino, entry.image, entry.image_bytes, &inode))
+			return -EBADMSG;
+		if (!inode)
+			return 0;	/* it has moved since; its old entry is on its way out */
+	}
+	dentry = mds_dentry_get(dir->dir, name, name_bytes);
+	if (inode)
+		mds_dentry_set_primary(dentry, inode);
+	else
+		mds_dentry_set_remote(dentry, entry.ino, entry.mode);
+	return 0;
+}
+
+int mds_load_install_own(struct mds *mds, uint64_t ino, const uint8_t *value, uint32_t value_bytes)
+{
+	struct mds_inode *inode;
+
+	if (install_image(mds, ino, value, value_bytes, &inode))
+		return -EBADMSG;
+	if (inode)
+		inode->own = true;
+	return 0;
+}
+
+/* ---- one entry ------------------------------------------------------------------------------------------ */
+
+static void entry_read(struct osdc_request *request, uint32_t result)
+{
+	struct mds_load *load = osdc_request_owner(request);
+	struct osdc_result read;
+
+	if (load_is_dead(load, request))
+		return;
+	read = osdc_request_result(request, 0);
+	if (result == ENODATA || result == ENOENT) {
+		mds_dentry_get(load->dir->dir, load->name, load->name_bytes);
+		result = 0;
+	} else if (!result && mds_load_install(load->mds, load->dir, load->name, load->name_bytes,
+					       read.output, read.output_bytes)) {
+		result = NACRE_E_DAMAGED;
+	}
+	osdc_request_free(request);
+	load_end(load, result);
+}
+
+static void read_entry(struct mds_load *load)
+{
+	uint8_t key[NACRE_DENTRY_KEY_MAX];
+	uint32_t key_bytes = nacre_dentry_key(mds_name_cookie(load->name, load->name_bytes),
+					      load->name, load->name_bytes, key);
+
+	load->request = mds_must(osdc_request_new(load->mds->osdc, NACRE_POOL_META,
+						  load->dir->ino, 0));
+	osdc_add(load->request, NACRE_OSD_OP_KV_GET, 0, key, key_bytes, NULL, 0, 0, 0);
+	osdc_submit(load->request, entry_read, load);
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------ */
+
+static void read_page(struct mds_load *load);
+
+/* Take the keys of a page in; *last is the cookie of the last one. */
+static int install_page(struct mds_load *load, const struct osdc_result *read, __u64 *last)
+{
+	struct nacre_reader r = nacre_reader(read->output, read->output_bytes);
+	struct nacre_key_value item;
+
+	while (nacre_reader_left(&r)) {
+		const uint8_t *name;
+		__u32 name_bytes;
+
+		if (nacre_decode(nacre_key_value_desc(), &r, &item) ||
+		    nacre_dentry_key_parse(item.key, item.key_bytes, last, &name, &name_bytes) ||
+		    mds_load_install(load->mds, load->dir, name, name_bytes, item.value,
+				     item.value_bytes))
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static void tell_page(struct mds_load *load, uint64_t end, bool last)
+{
+	struct mds_request *request;
+
+	TAILQ_FOREACH(request, &load->waiters, wait_link) {
+		request->page_loaded = true;
+		request->page_after = load->after;
+		request->page_end = end;
+		request->page_last = last;
+	}
+}
+
+static void page_read(struct osdc_request *request, uint32_t result)
+{
+	struct mds_load *load = osdc_request_owner(request);
+	__u64 end = load->after;
+	struct osdc_result read;
+	bool last;
+
+	if (load_is_dead(load, request))
+		return;
+	read = osdc_request_result(request, 0);
+	last = result == ENOENT || !(read.flags & NACRE_OSD_RESULT_MORE);
+	if (result == ENOENT)
+		result = 0;
+	else if (!result && install_page(load, &read, &end))
+		result = NACRE_E_DAMAGED;
+	osdc_request_free(request);
+	if (last)
+		end = NACRE_COOKIE_END;
+	else if (end > load->after + 1)
+		end--;			/* more of the last cookie may follow */
+	if (!result && load->kind == MDS_LOAD_ALL && !last) {
+		load->after = end;
+		read_page(load);
+		return;
+	}
+	if (!result && last && (load->kind == MDS_LOAD_ALL || !load->after))
+		load->dir->dir->complete = true;
+	if (!result && load->kind == MDS_LOAD_PAGE)
+		tell_page(load, end, last);
+	load_end(load, result);
+}
+
+static void read_page(struct mds_load *load)
+{
+	uint8_t key[NACRE_DENTRY_KEY_DIGITS];
+
+	nacre_dentry_key_after(load->after, key);
+	load->request = mds_must(osdc_request_new(load->mds->osdc, NACRE_POOL_META,
+						  load->dir->ino, 0));
+	osdc_add(load->request, NACRE_OSD_OP_KV_LIST, 0, key, load->after ? sizeof(key) : 0, NULL,
+		 0, PAGE_BYTES, PAGE_KEYS);
+	osdc_submit(load->request, page_read, load);
+}
+
+/* ---- what others ask for ------------------------------------------------------------------------------------ */
+
+static struct mds_load *load_entry(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
+				   uint32_t name_bytes)
+{
+	struct mds_load *load;
+
+	TAILQ_FOREACH(load, &dir->dir->loads, link)
+		if (load->kind == MDS_LOAD_ALL ||
+		    (load->kind == MDS_LOAD_ENTRY && load->name_bytes == name_bytes &&
+		     !memcmp(load->name, name, name_bytes)))
+			return load;
+	if (!dir->stub && dir->size <= SMALL_DIR_ENTRIES) {
+		load = load_new(mds, MDS_LOAD_ALL, dir);
+		read_page(load);
+		return load;
+	}
+	load = load_new(mds, MDS_LOAD_ENTRY, dir);
+	load->name_bytes = (uint8_t)name_bytes;
+	memcpy(load->name, name, name_bytes);
+	read_entry(load);
+	return load;
+}
+
+struct mds_waitlist *mds_load_entry(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
+				    uint32_t name_bytes)
+{
+	return &load_entry(mds, dir, name, name_bytes)->waiters;
+}
+
+void mds_load_entry_for(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
+			uint32_t name_bytes, struct mds_load_wait *wait)
+{
+	struct mds_load *load = load_entry(mds, dir, name, name_bytes);
+
+	TAILQ_INSERT_TAIL(&load->watchers, wait, link);
+}
+
+struct mds_waitlist *mds_load_page(struct mds *mds, struct mds_inode *dir, uint64_t after)
+{
+	struct mds_load *load;
+
+	TAILQ_FOREACH(load, &dir->dir->loads, link)
+		if (load->kind == MDS_LOAD_PAGE && load->after == after)
+			return &load->waiters;
+	load = load_new(mds, MDS_LOAD_PAGE, dir);
+	load->after = after;
+	read_page(load);
+	return &load->waiters;
+}
+
+static void free_loads(struct mds *mds, struct mds_loads *loads)
+{
+	struct mds_load *load;
+
+	while ((load = TAILQ_FIRST(loads))) {
+		TAILQ_REMOVE(loads, load, link);
+		free(load);
+	}
+}
+
+void mds_load_free_all(struct mds *mds)
+{
+	struct mds_inode *inode, *next;
+
+	HASH_ITER(hh, mds->inodes, inode, next)
+		if (inode->dir)
+			free_loads(mds, &inode->dir->loads);
+	free_loads(mds, &mds->inode_loads);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Deleting objects in the background; see purge.h. */
+#include "change.h"
+#include "core.h"
+#include "protocol/rules/size.h"
+
+#define PURGE_WIDTH 8			/* objects deleted together, over all jobs */
+
+struct purge_job {
+	struct mds *mds;
+	struct mds_purge_image image;
+	uint64_t seq;			/* batch that says the inode is gone */
+	uint64_t number;		/* next: of the numbers from image.ino */
+	uint64_t index;			/* and object of it */
+	bool meta_done;
+	unsigned int in_flight;
+	TAILQ_ENTRY(purge_job) link;
+};
+
+struct mds_purger {
+	TAILQ_HEAD(, purge_job) jobs;
+	unsigned int count;
+	unsigned int in_flight;
+};
+
+static void purge_task(struct io_task *task);
+
+void mds_purge_init(struct mds *mds)
+{
+	mds->purger = mds_zalloc(sizeof(*mds->purger));
+	mds->purge_task.run = purge_task;
+	TAILQ_INIT(&mds->purger->jobs);
+}
+
+static void free_job(struct mds_purger *purger, struct purge_job *job)
+{
+	TAILQ_REMOVE(&purger->jobs, job, link);
+	purger->count--;
+	free(job);
+}
+
+void mds_purge_free(struct mds *mds)
+{
+	struct purge_job *job;
+
+	while ((job = TAILQ_FIRST(&mds->purger->jobs)))
+		free_job(mds->purger, job);
+	free(mds->purger);
+}
+
+static struct purge_job *find_job(struct mds *mds, uint64_t ino)
+{
+	struct purge_job *job;
+
+	TAILQ_FOREACH(job, &mds->purger->jobs, link)
+		if (job->image.ino == ino)
+			return job;
+	return NULL;
+}
+
+unsigned int mds_purge_count(const struct mds *mds)
+{
+	return mds->purger->count;
+}
+
+/* ---- jobs -------------------------------------------------------------------------------------------------- */
+
+void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint64_t seq)
+{
+	struct purge_job *job = find_job(mds, image->ino);
+
+	if (job)
+		return;
+	job = mds_zalloc(sizeof(*job));
+	job->mds = mds;
+	job->image = *image;
+	job->seq = seq;
+	TAILQ_INSERT_TAIL(&mds->purger->jobs, job, link);
+	mds->purger->count++;
+}
+
+void mds_purge_forget(struct mds *mds, uint64_t ino)
+{
+	struct purge_job *job = find_job(mds, ino);
+
+	if (job)
+		free_job(mds->purger, job);
+}
+
+uint32_t mds_purge_encode(struct mds *mds, uint64_t ino, uint8_t *room)
+{
+	struct nacre_writer w = nacre_writer(room, sizeof(struct mds_purge_image_wire));
+	struct purge_job *job = find_job(mds, ino);
+
+	assert(job);
+	nacre_encode(mds_purge_image_desc(), &w, &job->image);
+	return (uint32_t)nacre_writer_bytes(&w);
+}
+
+static void begin_job(struct mds *mds, struct mds_change *change,
+		      const struct mds_purge_image *image)
+{
+	uint64_t seq;
+
+	mds_change_purge(change, image);
+	seq = mds_change_commit(change);
+	mds_purge_known(mds, image, seq);
+	mds_record_set(mds, MDS_RECORD_PURGE, image->ino, true, seq);
+	mds_record_set(mds, MDS_RECORD_ORPHAN, image->ino, false, seq);
+	mds_record_set(mds, MDS_RECORD_WRITERS, image->ino, false, seq);
+	mds_purge_kick(mds);
+}
+
+static bool dir_is_being_written(const struct mds_dir *dir)
+{
+	return dir && (dir->writing || dir->busy);
+}
+
+bool mds_purge_inode(struct mds *mds, struct mds_inode *inode)
+{
+	struct mds_purge_image image = {
+		.ino = inode->ino,
+		.count = 1,
+		.pool = inode->pool,
+		.purge_flags = MDS_PURGE_META,
+		.objects = mds_inode_is_dir(inode) ? 0 : 1,
+	};
+	struct mds_change change;
+
+	if (inode->own_dirty.writing || inode->trace_dirty.writing ||
+	    dir_is_being_written(inode->dir))
+		return false;
+	if (S_ISREG(inode->mode) && inode->data_end)
+		image.objects = nacre_layout_objects(inode->object_bytes, inode->data_end);
+	mds_change_begin(&change, mds, NULL);
+	begin_job(mds, &change, &image);
+	mds_inode_free(mds, inode);
+	return true;
+}
+
+void mds_purge_numbers(struct mds *mds, uint64_t first, uint64_t count)
+{
+	struct cluster_map *map = member_map(mds->member);
+	struct mds_purge_image image = { .ino = first, .count = count, .pool = NACRE_POOL_DATA };
+	struct nacre_map_pool pool;
+	struct mds_change change;
+
+	if (nacre_map_pool_at(&map->view, NACRE_POOL_DATA, &pool))
+		return;
+	/* INO-1: what the holder of an undeclared number may have written */
+	image.objects = nacre_layout_objects(pool.object_bytes,
+					     nacre_size_next_max(0, 0, 0, pool.object_bytes));
+	mds_change_begin(&change, mds, NULL);
+	begin_job(mds, &change, &image);
+}
+
+/* ---- the work ------------------------------------------------------------------------------------------------ */
+
+static void deleted(struct osdc_request *request, uint32_t result)
+{
+	struct purge_job *job = osdc_request_owner(request);
+	struct mds *mds = job->mds;
+
+	osdc_request_free(request);
+	if (mds->state == MDS_DEAD)
+		return;
+	job->in_flight--;
+	mds->purger->in_flight--;
+	if (result)
+		log_warn(mds->log, "purge", "an object of inode %#llx stays: result %u",
+			 (unsigned long long)job->image.ino, result);
+	else
+		mds->counters.purged_objects++;
+	mds_purge_kick(mds);
+}
+
+static void delete_object(struct purge_job *job, uint32_t pool, uint64_t ino, uint64_t index)
+{
+	struct mds *mds = job->mds;
+	struct osdc_request *request = mds_must(osdc_request_new(mds->osdc, pool, ino, index));
+
+	osdc_add(request, NACRE_OSD_OP_DELETE, NACRE_OSD_OPF_QUIET, NULL, 0, NULL, 0, 0, 0);
+	job->in_flight++;
+	mds->purger->in_flight++;
+	osdc_submit(request, deleted, job);
+}
+
+/* Start one deletion; false when all have been started. */
+static bool delete_next(struct purge_job *job)
+{
+	if (!job->meta_done && (job->image.purge_flags & MDS_PURGE_META)) {
+		job->meta_done = true;
+		delete_object(job, NACRE_POOL_META, job->image.ino, 0);
+		return true;
+	}
+	if (job->number >= job->image.count || !job->image.objects)
+		return false;
+	delete_object(job, job->image.pool, job->image.ino + job->number, job->index);
+	if (++job->index == job->image.objects) {
+		job->index = 0;
+		job->number++;
+	}
+	return true;
+}
+
+static void end_job(struct mds *mds, struct purge_job *job)
+{
+	struct mds_change change;
+	uint64_t ino = job->image.ino;
+	uint64_t seq;
+
+	mds_change_begin(&change, mds, NULL);
+	mds_change_interval(&change, MDS_ITEM_PURGED, ino, 0);
+	seq = mds_change_commit(&change);
+	mds_record_set(mds, MDS_RECORD_PURGE, ino, false, seq);
+	free_job(mds->purger, job);
+}
+
+static void purge_task(struct io_task *task)
+{
+	struct mds *mds = container_of(task, struct mds, purge_task);
+	struct mds_purger *purger = mds->purger;
+	struct purge_job *job, *next;
+
+	if (mds->state != MDS_ACTIVE)
+		return;
+	for (job = TAILQ_FIRST(&purger->jobs); job; job = next) {
+		next = TAILQ_NEXT(job, link);
+		if (!mds_journal_is_safe(&mds->journal, job->seq))
+			return;
+		while (purger->in_flight < PURGE_WIDTH)
+			if (!delete_next(job))
+				break;
+		if (purger->in_flight >= PURGE_WIDTH && job->number < job->image.count)
+			return;
+		if (!job->in_flight && !delete_next(job))
+			end_job(mds, job);
+	}
+}
+
+void mds_purge_kick(struct mds *mds)
+{
+	mds_defer(mds, &mds->purge_task);
+}

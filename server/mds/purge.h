@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Deleting what nobody needs any more, in the background: the objects of removed
+ * inodes, and of inode numbers that a lost client was given and never declared (INO-1). Jobs are records
+ * of the table and events of the journal, so they go on after a restart.
+ */
+#ifndef MDS_PURGE_H
+#define MDS_PURGE_H
+
+#include "format.h"
+#include "inode.h"
+
+void mds_purge_init(struct mds *mds);
+void mds_purge_free(struct mds *mds);
+/* The orphan goes: journals its end and frees it. False: something of it is still on its way to the store. */
+bool mds_purge_inode(struct mds *mds, struct mds_inode *inode);
+/* Delete the objects of numbers that were never declared. */
+void mds_purge_numbers(struct mds *mds, uint64_t first, uint64_t count);
+/* A job from the table or the journal. */
+void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint64_t seq);
+void mds_purge_forget(struct mds *mds, uint64_t ino);
+uint32_t mds_purge_encode(struct mds *mds, uint64_t ino, uint8_t *room);
+/* Begin with what is there. */
+void mds_purge_kick(struct mds *mds);
+unsigned int mds_purge_count(const struct mds *mds);
+
+/*
+ * The size of a file whose writer was lost (SIZE-2): pins the FILE lock,
+ * probes the objects downward, journals what it found.
+ */
+void mds_recover_size(struct mds *mds, struct mds_inode *inode);
+
+/* The FILE lock is the rank's own, and pinned; false: not yet, it is on its way (event: NEED_LOCK or LOST). */
+bool mds_file_lock_pin(struct mds *mds, struct mds_inode *inode, uint8_t event);
+
+/*
+ * Carry a truncation out that is journaled (trim_end is set): shortens and deletes objects, then journals
+ * that it is done and wakes the inode's waiters. The FILE lock is pinned meanwhile.
+ */
+void mds_truncate_run(struct mds *mds, struct mds_inode *inode);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Building replies: inodes as a session may see them, and the caps that go along. */
+#include "core.h"
+#include "server/base/mutate.h"
+
+#define XATTRS_UNASKED_MAX 4096		/* bytes of xattrs that are shown without being asked for */
+
+/* Groups whose values here are the newest there are, as this session may take them. */
+static uint32_t valid_groups(const struct mds_inode *inode, const struct mds_session *session)
+{
+	uint32_t valid = 0;
+	int i;
+
+	for (i = 0; i < NACRE_GROUP_COUNT; i++)
+		if (nacre_lock_can_read(&inode->locks[i], session->instance))
+			valid |= nacre_group_at(i);
+	if (inode->probe)
+		valid &= ~(uint32_t)NACRE_GROUP_FILE;	/* SIZE-2 */
+	if (!mds_inode_is_dir(inode))
+		valid &= ~(uint32_t)NACRE_GROUP_DIR;
+	return valid;
+}
+
+static void fill_xattrs(const struct mds_inode *inode, bool wanted, struct nacre_inode_info *info)
+{
+	if (!(info->valid & NACRE_GROUP_XATTR))
+		return;
+	if (!inode->xattrs.length) {
+		info->info_flags |= NACRE_INFO_NO_XATTRS;
+	} else if (wanted || inode->xattrs.length <= XATTRS_UNASKED_MAX) {
+		info->info_flags |= NACRE_INFO_HAS_XATTRS;
+		info->xattrs = inode->xattrs.bytes;
+		info->xattrs_bytes = inode->xattrs.length;
+	}
+}
+
+void mds_info_fill(const struct mds_inode *inode, const struct mds_session *session, uint8_t role,
+		   bool want_xattrs, struct nacre_inode_info *info)
+{
+	*info = (struct nacre_inode_info){
+		.ino = inode->ino, .version = inode->version, .role = role, .pool = inode->pool,
+		.valid = valid_groups(inode, session), .mode = inode->mode, .uid = inode->uid,
+		.gid = inode->gid, .nlink = inode->nlink, .rdev = inode->rdev,
+		.object_bytes = inode->object_bytes, .size = inode->size,
+		.max_size = mds_caps_max_size(inode, session->instance),
+		.truncate_size = inode->truncate_size, .inline_gen = inode->inline_gen,
+		.atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,
+		.btime = inode->btime, .xattr_version = inode->xattr_version,
+		.truncate_seq = inode->truncate_seq, .nsubdirs = inode->nsubdirs,
+		.symlink = inode->symlink.bytes, .symlink_bytes = inode->symlink.length,
+		.data = inode->data.bytes, .data_bytes = inode->data.length,
+	};
+	fill_xattrs(inode, want_xattrs, info);
+}
+
+/* What was removed gets no new cap: that would keep it. */
+static bool issues(const struct mds_request *request, const struct mds_trace *trace)
+{
+	if (request->head->flags & NACRE_REQUEST_NO_CAPS)
+		return false;
+	return trace->inode->nlink || mds_cap_find(trace->inode, request->session);
+}
+
+/* Issue the caps first: that may settle a lock, and with it change what is valid. */
+static int put_trace(struct mds *mds, struct mds_request *request, const struct mds_trace *trace,
+		     struct nacre_writer *w)
+{
+	bool want_xattrs = request->head->flags & NACRE_REQUEST_WANT_XATTRS;
+	struct nacre_inode_info caps = { 0 }, info;
+
+	if (issues(request, trace))
+		mds_caps_issue(mds, request->session, trace->inode, trace->wanted, &caps);
+	mds_info_fill(trace->inode, request->session, trace->role, want_xattrs, &info);
+	info.cap_id = caps.cap_id;
+	info.cap_gen = caps.cap_gen;
+	info.cap_seq = caps.cap_seq;
+	info.issued = caps.issued;
+	return nacre_encode(nacre_inode_info_desc(), w, &info);
+}
+
+int mds_reply_extra(struct mds *mds, struct mds_request *request, const struct mds_trace *traces,
+		    unsigned int count, const uint8_t *extra, uint32_t extra_bytes, uint32_t flags)
+{
+	struct nacre_writer w = nacre_writer(mds->scratch, 1u << 20);
+	struct mds_session *session = request->session;
+	struct nacre_reply reply = {
+		.tid = request->head->tid,
+		.applied = request->applied,
+		.safe = session->safe,
+		.barrier_epoch = mds->barrier_epoch,
+		.result = request->result,
+		.flags = flags | request->reply_flags,
+		.traces = mds->scratch,
+		.extra = extra,
+		.extra_bytes = extra_bytes,
+	};
+	unsigned int i;
+
+	mds_request_unclaim(mds, request);
+	for (i = 0; i < count; i++)
+		if (traces[i].inode && put_trace(mds, request, &traces[i], &w)) {
+			mds_request_fail(mds, request, EMSGSIZE);
+			return 0;
+		}
+	reply.traces_bytes = (uint32_t)nacre_writer_bytes(&w);
+	if (mutate(MUTATE_MDS_ACK_BEFORE_DURABLE))
+		reply.safe = session->safe = session->applied;
+	if (request->applied <= session->safe)
+		reply.flags |= NACRE_REPLY_SAFE;
+	session->told_safe = session->safe;
+	mds_session_send(mds, session, NACRE_MSG_REPLY, &reply);
+	mds_request_end(mds, request);
+	return 0;
+}
+
+int mds_reply(struct mds *mds, struct mds_request *request, const struct mds_trace *traces,
+	      unsigned int count)
+{
+	return mds_reply_extra(mds, request, traces, count, NULL, 0, 0);
+}

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Writing dirty things into their objects: entries of one directory together, records of the table
+ * together, own inodes and backtraces one by one. Each request is atomic; several are not, and need not
+ * be: the journal keeps what is not written.
+ */
+#include "core.h"
+#include "writeback.h"
+#include "protocol/rules/names.h"
+
+#define BATCH_OPS 60			/* below NACRE_OSD_OPS_MAX */
+#define BATCH_BYTES (384u << 10)	/* below the room for inputs */
+#define RECORDS_LOOKED 1024		/* items passed over in search of more records */
+
+struct writeback {
+	struct mds *mds;
+	struct mds_inode *dir;		/* of entries; pinned */
+	struct mds_inode *inode;	/* of an own inode or a backtrace; pinned */
+	unsigned int count;
+	struct mds_dirty *items[BATCH_OPS];
+};
+
+static bool is_journaled(struct mds *mds, const struct mds_dirty *dirty)
+{
+	if (mds_journal_is_safe(&mds->journal, dirty->last))
+		return true;
+	mds_journal_flush(mds);
+	return false;
+}
+
+/* A truncation must be found in the journal until it has been carried out (truncate.c). */
+static bool is_held_back(const struct mds_inode *inode)
+{
+	return inode && inode->trim_end;
+}
+
+static bool may_go(struct mds *mds, const struct mds_dirty *dirty, const struct mds_inode *inode)
+{
+	return !dirty->writing && is_journaled(mds, dirty) && !is_held_back(inode);
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------- */
+
+static void end_item(struct mds *mds, struct mds_dirty *dirty, bool written)
+{
+	struct mds_dentry *dentry;
+	struct mds_record *record;
+
+	switch (dirty->kind) {
+	case MDS_DIRTY_ENTRY:
+		dentry = container_of(dirty, struct mds_dentry, dirty);
+		if (!written && !dirty->queued)
+			TAILQ_INSERT_TAIL(&dentry->dir->dirty, dentry, dirty_link);
+		mds_dirty_end(mds, dirty, written);
+		mds_dentry_trim(mds, dentry);
+		break;
+	case MDS_DIRTY_RECORD:
+		record = container_of(dirty, struct mds_record, dirty);
+		mds_dirty_end(mds, dirty, written);
+		mds_record_trim(mds, record);
+		break;
+	default:
+		mds_dirty_end(mds, dirty, written);
+		break;
+	}
+}
+
+static void written(struct osdc_request *request, uint32_t result)
+{
+	struct writeback *wb = osdc_request_owner(request);
+	struct mds *mds = wb->mds;
+	unsigned int i;
+
+	osdc_request_free(request);
+	if (mds->state == MDS_DEAD) {
+		free(wb);
+		return;
+	}
+	mds->checkpoint.in_flight--;
+	for (i = 0; i < wb->count; i++)
+		end_item(mds, wb->items[i], !result);
+	if (wb->dir) {
+		wb->dir->dir->writing--;
+		mds_caps_settle(mds, wb->dir);
+		mds_inode_unpin(mds, wb->dir);
+	}
+	if (wb->inode) {
+		mds_caps_settle(mds, wb->inode);
+		mds_inode_unpin(mds, wb->inode);
+	}
+	free(wb);
+	if (result && result != ENOSPC)
+		mds_fail(mds, -EIO, "write-back failed: result %u", result);
+	else if (result)
+		log_warn(mds->log, "checkpoint", "no space to write back, trying again later");
+	else
+		mds_checkpoint_kick(mds);
+}
+
+/* ---- making requests ---------------------------------------------------------------------------------------- */
+
+static struct writeback *writeback_new(struct mds *mds)
+{
+	struct writeback *wb = mds_zalloc(sizeof(*wb));
+
+	wb->mds = mds;
+	return wb;
+}
+
+static void add_item(struct writeback *wb, struct mds_dirty *dirty)
+{
+	mds_dirty_begin(wb->mds, dirty);
+	wb->items[wb->count++] = dirty;
+	wb->mds->counters.writeback_items++;
+}
+
+static void submit(struct writeback *wb, struct osdc_request *request)
+{
+	wb->mds->checkpoint.in_flight++;
+	wb->mds->counters.writeback_requests++;
+	osdc_submit(request, written, wb);
+}
+
+static uint32_t encode_inode(struct mds *mds, struct mds_inode *inode, uint8_t *room)
+{
+	struct mds_writer_wire writers[MDS_WRITERS_MAX];
+	struct nacre_writer w = nacre_writer(room, MDS_SCRATCH_BYTES);
+	struct mds_image image;
+
+	mds_inode_to_image(inode, &image, writers);
+	if (nacre_encode(mds_image_desc(), &w, &image))
+		assert(!"an inode that cannot be encoded");
+	inode->full_logged = false;	/* the journal's whole image may be trimmed from here on */
+	return (uint32_t)nacre_writer_bytes(&w);
+}
+
+/* The value of an entry in mds->scratch; its length. */
+static uint32_t encode_entry(struct mds *mds, struct mds_dentry *dentry)
+{
+	struct nacre_writer w = nacre_writer(mds->scratch, MDS_SCRATCH_BYTES);
+	struct mds_entry entry = { .ino = dentry->ino, .mode = dentry->mode };
+
+	if (dentry->inode) {
+		entry.image_bytes = encode_inode(mds, dentry->inode, mds->scratch2);
+		entry.image = mds->scratch2;
+	}
+	if (nacre_encode(mds_entry_desc(), &w, &entry))
+		assert(!"an entry that cannot be encoded");
+	return (uint32_t)nacre_writer_bytes(&w);
+}
+
+static uint32_t add_entry(struct osdc_request *request, struct mds *mds, struct mds_dentry *dentry)
+{
+	uint8_t key[NACRE_DENTRY_KEY_MAX];
+	uint32_t key_bytes = nacre_dentry_key(dentry->cookie, dentry->name, dentry->name_bytes, key);
+	uint32_t value_bytes = 0;
+
+	if (dentry->ino) {
+		value_bytes = encode_entry(mds, dentry);
+		osdc_add(request, NACRE_OSD_OP_KV_SET, 0, key, key_bytes, mds->scratch, value_bytes,
+			 0, 0);
+	} else {
+		osdc_add(request, NACRE_OSD_OP_KV_RM, 0, key, key_bytes, NULL, 0, 0, 0);
+	}
+	return key_bytes + value_bytes;
+}
+
+static bool write_entries(struct mds *mds, struct mds_dentry *first)
+{
+	struct mds_dir *dir = first->dir;
+	struct mds_dentry *dentry, *next;
+	struct osdc_request *request;
+	struct writeback *wb;
+	uint32_t bytes = 0;
+
+	if (!may_go(mds, &first->dirty, first->inode))
+		return false;
+	wb = writeback_new(mds);
+	wb->dir = dir->inode;
+	request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META, dir->inode->ino, 0));
+	for (dentry = TAILQ_FIRST(&dir->dirty); dentry; dentry = next) {
+		next = TAILQ_NEXT(dentry, dirty_link);
+		if (wb->count == BATCH_OPS || bytes > BATCH_BYTES - NACRE_VALUE_MAX / 2)
+			break;
+		if (!may_go(mds, &dentry->dirty, dentry->inode))
+			continue;
+		bytes += add_entry(request, mds, dentry);
+		TAILQ_REMOVE(&dir->dirty, dentry, dirty_link);
+		add_item(wb, &dentry->dirty);
+	}
+	mds_inode_pin(dir->inode);
+	dir->writing++;
+	submit(wb, request);
+	return true;
+}
+
+static bool write_own(struct mds *mds, struct mds_inode *inode)
+{
+	struct osdc_request *request;
+	struct writeback *wb;
+	uint32_t length;
+
+	if (!inode->own) {
+		mds_dirty_drop(mds, &inode->own_dirty);
+		return true;
+	}
+	if (!may_go(mds, &inode->own_dirty, inode))
+		return false;
+	wb = writeback_new(mds);
+	wb->inode = inode;
+	request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META, inode->ino, 0));
+	length = encode_inode(mds, inode, mds->scratch);
+	osdc_add(request, NACRE_OSD_OP_SETXATTR, 0, MDS_ATTR_INODE, strlen(MDS_ATTR_INODE),
+		 mds->scratch, length, 0, 0);
+	add_item(wb, &inode->own_dirty);
+	mds_inode_pin(inode);
+	submit(wb, request);
+	return true;
+}
+
+static bool write_trace(struct mds *mds, struct mds_inode *inode)
+{
+	struct nacre_writer w = nacre_writer(mds->scratch, MDS_SCRATCH_BYTES);
+	struct mds_backtrace trace = { .ino = inode->ino };
+	struct osdc_request *request;
+	struct writeback *wb;
+
+	if (!inode->home) {
+		mds_dirty_drop(mds, &inode->trace_dirty);
+		return true;
+	}
+	if (!may_go(mds, &inode->trace_dirty, NULL))
+		return false;
+	trace.parent = inode->home->dir->inode->ino;
+	trace.name = inode->home->name;
+	trace.name_bytes = inode->home->name_bytes;
+	nacre_encode(mds_backtrace_desc(), &w, &trace);
+	wb = writeback_new(mds);
+	wb->inode = inode;
+	request = mds_must(osdc_request_new(mds->osdc,
+					    mds_inode_is_dir(inode) ? NACRE_POOL_META : inode->pool,
+					    inode->ino, 0));
+	osdc_add(request, NACRE_OSD_OP_SETXATTR, 0, MDS_ATTR_BACKTRACE, strlen(MDS_ATTR_BACKTRACE),
+		 mds->scratch, nacre_writer_bytes(&w), 0, 0);
+	add_item(wb, &inode->trace_dirty);
+	mds_inode_pin(inode);
+	submit(wb, request);
+	return true;
+}
+
+/* ---- records -------------------------------------------------------------------------------------------------- */
+
+/* The value of a live record in mds->scratch; its length. */
+static uint32_t encode_record(struct mds *mds, const struct mds_record *record)
+{
+	struct mds_session *session;
+
+	switch (record->key.kind) {
+	case MDS_RECORD_SESSION:
+		session = mds_session_find(mds, record->key.number);
+		assert(session);
+		return mds_session_encode(session, mds->scratch, MDS_SESSION_IMAGE_ROOM);
+	case MDS_RECORD_PURGE:
+		return mds_purge_encode(mds, record->key.number, mds->scratch);
+	default:
+		mds->scratch[0] = 1;
+		return 1;
+	}
+}
+
+static uint32_t add_record(struct osdc_request *request, struct mds *mds, struct mds_record *record)
+{
+	char key[MDS_KEY_BYTES];
+	uint32_t key_bytes = mds_record_key_text(&record->key, key);
+	uint32_t value_bytes = 0;
+
+	if (record->live) {
+		value_bytes = encode_record(mds, record);
+		osdc_add(request, NACRE_OSD_OP_KV_SET, 0, key, key_bytes, mds->scratch, value_bytes,
+			 0, 0);
+	} else {
+		osdc_add(request, NACRE_OSD_OP_KV_RM, 0, key, key_bytes, NULL, 0, 0, 0);
+	}
+	return key_bytes + value_bytes;
+}
+
+static bool write_records(struct mds *mds, struct mds_dirty *first)
+{
+	struct mds_dirty *dirty, *next;
+	struct osdc_request *request;
+	unsigned int looked = 0;
+	struct writeback *wb;
+	uint32_t bytes = 0;
+
+	if (!may_go(mds, first, NULL))
+		return false;
+	wb = writeback_new(mds);
+	request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META,
+					    NACRE_INO_TABLE(mds->config.rank), 0));
+	for (dirty = first; dirty && looked < RECORDS_LOOKED; dirty = next, looked++) {
+		next = TAILQ_NEXT(dirty, link);
+		if (wb->count == BATCH_OPS || bytes > BATCH_BYTES - NACRE_VALUE_MAX)
+			break;
+		if (dirty->kind != MDS_DIRTY_RECORD || !may_go(mds, dirty, NULL))
+			continue;
+		bytes += add_record(request, mds, container_of(dirty, struct mds_record, dirty));
+		add_item(wb, dirty);
+	}
+	submit(wb, request);
+	return true;
+}
+
+bool mds_writeback_start(struct mds *mds, struct mds_dirty *dirty)
+{
+	switch (dirty->kind) {
+	case MDS_DIRTY_ENTRY:
+		return write_entries(mds, container_of(dirty, struct mds_dentry, dirty));
+	case MDS_DIRTY_OWN:
+		return write_own(mds, container_of(dirty, struct mds_inode, own_dirty));
+	case MDS_DIRTY_TRACE:
+		return write_trace(mds, container_of(dirty, struct mds_inode, trace_dirty));
+	case MDS_DIRTY_RECORD:
+		return write_records(mds, dirty);
+	}
+	return false;
+}
