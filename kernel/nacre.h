@@ -194,6 +194,12 @@ static inline struct nacre_fs *nacre_fs(const struct super_block *sb)
 	return sb->s_fs_info;
 }
 
+/* Inode numbers are 64 bits and are i_ino: nacre is for 64-bit machines. */
+static inline u64 nacre_ino(const struct inode *inode)
+{
+	return inode->i_ino;
+}
+
 static inline struct nacre_fs *nacre_inode_fs(const struct inode *inode)
 {
 	return nacre_fs(inode->i_sb);
@@ -216,6 +222,17 @@ static inline int nacre_fs_error(const struct nacre_fs *fs)
 	enum nacre_fs_state state = READ_ONCE(fs->state);
 
 	return state == NACRE_FS_FORCED || state == NACRE_FS_BROKEN ? -EIO : 0;
+}
+
+/* Times on the wire: signed nanoseconds, as unsigned. */
+static inline u64 nacre_time_ns(struct timespec64 t)
+{
+	return (u64)timespec64_to_ns(&t);
+}
+
+static inline struct timespec64 nacre_timespec(u64 ns)
+{
+	return ns_to_timespec64((s64)ns);
 }
 
 #endif

@@ -11,7 +11,6 @@
 #include <linux/posix_acl.h>
 #include <linux/slab.h>
 #include "internal.h"
-#include "../vfs/vfs.h"
 
 /* ---- extended attributes --------------------------------------------------------------------------- */
 

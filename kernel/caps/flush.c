@@ -8,7 +8,6 @@
  * An inode on the `dirty` list has a reference for it, so dirty attributes are never evicted.
  */
 #include "internal.h"
-#include "../vfs/vfs.h"
 
 /* ---- one message ------------------------------------------------------------------------------------ */
 

@@ -47,6 +47,33 @@ static void take_grant(struct nacre_fs *fs, const struct nacre_cap_grant *grant)
 		answer_unknown(fs, info.ino, info.cap_id, info.cap_gen, info.cap_seq);
 }
 
+/*
+ * The rank asks again for what cannot be given back yet. If it is an OSD that keeps us, say so: an OSD
+ * outage evicts nobody.
+ */
+static void excuse(struct nacre_fs *fs, struct nacre_inode *ni)
+{
+	struct nacre_cap_update update;
+	u32 group;
+	bool owes;
+
+	if (!nacre_osd_waits_for_group(fs, nacre_ino(&ni->netfs.inode), &group))
+		return;
+	nacre_mds_send_begin(fs);
+	spin_lock(&ni->cap_lock);
+	owes = ni->cap.owes_answer && ni->cap.cap_id;
+	if (owes)
+		nacre_cap_client_update(&ni->cap, nacre_ino(&ni->netfs.inode), 0, &update);
+	spin_unlock(&ni->cap_lock);
+	if (owes) {
+		update.update_flags = NACRE_CAP_UPDATE_WAITING;
+		update.waiting_pg = group;
+		if (!nacre_mds_send(fs, NACRE_MSG_CAP_UPDATE, &update))
+			nacre_count(fs, mds_cap_updates);
+	}
+	nacre_mds_send_end(fs);
+}
+
 static void take_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revoke)
 {
 	struct nacre_cap_event event = {
@@ -79,6 +106,8 @@ static void take_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revo
 	spin_unlock(&ni->cap_lock);
 	if (unknown)
 		answer_unknown(fs, revoke->ino, revoke->cap_id, revoke->cap_gen, revoke->cap_seq);
+	else if (revoke->repeats)
+		excuse(fs, ni);
 	caps_kick(inode);
 	nacre_mds_iput(fs, inode);
 }

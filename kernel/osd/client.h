@@ -100,6 +100,11 @@ void nacre_map_receive(struct nacre_fs *fs, struct nacre_incoming *in);
 /* A reference to the newest map, or NULL. */
 struct nacre_cmap *nacre_map_current(struct nacre_fs *fs);
 void nacre_cmap_put(struct nacre_cmap *cmap);
+/*
+ * Does a request on an object of this inode wait for its placement group? Then *group is pool << 24 | group,
+ * as a cap update that cannot answer yet says it.
+ */
+bool nacre_osd_waits_for_group(struct nacre_fs *fs, u64 ino, u32 *group);
 /* No request below this map epoch from now on (FENCE-2). */
 void nacre_osd_set_barrier(struct nacre_fs *fs, u64 epoch);
 /*

@@ -46,11 +46,6 @@ void nacre_inode_evict(struct inode *inode);
 struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_info *info, bool make,
 				u32 need, u32 *got);
 struct inode *nacre_inode_find(struct nacre_fs *fs, u64 ino, bool *freeing);
-/* Inode numbers are 64 bits and are i_ino: nacre is for 64-bit machines. */
-static inline u64 nacre_ino(const struct inode *inode)
-{
-	return inode->i_ino;
-}
 int nacre_inode_cache_init(void);
 void nacre_inode_cache_exit(void);
 
@@ -125,17 +120,5 @@ int nacre_acl_inherit(struct inode *dir, struct dentry *dentry, umode_t *mode, u
 
 int nacre_lock(struct file *file, int command, struct file_lock *lock);
 int nacre_flock(struct file *file, int command, struct file_lock *lock);
-
-/* ---- times --------------------------------------------------------------------------------- */
-
-static inline u64 nacre_time_ns(struct timespec64 t)
-{
-	return (u64)timespec64_to_ns(&t);
-}
-
-static inline struct timespec64 nacre_timespec(u64 ns)
-{
-	return ns_to_timespec64((s64)ns);
-}
 
 #endif
