@@ -24,6 +24,9 @@
  *	         │         EVICTING ─fenced─▶ FENCED ─recovered─▶ NONE
  *	         └─journaled─▶ NONE
  *
+ * A new incarnation grants and answers nothing new before every AWAITED and CLAIMING session is OPEN
+ * or gone: until _DONE, values that a client has given up a bit for may still be on their way.
+ *
  * FENCE-2: nothing that conflicts with a lost client's caps is granted until FENCED has
  * ended: the fence is in the map *and* its lease has run out with margin.
  *
@@ -67,7 +70,7 @@
 	W(0x001, SEND_OPEN, "send SESSION_OPEN")				\
 	W(0x002, SEND_RENEW, "send SESSION_RENEW now")				\
 	W(0x004, SEND_CLOSE, "send SESSION_CLOSE")				\
-	W(0x008, SEND_CLAIMS, "send SESSION_RECONNECT parts, unsafe requests by apply number, unanswered ones, _DONE") \
+	W(0x008, SEND_CLAIMS, "send SESSION_RECONNECT parts, unacknowledged flushes under their old ids, unsafe requests by apply number, unanswered ones, _DONE") \
 	W(0x010, RESEND, "send unanswered requests and unacknowledged flushes again, flag RESEND") \
 	W(0x020, START_LEASE, "the lease counts from when the answered message was sent; start renewing") \
 	W(0x040, STOP_IO, "no cached answer and no OSD request may begin; caps: STALE") \

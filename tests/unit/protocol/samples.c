@@ -338,14 +338,8 @@ static void cap_grant(struct nacre_cap_grant *m)
 #define SET(type, ...) (*(struct type *)body = (struct type){ __VA_ARGS__ }, 0)
 #define PG .pool = NACRE_POOL_DATA, .pg = 5, .interval = 3
 
-int sample_body(__u16 type, void *body)
+static int session_body(__u16 type, void *body)
 {
-	arena_used = 0;
-	memset(body, 0, NACRE_BODY_HOST_MAX);
-	if (nacre_record_kind_of(type)) {
-		record_request(type, body);
-		return 0;
-	}
 	switch (type) {
 	case NACRE_MSG_HELLO:
 		return SET(nacre_hello, .protocol = 1, .role = NACRE_ROLE_CLIENT,
@@ -376,6 +370,14 @@ int sample_body(__u16 type, void *body)
 		return 0;
 	case NACRE_MSG_SESSION_RECONNECT_DONE:
 		return SET(nacre_session_reconnect_done, .instance = 12);
+	default:
+		return -1;
+	}
+}
+
+static int mds_body(__u16 type, void *body)
+{
+	switch (type) {
 	case NACRE_MSG_LOOKUP:
 		return SET(nacre_lookup_req, HEAD, .parent = 1, TEXT("entry"));
 	case NACRE_MSG_GETATTR:
@@ -410,6 +412,14 @@ int sample_body(__u16 type, void *body)
 	case NACRE_MSG_CAP_RELEASE:
 		cap_release(body);
 		return 0;
+	default:
+		return -1;
+	}
+}
+
+static int osd_body(__u16 type, void *body)
+{
+	switch (type) {
 	case NACRE_MSG_OSD_REQUEST:
 		return osd_request(body);
 	case NACRE_MSG_OSD_REPLY:
@@ -447,4 +457,17 @@ int sample_body(__u16 type, void *body)
 	default:
 		return -1;
 	}
+}
+
+int sample_body(__u16 type, void *body)
+{
+	arena_used = 0;
+	memset(body, 0, NACRE_BODY_HOST_MAX);
+	if (nacre_record_kind_of(type)) {
+		record_request(type, body);
+		return 0;
+	}
+	if (type < NACRE_MSG_LOOKUP)
+		return session_body(type, body);
+	return type < NACRE_MSG_OSD_REQUEST ? mds_body(type, body) : osd_body(type, body);
 }
