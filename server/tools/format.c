@@ -221,30 +221,39 @@ static int refuse_existing(const struct job *job, const struct cluster_map *map)
 			   (unsigned long long)map->view.epoch);
 }
 
-/* An empty store, or one that may be emptied, and is. */
-static int clear_store(const struct job *job)
+static int empty_store(const char *url)
 {
-	const char *url = job->global->map_store;
-	char error[TOOL_ERROR_BYTES], busy[64] = "";
-	struct cluster_map *map = NULL;
-	int err = mapaccess_make_folder(url, error, sizeof(error));
+	char busy[64] = "";
+	int err = mapstore_erase(url, busy, sizeof(busy));
 
-	if (!err)
-		err = mapaccess_get(url, &map, error, sizeof(error));
-	if (!job->options->force) {
-		int status = !err ? refuse_existing(job, map)
-			   : err == -ENOENT ? TOOL_OK : tool_failed("%s", error);
-
-		cluster_map_put(map);
-		return status;
-	}
-	cluster_map_put(map);
-	err = mapstore_erase(url, busy, sizeof(busy));
 	if (err == -EBUSY)
 		return tool_failed("%s: %s is running; stop all daemons first", url, busy);
 	if (err && err != -ENOENT)
 		return tool_failed("%s cannot be emptied: %s", url, strerror(-err));
 	return TOOL_OK;
+}
+
+/* An empty store, or one that may be emptied, and is. */
+static int clear_store(const struct job *job)
+{
+	const char *url = job->global->map_store;
+	struct cluster_map *map = NULL;
+	char error[TOOL_ERROR_BYTES];
+	int err, status = TOOL_OK;
+
+	if (mapaccess_make_folder(url, error, sizeof(error)))
+		return tool_failed("%s", error);
+	err = mapaccess_get(url, &map, error, sizeof(error));
+	if (err == -EINVAL)
+		status = tool_failed("%s", error);
+	else if (job->options->force)
+		status = empty_store(url);
+	else if (!err)
+		status = refuse_existing(job, map);
+	else if (err != -ENOENT)
+		status = tool_failed("%s", error);
+	cluster_map_put(map);
+	return status;
 }
 
 static int put_map(const struct job *job)

@@ -8,6 +8,8 @@
 #include "mapaccess.h"
 #include "server/base/uring.h"
 
+#define LIMIT_S 30			/* no store may take longer */
+
 /* One question on its way. */
 struct access {
 	struct io *io;
@@ -16,7 +18,7 @@ struct access {
 	struct cluster_map *map;
 	struct mapaccess_lease *leases;
 	size_t count;
-	struct io_timer pause;
+	struct io_timer timer;		/* the limit; then a pause for the store to end */
 };
 
 static void answered(struct access *access, int result)
@@ -43,21 +45,23 @@ static int begin(struct access *access, const char *url, char *error, size_t err
 	return err;
 }
 
-static void pause_over(struct io_timer *timer)
+static void time_over(struct io_timer *timer)
 {
-	uring_stop(((struct access *)((char *)timer - offsetof(struct access, pause)))->io);
+	uring_stop(((struct access *)((char *)timer - offsetof(struct access, timer)))->io);
 }
 
 /* Wait for the answer, then let what the store has left under way end. */
 static int finish(struct access *access, const char *url, char *error, size_t error_bytes)
 {
+	access->result = -ETIMEDOUT;
+	access->timer.fire = time_over;
+	io_timer_arm(access->io, &access->timer, io_now(access->io) + LIMIT_S * 1000000000ull);
 	uring_run(access->io);
 	if (access->result)
 		snprintf(error, error_bytes, "%s: %s", url,
 			 *access->store->fault ? access->store->fault : strerror(-access->result));
 	mapstore_destroy(access->store);
-	access->pause.fire = pause_over;
-	io_timer_arm(access->io, &access->pause, io_now(access->io));
+	io_timer_arm(access->io, &access->timer, io_now(access->io));
 	uring_run(access->io);
 	uring_destroy(access->io);
 	return access->result;
