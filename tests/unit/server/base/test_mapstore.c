@@ -165,6 +165,48 @@ static void of_racing_swaps_one_wins(void **state)
 	teardown(&f);
 }
 
+/* A process that swaps whatever epoch is next, as fast as it can; its exit status is how often it won. */
+static int swap_in_a_process(const char *folder, uint64_t last)
+{
+	struct fixture f = { .io = run_ring() };
+	struct answer answer;
+	const char *error;
+	char url[128];
+	int won = 0;
+
+	snprintf(url, sizeof(url), "dir:%s", folder);
+	if (mapstore_open(f.io, url, &f.store[0], &error))
+		return 255;
+	for (;;) {
+		if (get(&f, 0, &answer) && answer.result != -ENOENT)
+			return 255;
+		if (answer.epoch >= last)
+			return won;
+		won += !swap(&f, 0, answer.epoch + 1, "x");
+	}
+}
+
+static void of_racing_processes_one_wins(void **state)
+{
+	pid_t child[4];
+	struct fixture f;
+	int status, won = 0;
+
+	setup(&f);
+	for (int i = 0; i < 4; i++) {
+		child[i] = fork();
+		if (!child[i])
+			_exit(swap_in_a_process(f.folder, 100));
+	}
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(waitpid(child[i], &status, 0), child[i]);
+		assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 255);
+		won += WEXITSTATUS(status);
+	}
+	assert_int_equal(won, 100);
+	teardown(&f);
+}
+
 static bool is_there(struct fixture *f, const char *name)
 {
 	char path[128];
@@ -453,6 +495,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_swap_needs_the_epoch_before),
 		cmocka_unit_test(of_racing_swaps_one_wins),
+		cmocka_unit_test(of_racing_processes_one_wins),
 		cmocka_unit_test(old_maps_are_trimmed),
 		cmocka_unit_test(a_watcher_hears_of_every_change),
 		cmocka_unit_test(a_torn_map_is_refused_with_a_reason),

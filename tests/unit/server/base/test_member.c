@@ -481,6 +481,24 @@ static void a_restarted_mds_takes_its_rank_again(void **state)
 	teardown(&f);
 }
 
+/* Another daemon may take the rank of one whose process has ended, and fences it by the same map. */
+static void the_rank_of_a_dead_process_is_free(void **state)
+{
+	struct fixture f;
+	uint64_t old;
+
+	setup(&f, 2, 2, 1);
+	start(&f, 0, NACRE_ROLE_MDS, 0);
+	run_until_set(f.io, &f.d[0].joined);
+	old = f.d[0].instance;
+	crash(&f, 0);
+	start(&f, 1, NACRE_ROLE_MDS, 1);
+	run_until_set(f.io, &f.d[1].joined);
+	assert_int_equal(member_rank(f.d[1].member), 0);
+	assert_true(nacre_map_is_dead(&member_map(f.d[1].member)->view, old));
+	teardown(&f);
+}
+
 /* ---- the coordinator ------------------------------------------------------------------------ */
 
 struct expected {
@@ -619,6 +637,7 @@ int main(void)
 		cmocka_unit_test(racing_changes_all_count),
 		cmocka_unit_test(a_standby_takes_over_a_rank),
 		cmocka_unit_test(a_restarted_mds_takes_its_rank_again),
+		cmocka_unit_test(the_rank_of_a_dead_process_is_free),
 		cmocka_unit_test(a_dead_osd_leaves_the_in_sync_sets),
 		cmocka_unit_test(a_cluster_that_died_together_comes_back_whole),
 		cmocka_unit_test(who_does_not_come_back_is_marked_down_later),

@@ -13,6 +13,7 @@ struct end {
 	int reason;
 	int closes;
 	bool pause_at_once;
+	bool paused;
 };
 
 static void end_opened(void *owner)
@@ -20,16 +21,23 @@ static void end_opened(void *owner)
 	((struct end *)owner)->opened = true;
 }
 
+static void end_pause(struct end *end, bool paused)
+{
+	end->paused = paused;
+	io_stream_pause(end->io, end->stream, paused);
+}
+
 static void end_received(void *owner, const uint8_t *bytes, size_t length)
 {
 	struct end *end = owner;
 
 	assert_false(end->closed);
+	assert_false(end->paused);
 	for (size_t i = 0; i < length; i++)
 		end->sum = end->sum * 31 + bytes[i];
 	end->received += length;
 	if (end->pause_at_once)
-		io_stream_pause(end->io, end->stream, true);
+		end_pause(end, true);
 }
 
 static void end_closed(void *owner, int reason)
@@ -184,12 +192,12 @@ static void a_paused_stream_holds_the_sender(void **state)
 	assert_int_equal(pair.server.end.received, seen);
 	/* resuming delivers a piece and pauses again, over and over */
 	for (int i = 0; i < 20; i++) {
-		io_stream_pause(pair.io, pair.server.end.stream, false);
+		end_pause(&pair.server.end, false);
 		run_ms(pair.io, 1);
 	}
 	assert_true(pair.server.end.received > seen);
 	pair.server.end.pause_at_once = false;
-	io_stream_pause(pair.io, pair.server.end.stream, false);
+	end_pause(&pair.server.end, false);
 	run_until_set(pair.io, &s.done);
 	while (pair.server.end.received < length)
 		run_ms(pair.io, 2);
@@ -224,7 +232,7 @@ static void closing_is_told_once_to_both(void **state)
 	assert_int_equal(pair.client.reason, -ECANCELED);
 	pair.server.end.pause_at_once = false;
 	if (pair.server.end.stream)
-		io_stream_pause(pair.io, pair.server.end.stream, false);
+		end_pause(&pair.server.end, false);
 	run_until_set(pair.io, &pair.server.end.closed);
 	run_ms(pair.io, 10);
 	assert_int_equal(pair.client.closes, 1);
