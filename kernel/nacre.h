@@ -83,8 +83,10 @@ struct nacre_upcalls {
 	void (*cap_message)(struct nacre_fs *fs, u16 type, const void *host);
 	/* Send SESSION_RECONNECT: claims on all caps, in parts. Called with sending held still. */
 	int (*claim_caps)(struct nacre_fs *fs);
-	/* Every cap may have lost messages: say again what is owed. */
+	/* Every cap may have lost messages: say again what is owed. Sending is held. */
 	void (*caps_reconnected)(struct nacre_fs *fs);
+	/* To a new incarnation, behind the claims: the flushes it may never have seen. Sending is held. */
+	void (*caps_reflush)(struct nacre_fs *fs);
 	/* The session is gone: drop all caps, report what is lost on its files. */
 	void (*caps_lost)(struct nacre_fs *fs);
 };

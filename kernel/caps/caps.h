@@ -65,6 +65,7 @@ void nacre_caps_destroy(struct nacre_fs *fs);
 void nacre_caps_message(struct nacre_fs *fs, u16 type, const void *host);
 int nacre_caps_claim(struct nacre_fs *fs);
 void nacre_caps_reconnected(struct nacre_fs *fs);
+void nacre_caps_reflush(struct nacre_fs *fs);
 void nacre_caps_lost(struct nacre_fs *fs);
 
 struct nacre_xattrs *nacre_xattrs_new(const u8 *sequence, u32 bytes, gfp_t gfp);

@@ -123,6 +123,17 @@ static void send_again(struct nacre_inode *ni)
 	}
 }
 
+void caps_send_flushing(struct inode *inode)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	spin_lock(&ni->cap_lock);
+	ni->flush_todo = 0;
+	ni->reflush_todo = ni->cap.flushing;
+	spin_unlock(&ni->cap_lock);
+	send_again(ni);
+}
+
 /*
  * A cap that was claimed from a new incarnation has no version there before it is granted anew, so what is
  * said of it waits for that grant.

@@ -50,15 +50,14 @@ void caps_take_locked(struct nacre_inode *ni, u32 bits);
 bool caps_has_to_say(struct nacre_inode *ni);
 /* Send what cap_todo asks for, in one CAP_UPDATE where possible. Sending is held (mds.h). */
 void caps_send_todo(struct inode *inode);
+/* Send all that is flushing, under the ids it has. Sending is held. */
+void caps_send_flushing(struct inode *inode);
 /* Unlink from the list of dirty inodes if nothing is dirty or flushing any more. */
 void caps_clean(struct inode *inode);
 void caps_flush_work(struct work_struct *work);
 
 /* work.c */
 void caps_inode_work(struct work_struct *work);
-
-/* reclaim.c: what may have been lost with a connection, or with an incarnation of the rank. */
-void caps_say_again_locked(struct nacre_inode *ni);
 
 /* renew.c */
 void caps_queue_release(struct nacre_fs *fs, u64 ino, const struct nacre_cap_ref *ref);

@@ -143,23 +143,17 @@ static void sweep(struct nacre_fs *fs, sweep_function function)
 	sweep_end(caps, &todo);
 }
 
-void caps_say_again_locked(struct nacre_inode *ni)
-{
-	struct nacre_cap_event event = { .kind = NACRE_CAPE_RECONNECTED };
-
-	caps_step_locked(ni, &event);
-	if (ni->max_size_wanted > ni->max_size)
-		ni->cap_todo |= CAPS_TODO_MAX_SIZE;
-}
-
 static void say_again(struct inode *inode)
 {
+	struct nacre_cap_event event = { .kind = NACRE_CAPE_RECONNECTED };
 	struct nacre_inode *ni = nacre_inode(inode);
 
 	spin_lock(&ni->cap_lock);
 	/* If the new incarnation's grant was lost, this makes the rank repeat it. */
 	ni->cap_claimed = false;
-	caps_say_again_locked(ni);
+	caps_step_locked(ni, &event);
+	if (ni->max_size_wanted > ni->max_size)
+		ni->cap_todo |= CAPS_TODO_MAX_SIZE;
 	spin_unlock(&ni->cap_lock);
 	caps_send_todo(inode);
 }
@@ -168,6 +162,12 @@ static void say_again(struct inode *inode)
 void nacre_caps_reconnected(struct nacre_fs *fs)
 {
 	sweep(fs, say_again);
+}
+
+/* nacre_upcalls.caps_reflush; sending is held. */
+void nacre_caps_reflush(struct nacre_fs *fs)
+{
+	sweep(fs, caps_send_flushing);
 }
 
 /* ---- lost -------------------------------------------------------------------------------------------------- */

@@ -95,10 +95,8 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 
 	if (had != ni->cap.cap_id)
 		list_cap_locked(ni);
-	if (ni->cap_claimed && gen != ni->cap.gen) {
+	if (gen != ni->cap.gen)
 		ni->cap_claimed = false;
-		caps_say_again_locked(ni);
-	}
 	if (step.actions & NACRE_CAPA_INVALIDATE_DIR)
 		forget_entries_locked(ni);
 	forget_xattrs_locked(ni);

@@ -125,7 +125,7 @@ static void flow_and_resend(struct nacre_mds_client *mds)
 }
 
 /*
- * To a new incarnation: claims, unsafe requests by apply number, unanswered ones, done. New
+ * To a new incarnation: claims, flushes, unsafe requests by apply number, unanswered ones, done. New
  * requests wait for its answer.
  */
 static void send_claims(struct nacre_mds_client *mds)
@@ -137,6 +137,7 @@ static void send_claims(struct nacre_mds_client *mds)
 	if (mds->fs->upcalls->claim_caps(mds->fs))
 		goto out;		/* the connection broke: the next one begins anew */
 	flow_locked(mds);
+	mds->fs->upcalls->caps_reflush(mds->fs);
 	mds_request_resend_unsafe(mds);
 	mds_request_resend_unanswered(mds);
 	mds->flow_gen = 0;

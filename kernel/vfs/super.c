@@ -27,6 +27,7 @@ static const struct nacre_upcalls upcalls = {
 	.cap_message = nacre_caps_message,
 	.claim_caps = nacre_caps_claim,
 	.caps_reconnected = nacre_caps_reconnected,
+	.caps_reflush = nacre_caps_reflush,
 	.caps_lost = nacre_caps_lost,
 };
 
