@@ -197,12 +197,13 @@ static void complain(struct conn *conn, enum nacre_conn_event event)
 }
 
 /*
- * A refusal is still to go out: the stream stays until the peer hangs up, or for a while. What
- * comes meanwhile is not looked at (link_received: the state is CLOSED and breaking is set).
+ * A refusal is still to go out: the stream stays until it has (send.c), or for a while. What
+ * comes meanwhile is not looked at.
  */
 static void linger(struct conn *conn)
 {
 	conn->breaking = true;
+	conn->lingers = true;
 	start_timer(conn, REFUSAL_MS);
 }
 

@@ -77,6 +77,7 @@ struct conn {
 	bool paused;			/* the window is full */
 	uint8_t state;			/* enum nacre_conn_state */
 	bool breaking;			/* conn_reset() was called, the step follows */
+	bool lingers;			/* refused; it ends when the reply is out */
 	int reason;			/* of the break */
 	const char *bad;		/* what was wrong with the peer's bytes */
 	const char *bad_message;	/* the message it was in */

@@ -35,6 +35,8 @@ static void out_done(struct io_send *send, int result)
 		out->release(out->release_owner);
 	free(out->copy);
 	free(out);
+	if (conn->lingers)
+		conn_forget(conn);
 	conn_put(conn);
 }
 
