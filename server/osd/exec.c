@@ -87,7 +87,7 @@ static uint32_t run_step(struct osd_exec *exec, const struct nacre_osd_step *ste
 static uint32_t place(struct osd_exec *exec)
 {
 	struct osd_view *view = &exec->view;
-	uint64_t packed = exec->request->input_bytes * 3ull + OSD_ATTRS_BYTES_MAX + 65536;
+	uint64_t packed = exec->request->input_bytes * 4ull + osd_attrs_bytes(&view->onode) + 65536;
 	uint64_t images = 0;
 	uint32_t c, i;
 	int err;
@@ -118,6 +118,8 @@ static bool run(struct osd_exec *exec)
 		exec->version = exec->view.exists ? exec->view.onode.version : 0;
 		err = catch_truncation(exec);
 	}
+	if (!err && exec->body)
+		err = exec->body(exec);
 	nacre_osd_cursor(&cursor, exec->request);
 	while (!err && nacre_osd_next(&cursor, &step)) {
 		err = run_step(exec, &step, index, &skip);
@@ -132,7 +134,7 @@ static bool run(struct osd_exec *exec)
 	}
 	if (!err && exec->writes) {
 		err = place(exec);
-		exec->failed_op = err ? index - 1 : 0;
+		exec->failed_op = err && index ? index - 1 : 0;
 	}
 	exec->result = err;
 	return true;
@@ -173,7 +175,7 @@ bool osd_exec_start(struct osd_exec *exec)
 		.pg = exec->pg,
 	};
 
-	exec->writes = nacre_osd_request_writes(request);
+	exec->writes = exec->resolved || nacre_osd_request_writes(request);
 	exec->view.object = osd_object_pin(&exec->store->objects, &key);
 	return turn(exec);
 }

@@ -103,10 +103,10 @@ uint32_t osd_exec_need_object(struct osd_exec *exec, struct osd_object *object)
 	struct osd_key key;
 
 	if (object->loaded) {
-		exec->store->stats.object_hits++;
+		exec->store->stats->object_hits++;
 		return 0;
 	}
-	exec->store->stats.object_misses++;
+	exec->store->stats->object_misses++;
 	osd_key_object(&key, object->key.pg, &oid);
 	return need_metadata(exec, LOAD_OBJECT, object, 0, &key);
 }
@@ -128,7 +128,7 @@ static uint32_t check_block(struct osd_exec *exec, uint64_t block, uint32_t crc,
 
 	if (crc_of(bytes, OSD_BLOCK_BYTES) == crc)
 		return 0;
-	exec->store->stats.checksum_errors++;
+	exec->store->stats->checksum_errors++;
 	log_error(exec->store->log, "store",
 		  "checksum of object %u/%llx.%llx does not match: block %llu of the device, offset %llu",
 		  request->pool, (unsigned long long)request->ino,

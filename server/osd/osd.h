@@ -61,6 +61,8 @@ void osd_stop(struct osd *osd, void (*stopped)(void *owner), void *owner);
 void osd_destroy(struct osd *osd);
 
 uint16_t osd_port(const struct osd *osd);
+/* config->owner. */
+void *osd_owner(const struct osd *osd);
 /* Commands: status pgs objects requests scrub. Counters: osd, store, net. */
 int osd_admin_register(struct osd *osd, struct admin *admin);
 /* Lines "key value" for `status`. */

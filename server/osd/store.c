@@ -89,7 +89,7 @@ void osd_store_submit(struct osd_store *store, struct osd_txn *txn)
 		if (!txn->space[i].taken)
 			osd_alloc_give(&store->alloc, txn->space[i].block, txn->space[i].count);
 	osd_store_enter(store, txn);
-	store->stats.bytes_client_written += txn->client_bytes;
+	store->stats->bytes_client_written += txn->client_bytes;
 	osd_txn_pack(txn);
 	osd_journal_submit(&store->journal, txn);
 }
@@ -121,10 +121,10 @@ static void record_durable(void *owner, struct osd_record *record)
 	struct osd_store *store = owner;
 	struct osd_txn *txn;
 
-	store->stats.records++;
+	store->stats->records++;
 	osd_writeback_add(&store->writeback, record);
 	for (txn = record->txns; txn && !store->failed; txn = txn->next) {
-		store->stats.transactions++;
+		store->stats->transactions++;
 		if (txn->durable)
 			txn->durable(txn);
 	}
@@ -136,7 +136,7 @@ static void journal_full(void *owner)
 {
 	struct osd_store *store = owner;
 
-	store->stats.journal_full++;
+	store->stats->journal_full++;
 	osd_writeback_hurry(&store->writeback);
 }
 

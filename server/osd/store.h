@@ -74,6 +74,7 @@ struct osd_store_config {
 	uint64_t backlog_bytes;		/* images not yet at their place, 0 = 64 MiB */
 	uint64_t cache_bytes;		/* object metadata in memory, 0 = 64 MiB */
 	uint32_t writeback_ms;		/* how long an image may wait, 0 = 250 */
+	struct osd_store_stats *stats;	/* where to count; NULL: in the store itself */
 	const struct osd_store_calls *calls;
 	void *owner;
 };
@@ -90,7 +91,8 @@ struct osd_store {
 	struct osd_journal journal;
 	struct osd_writeback writeback;
 	struct osd_objects objects;
-	struct osd_store_stats stats;
+	struct osd_store_stats *stats;
+	struct osd_store_stats own_stats;	/* if the caller has no place for them */
 	uint64_t next_id;		/* lowest object_id or kv_id never given */
 	uint64_t object_count;		/* after all submitted transactions */
 	uint64_t backlog_limit;		/* bytes of images */

@@ -80,7 +80,7 @@ static bool replay_record(void *owner, struct osd_record *record)
 			osd_alloc_mark(&store->alloc, &txn->space[i]);
 		store->next_id = txn->next_id;
 		osd_store_enter(store, txn);
-		store->stats.replayed++;
+		store->stats->replayed++;
 		if (txn->number)
 			store->calls->replayed(store->owner, txn);
 	}
@@ -111,7 +111,7 @@ static void replay_done(void *owner, int result)
 	}
 	log_info(store->log, "store", "open: %llu objects, %llu of %llu blocks free, %llu transactions replayed",
 		 (unsigned long long)store->object_count, (unsigned long long)store->alloc.free,
-		 (unsigned long long)store->alloc.blocks, (unsigned long long)store->stats.replayed);
+		 (unsigned long long)store->alloc.blocks, (unsigned long long)store->stats->replayed);
 	open_end(open, 0);
 }
 
@@ -245,8 +245,8 @@ static void super_read(struct io_disk *disk, int result)
 	osd_alloc_init(&store->alloc, store->super.data_blocks);
 	osd_journal_init(&store->journal, store->io, store->file, &store->super,
 			 &osd_store_journal_calls, store);
-	store->journal.bytes_written = &store->stats.bytes_journal;
-	store->journal.flushes = &store->stats.flushes;
+	store->journal.bytes_written = &store->stats->bytes_journal;
+	store->journal.flushes = &store->stats->flushes;
 	read_state(open);
 }
 
@@ -259,6 +259,7 @@ int osd_store_open(const struct osd_store_config *config, struct osd_store **ret
 	store->file = config->file;
 	store->kv = config->kv;
 	store->log = config->log;
+	store->stats = config->stats ? config->stats : &store->own_stats;
 	store->calls = config->calls;
 	store->owner = config->owner;
 	store->backlog_limit = config->backlog_bytes ? config->backlog_bytes : BACKLOG_BYTES;

@@ -193,6 +193,6 @@ void osd_store_read_blocks(struct osd_store *store, struct osd_block_read *read)
 	read->disk.offset = store->super.data_offset + read->block * OSD_BLOCK_BYTES;
 	read->disk.done = blocks_read;
 	store->loads++;
-	store->stats.bytes_read += bytes;
+	store->stats->bytes_read += bytes;
 	io_disk_submit(store->io, &read->disk);
 }

@@ -117,7 +117,7 @@ static void images_written(struct osd_writeback *wb)
 		return;
 	}
 	wb->state = OSD_WRITEBACK_DEVICE;
-	store->stats.flushes++;
+	store->stats->flushes++;
 	memset(&wb->sync, 0, sizeof(wb->sync));
 	wb->sync.kind = IO_DISK_SYNC;
 	wb->sync.file = store->file;
@@ -154,7 +154,7 @@ static void write_run(struct osd_writeback *wb, struct osd_image **images, uint3
 	write->disk.offset = store->super.data_offset + images[0]->block * OSD_BLOCK_BYTES;
 	write->disk.done = block_written;
 	wb->writes++;
-	store->stats.bytes_data += (uint64_t)count * OSD_BLOCK_BYTES;
+	store->stats->bytes_data += (uint64_t)count * OSD_BLOCK_BYTES;
 	io_disk_submit(store->io, &write->disk);
 }
 
@@ -185,7 +185,7 @@ static struct osd_image **needed_images(struct osd_writeback *wb, uint32_t *ret_
 				if (osd_image_needed(&txn->images[i], wb->batch_seq))
 					images[count++] = &txn->images[i];
 				else
-					wb->store->stats.images_saved++;
+					wb->store->stats->images_saved++;
 			}
 		}
 	}
@@ -316,7 +316,7 @@ static void apply_keys(struct osd_writeback *wb)
 	wb->next.applied_seq = wb->batch_seq;
 	osd_alloc_save(&wb->store->alloc, &wb->batch);
 	batch_state(wb);
-	wb->store->stats.bytes_kv += wb->batch.bytes.length;
+	wb->store->stats->bytes_kv += wb->batch.bytes.length;
 	wb->batch.done = batch_applied;
 	kv_apply(wb->store->kv, &wb->batch);
 }
@@ -352,7 +352,7 @@ static void flush_keys(struct osd_writeback *wb)
 {
 	wb->flushing = true;
 	wb->flush_position = wb->applied.position;
-	wb->store->stats.kv_flushes++;
+	wb->store->stats->kv_flushes++;
 	wb->flush.done = keys_flushed;
 	kv_flush(wb->store->kv, &wb->flush);
 }

@@ -483,7 +483,7 @@ static void test_journal_full_is_backpressure(void **state)
 	assert_true(rig.store->journal.waiting_bytes > 20u << 20);
 	rig_pass(&rig, 20000);
 	assert_int_equal(rig.durable, rig.submitted);
-	assert_true(rig.store->stats.journal_full > 0);
+	assert_true(rig.store->stats->journal_full > 0);
 	expect_data(31, 0, mega, 1 << 20);
 	free(mega);
 }
@@ -511,7 +511,7 @@ static void test_damage_is_detected(void **state)
 	rig_op(&r, NACRE_OSD_OP_READ, 0, NULL, 0, NULL, 0, 0, 12288);
 	assert_int_equal(rig_run(&rig, &r, &reply, true), NACRE_E_CHECKSUM);
 	rig_reply_free(&reply);
-	assert_int_equal(rig.store->stats.checksum_errors, 1);
+	assert_int_equal(rig.store->stats->checksum_errors, 1);
 	assert_int_equal(write_at(40, 10, "partial", 7), NACRE_E_CHECKSUM);	/* no laundering */
 	assert_int_equal(write_at(40, 0, bytes, 4096), 0);			/* a whole block heals */
 	expect_data(40, 0, bytes, sizeof(bytes));

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the object server share: the server itself, its peers, the
+ * clients it knows. Groups are in pg.h, requests in request.h. Single-threaded.
+ */
+#ifndef NACRE_SERVER_OSD_CORE_H
+#define NACRE_SERVER_OSD_CORE_H
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <uthash.h>
+#include "osd.h"
+#include "server/base/member.h"
+#include "server/base/msgr.h"
+#include "object_queue.h"
+#include "store.h"
+
+#define OSD_COUNTERS(C)								\
+	C(requests, "object requests received")					\
+	C(requests_executed, "object requests executed")			\
+	C(requests_refused, "object requests refused before execution: map, lease, group")	\
+	C(requests_busy, "object requests refused because too many were queued")	\
+	C(requests_known, "re-sent requests answered as before")		\
+	C(requests_discarded, "requests of an older connection generation, never executed") \
+	C(replies_kept_back, "answers not sent because the lease had run out")	\
+	C(replicated, "transactions sent to members")				\
+	C(applied, "transactions applied for a primary")			\
+	C(intervals, "new intervals of groups")					\
+	C(reconciled, "groups reconciled")					\
+	C(transactions_fetched, "transactions a new primary was missing")	\
+	C(members_caught_up, "members brought back in sync")			\
+	C(objects_pushed, "objects sent to a member that was away")		\
+	C(objects_pulled, "objects received from a primary")			\
+	C(wrong_interval, "replica messages of another interval refused")	\
+	C(members_dropped, "members taken out of sync because they could not apply")
+
+STATS_STRUCT(osd_stats, OSD_COUNTERS);
+
+struct pg;
+struct request;
+
+/* Another OSD, as a member of groups whose primary is here. Dialled when first needed. */
+struct osd_peer {
+	struct osd *osd;
+	uint16_t id;
+	uint64_t instance;		/* of the map, when it was dialled; 0 = not dialled */
+	struct conn *conn;
+};
+
+TAILQ_HEAD(request_list, request);
+
+/* An instance that sends requests. */
+struct osd_client {
+	uint64_t instance;
+	uint32_t conn_gen;		/* newest seen */
+	uint64_t oldest_tid;		/* everything below it is finished there */
+	struct request_list requests;	/* queued, executing, committing */
+	UT_hash_handle hh;
+};
+
+/* A transaction of a group that is not known to be committed: REC-1. Counted. */
+struct pg_kept {
+	TAILQ_ENTRY(pg_kept) link;
+	uint32_t references;
+	uint32_t pool, pg;
+	uint64_t number;
+	bool spilled;			/* stands under its T key */
+	const uint8_t *request, *entry, *data;
+	uint32_t request_bytes, entry_bytes, data_bytes;
+	struct mem_bytes own[3];	/* hold them, or `message` does */
+	struct message *message;
+	struct iovec iov;		/* of the data, for sending */
+};
+
+TAILQ_HEAD(pg_kept_list, pg_kept);
+
+/* Why it ends. What is more final wins. */
+enum osd_ending {
+	OSD_RUNS,
+	OSD_STOPS,
+	OSD_FENCED,
+	OSD_FAILED,
+};
+
+struct osd {
+	struct osd_config config;
+	char name[32];
+	struct io *io;
+	struct log *log;
+	uint16_t id;
+	struct osd_store *store;
+	bool store_open;
+	struct msgr *msgr;
+	struct member *member;
+	struct cluster_map *map;	/* referenced; NULL before the first */
+	uint64_t instance;		/* 0 before it has joined */
+	bool serving;			/* joined, not fenced, not stopping */
+	bool failed;			/* takes no messages any more: it is ending, for whatever reason */
+	struct pg *pgs;			/* hash by (pool, pg) */
+	struct osd_peer *peers;		/* by OSD id */
+	uint32_t peer_count;
+	struct osd_client *clients;	/* hash by instance */
+	struct subscriber *subscribers;	/* subscribers.c */
+	struct object_queues queues;
+	uint32_t request_count;		/* queued and executing */
+	unsigned int recoveries;	/* members being caught up */
+	struct pg_kept_list replayed;	/* from the journal, until their group is loaded */
+	struct io_timer tick;
+	enum osd_ending ending;
+	struct io_timer end_timer;
+	int fail_result;
+	char reason[256];		/* of a failure or a fence */
+	void (*stopped)(void *owner);	/* osd_stop()'s */
+	void *stop_owner;
+	struct osd_stats stats;
+	struct osd_store_stats store_stats;
+	struct stats_set stats_set, store_stats_set;
+};
+
+/* Milliseconds under the time scale, in ns. */
+static inline uint64_t osd_scaled_ns(const struct osd *osd, uint64_t ms)
+{
+	return ms * 1000000u * osd->config.time_scale_percent / 100;
+}
+
+/* May anything be claimed at this moment? */
+bool osd_may_serve(struct osd *osd);
+/* It cannot go on. */
+void osd_fail(struct osd *osd, int result, const char *why);
+
+/* ---- peers.c -------------------------------------------------------------------------- */
+
+/* Peers that the new map says have another instance or address are dialled anew. */
+void osd_peers_update(struct osd *osd);
+void osd_peers_close(struct osd *osd);
+/* Send to another OSD, dialling it if need be. False: not now; `pg_peer_opened` will come. */
+bool osd_peer_send(struct osd *osd, uint16_t id, uint16_t type, const void *body,
+		   const struct payload *payload);
+/* Is this connection that of the OSD's present instance? */
+bool osd_peer_is(struct osd *osd, struct conn *conn, uint16_t id);
+
+/* ---- clients.c -------------------------------------------------------------------------- */
+
+struct osd_client *osd_client_get(struct osd *osd, uint64_t instance);
+struct osd_client *osd_client_find(struct osd *osd, uint64_t instance);
+/* A newer map: dead instances without requests are forgotten. */
+void osd_clients_prune(struct osd *osd);
+void osd_clients_free(struct osd *osd);
+
+/* ---- dispatch.c --------------------------------------------------------------------------- */
+
+extern const struct msgr_handler osd_msgr_handler;
+/* FENCE-1, and the lease. 0 or why not. */
+uint32_t osd_judge(struct osd *osd, const struct nacre_osd_request *request);
+
+/* ---- kept.c ---------------------------------------------------------------------------------- */
+
+struct pg_kept *pg_kept_get(struct pg_kept *kept);
+void pg_kept_put(struct pg_kept *kept);
+/* Takes the bytes over. */
+struct pg_kept *pg_kept_take(uint32_t pool, uint32_t pg, uint64_t number, struct mem_bytes *request,
+			     struct mem_bytes *entry, struct mem_bytes *data);
+/* Of a REP_APPLY or REP_TRANSACTION; counts the message. */
+struct pg_kept *pg_kept_message(struct message *message);
+/* From a T value. NULL: it cannot be understood. */
+struct pg_kept *pg_kept_decode(uint32_t pool, uint32_t pg, uint64_t number, const uint8_t *value,
+			       uint32_t length);
+void pg_kept_encode(const struct pg_kept *kept, struct mem_bytes *ret_value);
+/* The store's hooks, see store.h. */
+void osd_kept_replayed(void *owner, const struct osd_txn *txn);
+bool osd_kept_keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value);
+
+#endif

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The primary in service: transactions go to every member of the set while they go
+ * into the journal here; a number is committed when it, and all before it, is
+ * durable on all of them (OSD-1).
+ *
+ * The set is what the map calls in sync, and a member that has just been caught up
+ * and whose change of the map is under way (recover.c).
+ */
+#include <errno.h>
+#include "pg.h"
+#include "request.h"
+#include "server/base/mapedit.h"
+#include "server/base/mutate.h"
+
+static void apply_sent(void *owner)
+{
+	pg_kept_put(owner);
+}
+
+static bool send_apply(struct pg *pg, struct pg_member *member, struct pg_kept *kept)
+{
+	struct nacre_rep_apply apply = {
+		.pool = pg->key.pool,
+		.pg = pg->key.pg,
+		.interval = pg->interval,
+		.number = kept->number,
+		.committed = pg->committed,
+		.transaction = kept->request,
+		.transaction_bytes = kept->request_bytes,
+		.entry = kept->entry,
+		.entry_bytes = kept->entry_bytes,
+	};
+	struct payload payload = { &kept->iov, 1, kept->data_bytes, apply_sent, kept };
+
+	kept->iov = (struct iovec){ (void *)kept->data, kept->data_bytes };
+	pg_kept_get(kept);
+	if (!osd_peer_send(pg->osd, member->osd, NACRE_MSG_REP_APPLY, &apply,
+			   kept->data_bytes ? &payload : NULL)) {
+		pg_kept_put(kept);
+		return false;
+	}
+	if (!kept->data_bytes)
+		pg_kept_put(kept);
+	member->committed_told = pg->committed;
+	pg->osd->stats.replicated++;
+	return true;
+}
+
+bool pg_push(struct pg *pg, struct pg_member *member)
+{
+	struct pg_kept *kept;
+
+	while (member->sent < pg->last) {
+		kept = pg_kept_find(pg, member->sent + 1);
+		if (!kept)
+			return false;
+		if (!send_apply(pg, member, kept))
+			break;		/* again when the connection opens, or at the next tick */
+		member->sent = kept->number;
+	}
+	return true;
+}
+
+void pg_replicate(struct pg *pg)
+{
+	int slot;
+
+	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		if (pg->members[slot].in_set)
+			pg_push(pg, &pg->members[slot]);
+}
+
+void pg_advance(struct pg *pg)
+{
+	uint64_t committed = pg->durable;
+	struct pg_write *write;
+	int slot;
+
+	if (pg->state != PG_ACTIVE && pg->state != PG_STARVED)
+		return;
+	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		if (pg->members[slot].in_set && pg->members[slot].acked < committed)
+			committed = pg->members[slot].acked;
+	if (mutate(MUTATE_OSD_ACK_BEFORE_DURABLE))
+		committed = pg->last;
+	pg_set_committed(pg, committed);
+	while ((write = TAILQ_FIRST(&pg->writes)) && write->number <= pg->committed) {
+		TAILQ_REMOVE(&pg->writes, write, link);
+		if (write->request)
+			request_committed(write->request);
+		free(write);
+	}
+	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		if (pg->members[slot].recovery)
+			pg_recovery_advance(pg, &pg->members[slot]);
+}
+
+void pg_on_done(struct pg *pg, struct pg_member *member, const struct nacre_rep_done *done)
+{
+	member->bytes_free = done->bytes_free;
+	if (done->result == NACRE_E_WRONG_INTERVAL) {
+		member->asked = member->told;	/* it has another map than we: ask again later */
+		return;
+	}
+	if (done->result) {
+		pg_drop_member(pg, member, done->result);
+		return;
+	}
+	if (member->recovery && !member->in_set) {
+		pg_recovery_log_done(pg, member);
+		return;
+	}
+	if (done->number > member->acked && done->number <= pg->last)
+		member->acked = done->number;
+	if (pg->state == PG_RECONCILING)
+		pg_reconcile_advance(pg);
+	else
+		pg_advance(pg);
+}
+
+void pg_tell_committed(struct pg *pg)
+{
+	struct nacre_rep_committed committed = {
+		.pool = pg->key.pool,
+		.pg = pg->key.pg,
+		.interval = pg->interval,
+		.committed = pg->committed,
+	};
+	struct pg_member *member;
+	int slot;
+
+	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+		member = &pg->members[slot];
+		if (!member->in_set || member->committed_told >= pg->committed)
+			continue;
+		if (osd_peer_send(pg->osd, member->osd, NACRE_MSG_REP_COMMITTED, &committed, NULL))
+			member->committed_told = pg->committed;
+	}
+}
+
+/* ---- taking a member out of sync ---------------------------------------------------------------- */
+
+struct drop {
+	struct osd *osd;
+	uint32_t pool, pg;
+	uint64_t interval;
+	int slot;
+};
+
+/* Allowed only by the primary of the very interval, and never for the last member. */
+static int edit_drop(void *owner, const struct cluster_map *now, struct mapedit *next)
+{
+	struct drop *drop = owner;
+	struct nacre_map_pg row;
+	uint32_t index;
+
+	if (nacre_map_pg_at(&now->view, drop->pool, drop->pg, &row) ||
+	    row.interval != drop->interval || !(row.in_sync & ~(1u << drop->slot)))
+		return -EALREADY;
+	index = next->pools[drop->pool].pg_first + drop->pg;
+	next->pgs[index].in_sync &= (uint8_t)~(1u << drop->slot);
+	next->pgs[index].interval = next->head.epoch;
+	return 0;
+}
+
+static void edit_dropped(void *owner, int result)
+{
+	struct drop *drop = owner;
+	struct pg *pg = pg_find(drop->osd, drop->pool, drop->pg);
+
+	if (pg)
+		pg->edit_under_way = false;
+	free(drop);
+}
+
+void pg_drop_member(struct pg *pg, struct pg_member *member, uint32_t result)
+{
+	struct drop *drop;
+	char name[32];
+
+	if (member->recovery && !member->in_sync) {
+		pg_recovery_end(pg, member, "it cannot store what it is sent");
+		return;
+	}
+	if (!member->in_sync || pg->edit_under_way)
+		return;
+	drop = mem_zero(1, sizeof(*drop));
+	*drop = (struct drop){ pg->osd, pg->key.pool, pg->key.pg, pg->interval,
+			       (int)(member - pg->members) };
+	log_warn(pg->osd->log, "pg", "%u.%u: osd%u cannot apply a transaction (%s): out of sync",
+		 pg->key.pool, pg->key.pg, member->osd,
+		 nacre_error_name(result, name, sizeof(name)));
+	pg->osd->stats.members_dropped++;
+	pg->edit_under_way = true;
+	member_change_map(pg->osd->member, edit_drop, edit_dropped, drop);
+}
