@@ -43,7 +43,7 @@ static void release(struct inode *inode, const struct nacre_cap_step *step)
 
 	nacre_encode(nacre_cap_ref_desc(), &writer, &ref);
 	inode->client->counters.cap_releases++;
-	mds_send(inode->client, NACRE_MSG_CAP_RELEASE, &message);
+	rank_send(inode->client, NACRE_MSG_CAP_RELEASE, &message);
 }
 
 static void lose(struct inode *inode, uint32_t groups)
@@ -198,7 +198,7 @@ static void answer_unknown(struct client *client, uint64_t ino, uint64_t cap_id,
 	nacre_cap_answer_unknown(ino, cap_id, gen, seq, &update);
 	update.oldest_flush = flushes_oldest(client);
 	client->counters.cap_updates++;
-	mds_send(client, NACRE_MSG_CAP_UPDATE, &update);
+	rank_send(client, NACRE_MSG_CAP_UPDATE, &update);
 }
 
 void caps_grant(struct client *client, const struct nacre_cap_grant *grant)
@@ -255,7 +255,7 @@ static void claims_part_send(struct client *client, struct nacre_writer *writer,
 		.claims_bytes = (uint32_t)nacre_writer_bytes(writer), .claims = writer->start,
 	};
 
-	mds_send(client, NACRE_MSG_SESSION_RECONNECT, &message);
+	rank_send(client, NACRE_MSG_SESSION_RECONNECT, &message);
 	writer->at = writer->start;
 }
 

@@ -42,7 +42,7 @@ static void send(struct inode *inode, struct nacre_cap_update *update)
 	if (inode->max_size_asked > inode->max_size)
 		update->max_size_wanted = inode->max_size_asked;
 	client->counters.cap_updates++;
-	mds_send(client, NACRE_MSG_CAP_UPDATE, update);
+	rank_send(client, NACRE_MSG_CAP_UPDATE, update);
 }
 
 static uint64_t flush_begin(struct inode *inode, uint32_t groups)

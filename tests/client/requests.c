@@ -23,7 +23,7 @@ static struct nacre_statfs_req *head_of(struct request *request)
 	return &request->body.statfs;
 }
 
-void mds_send(struct client *client, uint16_t type, const void *body)
+void rank_send(struct client *client, uint16_t type, const void *body)
 {
 	if (client->gone || conn_send(client->mds, type, body, NULL))
 		return;
@@ -117,7 +117,7 @@ static void send_request(struct client *client, struct request *request)
 	request->sent = true;
 	request->sent_ns = io_now(client->io);
 	client->counters.mds_requests++;
-	mds_send(client, request->type, &request->body);
+	rank_send(client, request->type, &request->body);
 }
 
 static bool may_send(const struct client *client)

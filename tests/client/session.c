@@ -28,7 +28,7 @@ static void send_open(struct client *client)
 	struct nacre_session_open open = { .instance = client->instance, .rank = 0 };
 
 	client->renew_sent_ns = io_now(client->io);
-	mds_send(client, NACRE_MSG_SESSION_OPEN, &open);
+	rank_send(client, NACRE_MSG_SESSION_OPEN, &open);
 }
 
 static void send_renew(struct client *client)
@@ -40,14 +40,14 @@ static void send_renew(struct client *client)
 	};
 
 	client->renew_sent_ns = io_now(client->io);
-	mds_send(client, NACRE_MSG_SESSION_RENEW, &renew);
+	rank_send(client, NACRE_MSG_SESSION_RENEW, &renew);
 }
 
 static void send_close(struct client *client)
 {
 	struct nacre_session_close close = { .instance = client->instance };
 
-	mds_send(client, NACRE_MSG_SESSION_CLOSE, &close);
+	rank_send(client, NACRE_MSG_SESSION_CLOSE, &close);
 }
 
 static void send_claims(struct client *client)
@@ -58,7 +58,7 @@ static void send_claims(struct client *client)
 	caps_claims_send(client);
 	requests_resend_to_new(client);
 	client->renew_sent_ns = io_now(client->io);
-	mds_send(client, NACRE_MSG_SESSION_RECONNECT_DONE, &done);
+	rank_send(client, NACRE_MSG_SESSION_RECONNECT_DONE, &done);
 }
 
 static void start_lease(struct client *client)

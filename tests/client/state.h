@@ -197,7 +197,7 @@ void requests_resend_to_new(struct client *client);
 void requests_drop(struct client *client);
 uint64_t requests_oldest_tid(const struct client *client);
 /* Send one message to the rank; lost when there is no connection. */
-void mds_send(struct client *client, uint16_t type, const void *body);
+void rank_send(struct client *client, uint16_t type, const void *body);
 
 /* ---- inodes.c: what is known of inodes ---- */
 
