@@ -151,6 +151,8 @@ static void read_roles(struct pg *pg)
 		member->osd = slot == pg->slot ? NACRE_OSD_NONE : nacre_pg_slot(&pg->row, slot);
 		member->up = member->osd != NACRE_OSD_NONE && nacre_map_osd_is_up(view, member->osd);
 		member->in_sync = member->osd != NACRE_OSD_NONE && (pg->row.in_sync >> slot & 1);
+		/* OSD-1: one that is in sync and not there (it never ran, say) would miss what is acknowledged */
+		pg->enough &= member->up || !member->in_sync;
 	}
 }
 
