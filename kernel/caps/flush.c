@@ -76,6 +76,7 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups)
 		return;		/* lost meanwhile: there is nobody to tell */
 	}
 	nacre_cap_client_update(&ni->cap, inode->i_ino, todo & NACRE_CAPA_ANSWER ? 1 : 0, &update);
+	update.wanted |= caps_kept_locked(ni);
 	if (groups) {
 		update.flush_id = flush_id_locked(ni, groups);
 		xattrs = fill_values_locked(ni, groups, &update);

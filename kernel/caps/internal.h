@@ -41,6 +41,8 @@ void caps_kick(struct inode *inode);
 /* caps_step_locked and caps_kick. */
 int caps_step(struct inode *inode, struct nacre_cap_event *event);
 u32 caps_used_locked(struct nacre_inode *ni);
+/* Bits that are wanted because they are held. */
+u32 caps_kept_locked(const struct nacre_inode *ni);
 bool caps_usable_locked(struct nacre_inode *ni, u32 bits);
 void caps_take_locked(struct nacre_inode *ni, u32 bits);
 

@@ -54,6 +54,7 @@ static bool fill_claim(struct nacre_inode *ni, struct nacre_cap_claim *claim)
 	if (has_cap) {
 		ni->cap_claimed = true;
 		nacre_cap_client_claim(&ni->cap, ni->netfs.inode.i_ino, claim);
+		claim->wanted |= caps_kept_locked(ni);
 		claim->size = i_size_read(&ni->netfs.inode);
 		claim->max_size = ni->max_size;
 		if (ni->open_readers || ni->open_writers)

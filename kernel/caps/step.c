@@ -150,6 +150,15 @@ int caps_step(struct inode *inode, struct nacre_cap_event *event)
 
 /* ---- references ------------------------------------------------------------------------------ */
 
+/*
+ * What is held exclusively is kept as long as nobody else needs it: the rank takes back what it thinks
+ * we do not want. Once it has taken something back, we do not want it any more.
+ */
+u32 caps_kept_locked(const struct nacre_inode *ni)
+{
+	return ni->cap.issued & NACRE_CAPS_ANY_EXCL;
+}
+
 /* May a new use of all these bits begin? */
 bool caps_usable_locked(struct nacre_inode *ni, u32 bits)
 {

@@ -81,6 +81,9 @@ struct dentry *nacre_lookup(struct inode *dir, struct dentry *dentry, unsigned i
 		       (flags & LOOKUP_OPEN ? NACRE_WANT_READ : 0));
 }
 
+/* A creator has its inode to itself, until somebody else uses it. */
+#define WANT_NEW (NACRE_CAPS_ALL_SHARED | (NACRE_CAPS_ANY_EXCL & ~NACRE_CAP_DIRX))
+
 /* ---- one change -------------------------------------------------------------------------------------------- */
 
 static void set_name(struct nacre_record *record, struct inode *dir, const struct dentry *dentry)
@@ -196,7 +199,7 @@ static int make_entry(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 	struct nacre_mds_request *req;
 	struct inode *inode;
 
-	req = make(idmap, dir, dentry, mode, NACRE_CAPS_ALL_SHARED, record);
+	req = make(idmap, dir, dentry, mode, WANT_NEW, record);
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	inode = req->target;
@@ -310,7 +313,8 @@ static int nacre_atomic_open(struct inode *dir, struct dentry *dentry, struct fi
 
 	if (!(flags & O_CREAT))
 		return open_known(dir, dentry, file, flags);
-	req = make(file_mnt_idmap(file), dir, dentry, mode | S_IFREG, caps_of_open(flags), &record);
+	req = make(file_mnt_idmap(file), dir, dentry, mode | S_IFREG, WANT_NEW | caps_of_open(flags),
+		   &record);
 	if (req == ERR_PTR(-EEXIST) && !(flags & O_EXCL))
 		return open_known(dir, dentry, file, flags);	/* no regular file is there */
 	if (IS_ERR(req))
