@@ -47,7 +47,10 @@ struct nacre_osd_io *nacre_osd_io_reserve(struct nacre_fs *fs)
 
 static void io_free(struct kref *ref)
 {
-	mempool_free(container_of(ref, struct nacre_osd_io, ref), io_pool);
+	struct nacre_osd_io *io = container_of(ref, struct nacre_osd_io, ref);
+
+	kvfree(io->copy.iov_base);
+	mempool_free(io, io_pool);
 }
 
 void nacre_osd_io_put(struct nacre_osd_io *io)

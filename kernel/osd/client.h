@@ -44,6 +44,7 @@ struct nacre_osd_io {
 	u16 op_flags;			/* enum nacre_osd_op_flags */
 	u64 offset, length;		/* in the object, bytes */
 	struct iov_iter iter;		/* WRITE: from; READ: to; kernel pages; stays put until done */
+	bool unstable;			/* WRITE: somebody may change the bytes meanwhile (a user's pages) */
 	u32 truncate_seq;
 	u64 truncate_size;
 	u64 inline_gen;
@@ -70,6 +71,7 @@ struct nacre_osd_io {
 	u64 retry_epoch;		/* WAITING: not before this map, 0 = any */
 	u64 sent_epoch;			/* map by which it was last sent */
 	unsigned long submitted;	/* jiffies */
+	struct kvec copy;		/* unstable and sent before: what is sent from now on; see copy.c */
 	struct nacre_outgoing out;
 	u8 body[NACRE_OSD_IO_BODY_BYTES];
 };

@@ -68,6 +68,12 @@ int nacre_osd_data_to(struct nacre_osd_link *link, const struct nacre_osd_reply 
 /* target.c */
 /* OSD to send to by this map: id >= 0, or -EAGAIN: wait for a newer map. */
 int nacre_osd_target(const struct nacre_osd_io *io, const struct nacre_map_view *map, u32 *pg);
+/* copy.c */
+/* Must the bytes be copied before it is sent again? */
+bool nacre_osd_wants_copy(const struct nacre_osd_io *io);
+/* Copy them, if it still waits. Allocates; without memory it is sent as it is. */
+void nacre_osd_copy(struct nacre_osd_client *client, u64 tid);
+
 /* work.c */
 void nacre_osd_work(struct work_struct *work);
 void nacre_osd_link_put(struct nacre_osd_link *link);

@@ -257,6 +257,7 @@ struct pass {
 	unsigned long next;		/* earliest retry_at seen, 0 = none */
 	u64 want_epoch;			/* newest map that somebody waits for */
 	int connect;			/* an OSD without a link, -1 = none */
+	u64 copy;			/* tid of a request whose bytes are to be copied first, 0 = none */
 };
 
 /* Two objects of one hash only wait for each other without need. */
@@ -294,6 +295,10 @@ static bool try_one(struct nacre_osd_client *client, struct nacre_osd_io *io, st
 		pass->connect = osd;
 		return false;
 	}
+	if (nacre_osd_wants_copy(io)) {
+		pass->copy = io->tid;
+		return false;
+	}
 	if (!nacre_osd_send_locked(client, io, link, pass->map))
 		return false;
 	client->waiting--;
@@ -307,6 +312,7 @@ static void send_waiting(struct nacre_osd_client *client, struct pass *pass)
 
 	bitmap_zero(pass->held_back, 1 << HELD_BACK_BITS);
 	pass->connect = -1;
+	pass->copy = 0;
 	spin_lock(&client->lock);
 	if (pass->map->epoch < client->barrier) {
 		pass->want_epoch = client->barrier;
@@ -317,19 +323,23 @@ static void send_waiting(struct nacre_osd_client *client, struct pass *pass)
 		at = io->tid;
 		if (io->state == NACRE_OSD_IO_WAITING && !try_one(client, io, pass))
 			__set_bit(object_bit(io), pass->held_back);
-		if (pass->connect >= 0)
+		if (pass->connect >= 0 || pass->copy)
 			break;
 	}
 	spin_unlock(&client->lock);
 }
 
-/* Send all that can be sent, making links as they turn out to be needed. */
+/* Send all that can be sent, making links and copies as they turn out to be needed. */
 static void send_all(struct nacre_osd_client *client, struct pass *pass)
 {
 	struct nacre_map_osd osd;
 
 	for (;;) {
 		send_waiting(client, pass);
+		if (pass->copy) {
+			nacre_osd_copy(client, pass->copy);
+			continue;
+		}
 		if (pass->connect < 0)
 			return;
 		if (nacre_map_osd_at(pass->map, pass->connect, &osd) || !link_new(client, &osd)) {

@@ -168,6 +168,7 @@ static int make_requests(struct direct *d)
 		io->iter = rest;
 		iov_iter_truncate(&io->iter, bytes);
 		iov_iter_advance(&rest, bytes);
+		io->unstable = d->write && d->pages;
 		io->done = io_done;
 		io->owner = d;
 		d->ios[d->io_count++] = io;
