@@ -3,6 +3,7 @@
 #include "core.h"
 #include "server/base/mutate.h"
 
+#define TRACES_MAX 8
 #define XATTRS_UNASKED_MAX 4096		/* bytes of xattrs that are shown without being asked for */
 
 /* Groups whose values here are the newest there are, as this session may take them. */
@@ -61,9 +62,12 @@ static bool issues(const struct mds_request *request, const struct mds_trace *tr
 	return trace->inode->nlink || mds_cap_find(trace->inode, request->session);
 }
 
-/* Issue the caps first: that may settle a lock, and with it change what is valid. */
+/*
+ * Issue the caps first: that may settle a lock, and with it change what is valid. What the request had made
+ * current (`valid`) is right at this moment all the same: nobody has been told yet that he may change it.
+ */
 static int put_trace(struct mds *mds, struct mds_request *request, const struct mds_trace *trace,
-		     struct nacre_writer *w)
+		     uint32_t valid, struct nacre_writer *w)
 {
 	bool want_xattrs = request->head->flags & NACRE_REQUEST_WANT_XATTRS;
 	struct nacre_inode_info caps = { 0 }, info;
@@ -71,6 +75,8 @@ static int put_trace(struct mds *mds, struct mds_request *request, const struct 
 	if (issues(request, trace))
 		mds_caps_issue(mds, request->session, trace->inode, trace->wanted, &caps);
 	mds_info_fill(trace->inode, request->session, trace->role, want_xattrs, &info);
+	info.valid |= valid;
+	fill_xattrs(trace->inode, want_xattrs, &info);
 	info.cap_id = caps.cap_id;
 	info.cap_gen = caps.cap_gen;
 	info.cap_seq = caps.cap_seq;
@@ -94,11 +100,15 @@ int mds_reply_extra(struct mds *mds, struct mds_request *request, const struct m
 		.extra = extra,
 		.extra_bytes = extra_bytes,
 	};
+	uint32_t valid[TRACES_MAX];
 	unsigned int i;
 
+	assert(count <= TRACES_MAX);
+	for (i = 0; i < count; i++)
+		valid[i] = traces[i].inode ? valid_groups(traces[i].inode, session) : 0;
 	mds_request_unclaim(mds, request);
 	for (i = 0; i < count; i++)
-		if (traces[i].inode && put_trace(mds, request, &traces[i], &w)) {
+		if (traces[i].inode && put_trace(mds, request, &traces[i], valid[i], &w)) {
 			mds_request_fail(mds, request, EMSGSIZE);
 			return 0;
 		}
