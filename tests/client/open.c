@@ -21,14 +21,20 @@ static void acquired(struct request *request, const struct nacre_reply *reply)
 
 void call_acquire(struct client_call *call, struct inode *inode, uint32_t need)
 {
-	bool writes = need & NACRE_CAP_FILE_WRITE;
 	struct nacre_open_req body = {
 		.ino = inode->ino,
 		.need = need,
-		.wanted = inode->cap.wanted | (writes ? NACRE_WANT_WRITE : NACRE_WANT_READ),
-		.open_flags = writes ? NACRE_OPEN_WRITE : NACRE_OPEN_READ,
+		.wanted = inode->cap.wanted | need,
 	};
 
+	if (need & NACRE_CAP_FILE_READ) {
+		body.wanted |= NACRE_WANT_READ;
+		body.open_flags |= NACRE_OPEN_READ;
+	}
+	if (need & NACRE_CAP_FILE_WRITE) {
+		body.wanted |= NACRE_WANT_WRITE;
+		body.open_flags |= NACRE_OPEN_WRITE;
+	}
 	call_submit(call, NACRE_MSG_OPEN, &body, acquired, inode, NULL, NULL);
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 #include "protocol/messages.h"
 #include "sim_stream.h"
+#include "sim_trace.h"
 
 #define WINDOW_BYTES (512u << 10)	/* in flight or unread; more sends wait */
 
@@ -288,6 +289,8 @@ static void note_send(const struct io_stream *stream, const struct segment *segm
 	}
 	sim_note(world, stream->host, message ? message->name : "bytes", stream->peer_host->id,
 		 segment->length);
+	if (world->trace)
+		sim_trace_bytes(segment->bytes, segment->length);
 }
 
 static void reset_soon(struct io_stream *stream)
