@@ -25,7 +25,10 @@ int uring_run(struct io *io);
 void uring_stop(struct io *io);
 /* Call `handler` from the loop when one of SIGTERM, SIGINT, SIGHUP arrives (signalfd). */
 int uring_on_signal(struct io *io, void (*handler)(void *owner, int signal), void *owner);
-/* Owners are not called any more, except for jobs that were given to io_offload(). */
+/*
+ * Owners are not called any more, but for what they wait to be rid of: jobs given to io_offload(),
+ * streams they have closed.
+ */
 void uring_destroy(struct io *io);
 /* What this ring has done: bytes on wires and disks, system calls. */
 const struct stats_set *uring_stats(struct io *io);

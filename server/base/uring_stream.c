@@ -41,6 +41,7 @@ struct io_stream {
 	bool sending;			/* the send is in the kernel */
 	bool paused;
 	bool ended;
+	bool given_up;			/* by its owner, who waits for `closed` only */
 	struct io_task task;
 	struct uring_op receive_op;
 	struct uring_op send_op;
@@ -375,14 +376,20 @@ void uring_stream_pause(struct io_stream *stream, bool paused)
 
 void uring_stream_close(struct io_stream *stream)
 {
+	stream->given_up = true;
 	stream_end(stream, -ECANCELED);
 }
 
+/* Owners who have closed a stream wait for `closed`, and get it; others are not called any more. */
 void uring_streams_free(struct uring *u)
 {
 	struct io_stream *stream;
 
 	while ((stream = u->streams)) {
+		if (stream->given_up) {
+			stream_finish(stream);
+			continue;
+		}
 		held_free(stream);
 		stream_unlink(stream);
 		close(stream->fd);

@@ -241,6 +241,21 @@ static void closing_is_told_once_to_both(void **state)
 	pair_free(&pair);
 }
 
+static void destroying_tells_who_has_closed(void **state)
+{
+	struct sending s = { 0 };
+	struct pair pair;
+
+	pair_open(&pair);
+	s.send = (struct io_send){ .iov = s.iov, .iov_count = 0, .done = sending_done };
+	io_stream_send(pair.io, pair.client.stream, &s.send);
+	io_stream_close(pair.io, pair.client.stream);
+	uring_destroy(pair.io);
+	assert_true(s.done);
+	assert_int_equal(pair.client.closes, 1);
+	assert_int_equal(pair.server.end.closes, 0);
+}
+
 static void nobody_listens(void **state)
 {
 	struct io *io = run_ring();
@@ -333,6 +348,7 @@ int main(void)
 		cmocka_unit_test(sends_arrive_whole_and_in_order),
 		cmocka_unit_test(a_paused_stream_holds_the_sender),
 		cmocka_unit_test(closing_is_told_once_to_both),
+		cmocka_unit_test(destroying_tells_who_has_closed),
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(an_accepted_stream_may_be_refused),
 		cmocka_unit_test(a_stale_unix_socket_is_replaced),
