@@ -97,14 +97,12 @@ static uint64_t take_values(struct mds *mds, struct mds_cap *cap,
 	if (groups & NACRE_GROUP_XATTR) {
 		mds_blob_set(&inode->xattrs, update->xattrs, update->xattrs_bytes);
 		inode->xattr_version++;
-		inode->full_logged = false;
 	}
 	if (groups & NACRE_GROUP_FILE)
 		take_file(inode, cap, update);
 	if (update->update_flags & NACRE_CAP_UPDATE_UNINLINED) {
 		inode->inline_gen = 0;
 		mds_blob_set(&inode->data, NULL, 0);
-		inode->full_logged = false;
 	}
 	inode->ctime = nacre_time_later(inode->ctime, update->ctime);
 	mds_change_begin(&change, mds, cap->session);

@@ -37,8 +37,6 @@ void mds_change_home(struct mds_change *change, struct mds_inode *inode)
 	for (i = 0; i < change->inode_count; i++)
 		if (change->inodes[i] == inode)
 			change->renamed[i] = true;
-	/* what kept the last whole image in the journal was the old place's dirt */
-	inode->full_logged = false;
 }
 
 void mds_change_entry(struct mds_change *change, struct mds_dentry *dentry)
@@ -96,12 +94,6 @@ static void put_inode(struct mds *mds, struct nacre_writer *w, struct mds_inode 
 		image.parent = inode->home->dir->inode->ino;
 		image.name = inode->home->name;
 		image.name_bytes = inode->home->name_bytes;
-	}
-	if (inode->full_logged) {
-		image.image_flags |= MDS_IMAGE_XATTRS_KEPT;
-		image.symlink_bytes = 0;
-		image.xattrs_bytes = 0;
-		image.data_bytes = 0;
 	}
 	put_item(mds, w, MDS_ITEM_INODE, mds_image_desc(), &image);
 }
@@ -187,7 +179,6 @@ static void mark_inode(struct mds_change *change, struct mds_inode *inode, bool 
 	if (inode->unsafe_instance != instance &&
 	    !mds_journal_is_safe(&change->mds->journal, inode->unsafe_seq))
 		instance = 0;
-	inode->full_logged = true;
 	inode->unsafe_seq = seq;
 	inode->unsafe_instance = instance;
 	mds_inode_mark_dirty(change->mds, inode, renamed, seq);

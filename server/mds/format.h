@@ -43,8 +43,7 @@ NACRE_STRUCT(mds_writer, MDS_WRITER_FIELDS, 16);
 
 enum mds_image_flags {
 	MDS_IMAGE_OWN = 1,		/* lives in an object of its own, not in an entry */
-	MDS_IMAGE_XATTRS_KEPT = 2,	/* journal: xattrs, symlink and data are as in the image before */
-	MDS_IMAGE_PROBE = 4,		/* a writer was lost: the size is to be probed before anyone sees it (SIZE-2) */
+	MDS_IMAGE_PROBE = 2,		/* a writer was lost: the size is to be probed before anyone sees it (SIZE-2) */
 };
 
 /* An inode, whole. The same bytes in the journal, in an entry, and in an own object. */

@@ -52,7 +52,6 @@ struct mds_inode {
 	bool probe;			/* a writer was lost (SIZE-2) */
 	bool probing;			/* recover.c is at work on that */
 	bool trimming;			/* truncate.c is at work on trim_end */
-	bool full_logged;		/* the journal since dirty.since has an image with all blobs */
 	bool settling;			/* on mds->settle */
 	uint64_t size, data_end, trim_end, truncate_size, inline_gen;
 	uint64_t atime, mtime, ctime, btime, xattr_version;

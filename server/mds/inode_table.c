@@ -277,11 +277,9 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->btime = image->btime;
 	inode->xattr_version = image->xattr_version;
 	inode->stub = false;
-	if (!(image->image_flags & MDS_IMAGE_XATTRS_KEPT)) {
-		mds_blob_set(&inode->symlink, image->symlink, image->symlink_bytes);
-		mds_blob_set(&inode->xattrs, image->xattrs, image->xattrs_bytes);
-		mds_blob_set(&inode->data, image->data, image->data_bytes);
-	}
+	mds_blob_set(&inode->symlink, image->symlink, image->symlink_bytes);
+	mds_blob_set(&inode->xattrs, image->xattrs, image->xattrs_bytes);
+	mds_blob_set(&inode->data, image->data, image->data_bytes);
 	return writers_from_image(inode, image);
 }
 

@@ -31,7 +31,6 @@ static int commit_xattrs(struct mds *mds, struct mds_request *request, struct md
 
 	mds_blob_set(&inode->xattrs, w->start, (uint32_t)nacre_writer_bytes(w));
 	inode->xattr_version++;
-	inode->full_logged = false;
 	inode->ctime = nacre_time_later(inode->ctime, mds_op_time(mds, request));
 	mds_change_begin_request(&change, request);
 	change.ino = inode->ino;

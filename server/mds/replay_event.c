@@ -69,8 +69,6 @@ static int apply_inode(struct mds *mds, const struct mds_event *event, const uin
 		return -EBADMSG;
 	inode = mds_inode_find(mds, image.ino);
 	known = inode && !inode->stub;
-	if (!known && (image.image_flags & MDS_IMAGE_XATTRS_KEPT))
-		return -EBADMSG;
 	if (!inode)
 		inode = mds_inode_new(mds, image.ino);
 	if (mds_inode_from_image(mds, inode, &image))
@@ -81,7 +79,6 @@ static int apply_inode(struct mds *mds, const struct mds_event *event, const uin
 	/* made within the journal: so is everything in it */
 	if (!known && inode->dir && event->kind == NACRE_RECORD_MKDIR && event->ino == inode->ino)
 		inode->dir->complete = true;
-	inode->full_logged = true;
 	mds_inode_mark_dirty(mds, inode, moved, seq);
 	return 0;
 }
@@ -206,9 +203,14 @@ int mds_replay_event(struct mds *mds, const struct mds_event *event, uint64_t se
 	for (i = 0; i < event->item_count; i++) {
 		struct mds_item item;
 
-		if (nacre_decode(mds_item_desc(), &r, &item) ||
-		    apply_item(mds, event, &item, seq))
+		if (nacre_decode(mds_item_desc(), &r, &item))
 			return -EBADMSG;
+		if (apply_item(mds, event, &item, seq)) {
+			log_error(mds->log, "replay", "item %u of kind %u, event of kind %u on inode %#llx, batch %llu",
+				  i, item.type, event->kind, (unsigned long long)event->ino,
+				  (unsigned long long)seq);
+			return -EBADMSG;
+		}
 	}
 	apply_session_state(mds, event, seq);
 	return nacre_reader_left(&r) ? -EBADMSG : 0;

@@ -130,7 +130,6 @@ static uint32_t encode_inode(struct mds *mds, struct mds_inode *inode, uint8_t *
 	mds_inode_to_image(inode, &image, writers);
 	if (nacre_encode(mds_image_desc(), &w, &image))
 		assert(!"an inode that cannot be encoded");
-	inode->full_logged = false;	/* the journal's whole image may be trimmed from here on */
 	return (uint32_t)nacre_writer_bytes(&w);
 }
 

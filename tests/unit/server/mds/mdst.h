@@ -66,6 +66,10 @@ struct mdst_client {
 	bool stubborn;			/* does not answer revokes */
 	bool killed;
 	unsigned int revokes;
+	bool coming_back;		/* reconnects as soon as it is connected */
+	const struct nacre_cap_claim *claims;
+	unsigned int claim_count;
+	void (*resend)(struct mdst_client *c);
 	struct mdst_news_list news;	/* replies, grants, acks … in the order they came */
 };
 

@@ -68,11 +68,33 @@ static void came(void *owner, struct conn *conn, struct message *message)
 	keep(c, message);
 }
 
+/* Everything that a client of a new incarnation has to say. */
+static void come_back(struct mdst_client *c)
+{
+	static uint8_t encoded[64 * sizeof(struct nacre_cap_claim_wire)];
+	struct nacre_writer w = nacre_writer(encoded, sizeof(encoded));
+	struct nacre_session_reconnect body = { .instance = c->instance,
+						.oldest_tid = c->oldest_tid, .safe = c->safe,
+						.claims = encoded };
+	struct nacre_session_reconnect_done done = { .instance = c->instance };
+	unsigned int i;
+
+	for (i = 0; i < c->claim_count; i++)
+		nacre_encode(nacre_cap_claim_desc(), &w, &c->claims[i]);
+	body.claims_bytes = (uint32_t)nacre_writer_bytes(&w);
+	conn_send(c->conn, NACRE_MSG_SESSION_RECONNECT, &body, NULL);
+	if (c->resend)
+		c->resend(c);
+	conn_send(c->conn, NACRE_MSG_SESSION_RECONNECT_DONE, &done, NULL);
+}
+
 static void opened(void *owner, struct conn *conn)
 {
 	struct mdst_client *c = owner;
 
 	c->connected = true;
+	if (c->coming_back)
+		come_back(c);
 }
 
 static void closed(void *owner, struct conn *conn, int reason)
@@ -170,24 +192,15 @@ void mdst_client_reset(struct mdst_client *c)
 void mdst_client_reconnect(struct mdst_client *c, const struct nacre_cap_claim *claims,
 			   unsigned int count, void (*resend)(struct mdst_client *c))
 {
-	static uint8_t encoded[64 * sizeof(struct nacre_cap_claim_wire)];
-	struct nacre_writer w = nacre_writer(encoded, sizeof(encoded));
-	struct nacre_session_reconnect body = { .instance = c->instance,
-						.oldest_tid = c->oldest_tid, .safe = c->safe,
-						.claims = encoded };
-	struct nacre_session_reconnect_done done = { .instance = c->instance };
-	unsigned int i;
-
-	for (i = 0; i < count; i++)
-		nacre_encode(nacre_cap_claim_desc(), &w, &claims[i]);
-	body.claims_bytes = (uint32_t)nacre_writer_bytes(&w);
 	c->open = false;
-	mdst_until(c->t, is_connected, c);
-	assert_int_equal(conn_send(c->conn, NACRE_MSG_SESSION_RECONNECT, &body, NULL), 0);
-	if (resend)
-		resend(c);
-	conn_send(c->conn, NACRE_MSG_SESSION_RECONNECT_DONE, &done, NULL);
+	c->claims = claims;
+	c->claim_count = count;
+	c->resend = resend;
+	c->coming_back = true;
+	if (c->connected)
+		come_back(c);
 	mdst_until(c->t, is_open, c);
+	c->coming_back = false;
 }
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */
