@@ -154,7 +154,9 @@ static void on_message(void *owner, struct conn *conn, struct message *message)
 {
 	struct osd *osd = owner;
 
-	if (message->type < NACRE_MSG_LIMIT && table[message->type] && !osd->failed) {
+	if (osd->failed && message->type == NACRE_MSG_OSD_REQUEST) {
+		reply_result(osd, conn, message->host.osd_request.tid, NACRE_E_LEASE_LOST);
+	} else if (!osd->failed && message->type < NACRE_MSG_LIMIT && table[message->type]) {
 		table[message->type](osd, conn, message);
 		return;
 	}

@@ -63,7 +63,7 @@ void osd_destroy(struct osd *osd);
 uint16_t osd_port(const struct osd *osd);
 /* config->owner. */
 void *osd_owner(const struct osd *osd);
-/* Commands: status pgs objects requests scrub. Counters: osd, store, net. */
+/* Commands: pgs objects requests scrub. Counters: osd, store, and the messenger's. */
 int osd_admin_register(struct osd *osd, struct admin *admin);
 /* Lines "key value" for `status`. */
 void osd_status(struct osd *osd, struct admin_answer *answer);

@@ -50,12 +50,6 @@ void osd_status(struct osd *osd, struct admin_answer *answer)
 		    osd->store->images.count * OSD_BLOCK_BYTES);
 }
 
-static bool command_status(void *owner, int argc, char **argv, struct admin_answer *answer)
-{
-	osd_status(owner, answer);
-	return true;
-}
-
 static void print_member(const struct pg *pg, int slot, struct admin_answer *answer)
 {
 	const struct pg_member *member = &pg->members[slot];
@@ -128,7 +122,6 @@ static const struct {
 	const char *name, *doc;
 	admin_command command;
 } commands[] = {
-	{ "status", "state, groups by state, space, journal", command_status },
 	{ "pgs", "every group held here, with its members", command_pgs },
 	{ "objects", "how many, and how many are in memory", command_objects },
 	{ "requests", "requests under way, with their ages", command_requests },

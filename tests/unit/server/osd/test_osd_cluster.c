@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Object servers among themselves and with clients: fencing, request ids, generations,
+ * replication, reconciliation after crashes, catching up by log and by objects.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include "osd_cluster_rig.h"
+#include "protocol/error.h"
+
+static struct cluster c;
+
+static void start(unsigned int osds, unsigned int replicas, unsigned int min_size)
+{
+	cluster_start(&c, 42, osds, replicas, min_size);
+}
+
+static int teardown(void **state)
+{
+	c.log_keep = 0;
+	cluster_end(&c);
+	memset(&c, 0, sizeof(c));
+	return 0;
+}
+
+static void expect(uint64_t ino, const char *bytes)
+{
+	char got[256];
+	size_t length;
+
+	assert_int_equal(cluster_read(&c, ino, got, sizeof(got), &length), 0);
+	assert_int_equal(length, strlen(bytes));
+	assert_memory_equal(got, bytes, length);
+}
+
+static uint32_t write_text(uint64_t ino, const char *bytes)
+{
+	return cluster_write(&c, ino, 0, bytes, strlen(bytes));
+}
+
+/* ---- FENCE-1 ------------------------------------------------------------------------------ */
+
+static void test_fence_1_unknown_instance(void **state)
+{
+	struct nacre_osd_request head = { .ino = 100, .instance = 1000 };
+
+	start(1, 1, 1);
+	assert_int_equal(cluster_raw(&c, 0, &head, NACRE_OSD_OP_WRITE, NULL, 0, "x", 1),
+			 NACRE_E_UNKNOWN_INSTANCE);
+	expect(100, "");
+}
+
+static uint64_t second_instance;
+
+static int issue_second(struct cluster *cluster, struct mapedit *next)
+{
+	second_instance = mapedit_new_instance(next);
+	return 0;
+}
+
+static int kill_second(struct cluster *cluster, struct mapedit *next)
+{
+	return mapedit_kill(next, second_instance);
+}
+
+static void test_fence_1_dead_instance(void **state)
+{
+	struct nacre_osd_request head = { .ino = 100 }, again = { .ino = 100 };
+
+	start(1, 1, 1);
+	cluster_edit(&c, issue_second);
+	cluster_pass(&c, 500);
+	head.instance = again.instance = second_instance;
+	assert_int_equal(cluster_raw(&c, 0, &head, NACRE_OSD_OP_WRITE, NULL, 0, "alive", 5), 0);
+	cluster_edit(&c, kill_second);
+	cluster_pass(&c, 500);
+	assert_int_equal(cluster_raw(&c, 0, &again, NACRE_OSD_OP_WRITE, NULL, 0, "DEAD", 4),
+			 NACRE_E_DEAD_INSTANCE);
+	expect(100, "alive");
+}
+
+static void test_fence_1_newer_epoch_and_barrier(void **state)
+{
+	struct nacre_osd_request head = { .ino = 100 }, barrier = { .ino = 100 };
+
+	start(1, 1, 1);
+	head.map_epoch = c.map->view.epoch + 5;
+	assert_int_equal(cluster_raw(&c, 0, &head, NACRE_OSD_OP_WRITE, NULL, 0, "x", 1),
+			 NACRE_E_NEWER_EPOCH);
+	barrier.barrier_epoch = c.map->view.epoch + 1;
+	assert_int_equal(cluster_raw(&c, 0, &barrier, NACRE_OSD_OP_WRITE, NULL, 0, "x", 1),
+			 NACRE_E_NEWER_EPOCH);
+	expect(100, "");
+}
+
+static void test_fence_1_not_primary(void **state)
+{
+	struct nacre_osd_request head = { .ino = 100 };
+
+	start(2, 2, 1);
+	assert_int_equal(cluster_raw(&c, !cluster_primary(&c, 100), &head, NACRE_OSD_OP_WRITE, NULL,
+				     0, "x", 1), NACRE_E_NOT_PRIMARY);
+}
+
+/* Cut off from the map store its lease runs out, and from then on it executes nothing. */
+static void test_fence_1_lease_lost(void **state)
+{
+	struct nacre_osd_request head;
+	uint32_t result = 0;
+	int tries;
+
+	start(1, 1, 1);
+	c.no_restart = true;
+	sim_partition(c.osds[0].host, sim_store_host(c.store), 60 * SIM_NS_PER_S);
+	for (tries = 0; !result && tries < 100; tries++) {
+		head = (struct nacre_osd_request){ .ino = 100 };
+		result = cluster_raw(&c, 0, &head, NACRE_OSD_OP_WRITE, NULL, 0, "x", 1);
+		cluster_pass(&c, 50);
+	}
+	assert_int_equal(result, NACRE_E_LEASE_LOST);
+	for (tries = 0; tries < 20; tries++) {
+		head = (struct nacre_osd_request){ .ino = 100 };
+		assert_int_equal(cluster_raw(&c, 0, &head, NACRE_OSD_OP_WRITE, NULL, 0, "y", 1),
+				 NACRE_E_LEASE_LOST);
+		cluster_pass(&c, 50);
+	}
+	assert_true(c.osds[0].fenced);
+}
+
+/* Judged again when its turn comes: the sender was alive when it arrived. */
+static void test_fence_1_sender_dies_in_the_queue(void **state)
+{
+	struct nacre_osd_request write = { .ino = 100 }, read = { .ino = 100 },
+				 late = { .ino = 100 };
+	uint16_t primary;
+
+	start(2, 2, 1);
+	cluster_edit(&c, issue_second);
+	cluster_pass(&c, 200);
+	primary = cluster_primary(&c, 100);
+	/* A write that is not committed, a read behind it, and the late write behind that. */
+	sim_partition(c.osds[0].host, c.osds[1].host, 1500 * SIM_NS_PER_MS);
+	cluster_raw_send(&c, primary, &write, NACRE_OSD_OP_WRITE, NULL, 0, "write", 5);
+	cluster_raw_send(&c, primary, &read, NACRE_OSD_OP_READ, NULL, 0, NULL, 5);
+	late.instance = second_instance;
+	cluster_raw_send(&c, primary, &late, NACRE_OSD_OP_WRITE, NULL, 0, "LATE!", 5);
+	cluster_pass(&c, 200);
+	assert_false(c.reply.came);
+	cluster_edit(&c, kill_second);
+	cluster_pass(&c, 8000);
+	assert_true(c.reply.came);
+	assert_int_equal(c.reply.tid, late.tid);
+	assert_int_equal(c.reply.result, NACRE_E_DEAD_INSTANCE);
+	expect(100, "write");
+}
+
+/* ---- request ids and generations ----------------------------------------------------------------- */
+
+static void test_resend_is_answered_as_before(void **state)
+{
+	struct nacre_osd_request one = { .ino = 200, .tid = 7000 }, two = { .ino = 200, .tid = 7001 };
+	struct nacre_osd_request again;
+	uint16_t primary;
+	uint64_t version;
+
+	start(3, 3, 1);
+	primary = cluster_primary(&c, 200);
+	assert_int_equal(cluster_raw(&c, primary, &one, NACRE_OSD_OP_WRITE, NULL, 0, "one", 3), 0);
+	version = c.reply.version;
+	assert_int_equal(cluster_raw(&c, primary, &two, NACRE_OSD_OP_WRITE, NULL, 0, "two", 3), 0);
+	again = (struct nacre_osd_request){ .ino = 200, .tid = 7000 };
+	assert_int_equal(cluster_raw(&c, primary, &again, NACRE_OSD_OP_WRITE, NULL, 0, "one", 3), 0);
+	assert_int_equal(c.reply.version, version);
+	assert_int_equal(c.reply.result_count, 1);
+	expect(200, "two");
+	/* Also after a restart, and after a change of primary. */
+	cluster_osd_kill(&c.osds[primary], SIM_CRASH_POWER);
+	cluster_pass(&c, 3000);
+	assert_int_not_equal(cluster_primary(&c, 200), primary);
+	again = (struct nacre_osd_request){ .ino = 200, .tid = 7000 };
+	assert_int_equal(cluster_raw(&c, cluster_primary(&c, 200), &again, NACRE_OSD_OP_WRITE, NULL,
+				     0, "one", 3), 0);
+	assert_int_equal(c.reply.version, version);
+	expect(200, "two");
+}
+
+/* What the older generation had queued is never executed; what was numbered is. */
+static void test_newer_generation_discards(void **state)
+{
+	struct nacre_osd_request write = { .ino = 203, .conn_gen = 1 };
+	struct nacre_osd_request read = { .ino = 203, .conn_gen = 1 };
+	struct nacre_osd_request queued = { .ino = 203, .conn_gen = 1 };
+	struct nacre_osd_request newer = { .ino = 203, .conn_gen = 2 };
+	uint16_t primary;
+
+	start(2, 2, 1);
+	primary = cluster_primary(&c, 203);
+	sim_partition(c.osds[0].host, c.osds[1].host, 1000 * SIM_NS_PER_MS);
+	cluster_raw_send(&c, primary, &write, NACRE_OSD_OP_WRITE, NULL, 0, "numbered", 8);
+	cluster_raw_send(&c, primary, &read, NACRE_OSD_OP_READ, NULL, 0, NULL, 8);
+	cluster_raw_send(&c, primary, &queued, NACRE_OSD_OP_WRITE, NULL, 0, "QUEUED", 6);
+	cluster_pass(&c, 100);
+	cluster_raw_send(&c, primary, &newer, NACRE_OSD_OP_READ, NULL, 0, NULL, 8);
+	cluster_pass(&c, 6000);
+	assert_int_equal(c.osds[primary].osd->stats.requests_discarded, 2);
+	expect(203, "numbered");
+}
+
+static void test_older_generation_is_refused(void **state)
+{
+	struct nacre_osd_request head = { .ino = 202, .conn_gen = 9 };
+	struct nacre_osd_request old = { .ino = 202, .conn_gen = 8 };
+
+	start(1, 1, 1);
+	assert_int_equal(cluster_raw(&c, 0, &head, NACRE_OSD_OP_WRITE, NULL, 0, "new", 3), 0);
+	assert_int_equal(cluster_raw(&c, 0, &old, NACRE_OSD_OP_WRITE, NULL, 0, "old", 3),
+			 NACRE_E_STALE_GENERATION);
+}
+
+/* ---- replication, reconciliation, catching up --------------------------------------------------------- */
+
+static void test_replicas_are_equal(void **state)
+{
+	char text[32];
+	uint64_t ino;
+
+	start(3, 3, 2);
+	for (ino = 300; ino < 330; ino++) {
+		snprintf(text, sizeof(text), "object %u", (unsigned int)ino);
+		assert_int_equal(write_text(ino, text), 0);
+	}
+	cluster_compare_replicas(&c);
+	for (ino = 300; ino < 330; ino++) {
+		snprintf(text, sizeof(text), "object %u", (unsigned int)ino);
+		expect(ino, text);
+	}
+}
+
+static void test_one_down_goes_on_and_catches_up_by_log(void **state)
+{
+	char text[32];
+	uint64_t ino;
+
+	start(3, 3, 1);
+	for (ino = 400; ino < 420; ino++)
+		assert_int_equal(write_text(ino, "before"), 0);
+	cluster_osd_kill(&c.osds[1], SIM_CRASH_KILL);
+	for (ino = 410; ino < 430; ino++) {
+		snprintf(text, sizeof(text), "during %u", (unsigned int)ino);
+		assert_int_equal(write_text(ino, text), 0);
+	}
+	assert_false(cluster_all_clean(&c));
+	sim_host_restart(c.osds[1].host);
+	cluster_osd_start(&c.osds[1]);
+	cluster_until(&c, cluster_all_clean, 60, "all in sync again");
+	cluster_compare_replicas(&c);
+	assert_true(c.osds[1].osd->stats.objects_pulled > 0);
+	expect(405, "before");
+	expect(425, "during 425");
+}
+
+/* The log is cut shorter than what happened meanwhile: all objects are compared. */
+static void test_catch_up_by_objects(void **state)
+{
+	uint8_t bytes[300000];
+	char text[32];
+	int round;
+	uint64_t ino;
+
+	c.log_keep = 4;
+	start(2, 2, 1);
+	for (ino = 500; ino < 520; ino++)
+		assert_int_equal(write_text(ino, "before"), 0);
+	cluster_osd_kill(&c.osds[1], SIM_CRASH_POWER);
+	for (round = 0; round < 4; round++) {
+		for (ino = 505; ino < 530; ino++) {
+			snprintf(text, sizeof(text), "round %d of %u", round, (unsigned int)ino);
+			assert_int_equal(write_text(ino, text), 0);
+		}
+	}
+	memset(bytes, 0x5a, sizeof(bytes));
+	assert_int_equal(cluster_write(&c, 530, 1000000, bytes, sizeof(bytes)), 0);
+	sim_host_restart(c.osds[1].host);
+	cluster_osd_start(&c.osds[1]);
+	cluster_until(&c, cluster_all_clean, 60, "all in sync again");
+	cluster_compare_replicas(&c);
+	expect(502, "before");
+	expect(529, "round 3 of 529");
+}
+
+static void test_writes_go_on_while_one_catches_up(void **state)
+{
+	char text[32];
+	int round = 0;
+	uint64_t ino;
+
+	start(2, 2, 1);
+	for (ino = 600; ino < 640; ino++)
+		assert_int_equal(write_text(ino, "before"), 0);
+	cluster_osd_kill(&c.osds[0], SIM_CRASH_KILL);
+	for (ino = 600; ino < 640; ino++)
+		assert_int_equal(write_text(ino, "without it"), 0);
+	sim_host_restart(c.osds[0].host);
+	cluster_osd_start(&c.osds[0]);
+	while (!cluster_all_clean(&c)) {
+		snprintf(text, sizeof(text), "round %4d", ++round);
+		assert_int_equal(write_text(600 + (uint64_t)round % 40, text), 0);
+		assert_true(round < 20000);
+	}
+	cluster_compare_replicas(&c);
+	expect(600 + (uint64_t)round % 40, text);
+}
+
+static void test_all_killed_together(void **state)
+{
+	char text[32];
+	uint64_t ino;
+	unsigned int i;
+
+	start(3, 3, 1);
+	for (ino = 700; ino < 740; ino++) {
+		snprintf(text, sizeof(text), "acked %u", (unsigned int)ino);
+		assert_int_equal(write_text(ino, text), 0);
+	}
+	for (i = 0; i < 3; i++)
+		cluster_osd_kill(&c.osds[i], SIM_CRASH_POWER);
+	cluster_pass(&c, 100);
+	for (i = 0; i < 3; i++) {
+		sim_host_restart(c.osds[i].host);
+		cluster_osd_start(&c.osds[i]);
+	}
+	cluster_until(&c, cluster_all_clean, 60, "all in sync again");
+	cluster_compare_replicas(&c);
+	for (ino = 700; ino < 740; ino++) {
+		snprintf(text, sizeof(text), "acked %u", (unsigned int)ino);
+		expect(ino, text);
+	}
+}
+
+/* One is ahead by a transaction that the others never got: it is sent to them, exactly. */
+static void test_longest_log_wins(void **state)
+{
+	struct nacre_osd_request head = { .ino = 800 };
+	uint16_t primary;
+	unsigned int i;
+
+	start(3, 3, 1);
+	primary = cluster_primary(&c, 800);
+	assert_int_equal(write_text(800, "first"), 0);
+	for (i = 0; i < 3; i++)
+		if (i != primary)
+			sim_partition(c.osds[primary].host, c.osds[i].host, 400 * SIM_NS_PER_MS);
+	cluster_raw_send(&c, primary, &head, NACRE_OSD_OP_WRITE, NULL, 0, "ahead", 5);
+	cluster_pass(&c, 100);
+	assert_false(c.reply.came);
+	for (i = 0; i < 3; i++)
+		cluster_osd_kill(&c.osds[i], SIM_CRASH_POWER);
+	sim_heal(c.world);
+	for (i = 0; i < 3; i++) {
+		sim_host_restart(c.osds[i].host);
+		cluster_osd_start(&c.osds[i]);
+	}
+	cluster_until(&c, cluster_all_clean, 60, "all in sync again");
+	cluster_compare_replicas(&c);
+	expect(800, "ahead");
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_teardown(name, teardown)
+	const struct CMUnitTest tests[] = {
+		CASE(test_fence_1_unknown_instance),
+		CASE(test_fence_1_dead_instance),
+		CASE(test_fence_1_newer_epoch_and_barrier),
+		CASE(test_fence_1_not_primary),
+		CASE(test_fence_1_lease_lost),
+		CASE(test_fence_1_sender_dies_in_the_queue),
+		CASE(test_resend_is_answered_as_before),
+		CASE(test_older_generation_is_refused),
+		CASE(test_newer_generation_discards),
+		CASE(test_replicas_are_equal),
+		CASE(test_one_down_goes_on_and_catches_up_by_log),
+		CASE(test_catch_up_by_objects),
+		CASE(test_writes_go_on_while_one_catches_up),
+		CASE(test_all_killed_together),
+		CASE(test_longest_log_wins),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
