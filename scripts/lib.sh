@@ -3,6 +3,9 @@
 # What several scripts share: where the tree and the cache are, which kernel is used, how a step is announced.
 # Sourced, never run. Nothing here changes the machine.
 
+# A make that a script starts is nobody's child: it has its own jobs.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/nacre
 BUILD=$ROOT/build
