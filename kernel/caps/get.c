@@ -249,8 +249,7 @@ int nacre_caps_refresh(struct inode *inode, u32 mask, bool force)
 	if (err)
 		return err;
 	if (force || !nacre_caps_current(inode, mask)) {
-		req = nacre_mds_getattr(fs, inode->i_ino, inode, mask,
-					NACRE_CAP_PIN | nacre_group_shared(mask),
+		req = nacre_mds_getattr(fs, inode->i_ino, inode, mask, 0,
 					mask & NACRE_GROUP_XATTR);
 		if (IS_ERR(req))
 			/* It was removed, and nothing of ours kept it alive. */

@@ -94,8 +94,11 @@ void nacre_mds_iput(struct nacre_fs *fs, struct inode *inode);
 
 /* ---- ready-made requests (ops.c) ------------------------------------------------------------- */
 
-/* All return a request that was answered (look at req->target, reply_flags), or ERR_PTR. */
-/* LOOKUP: also one whose result is -ENOENT. */
+/*
+ * All return a request that was answered (look at req->target, reply_flags), or ERR_PTR; LOOKUP also one
+ * whose result is -ENOENT. The rank gives the SHARED caps along whenever they are free; `wanted`
+ * is for those that are worth taking from others, and is remembered.
+ */
 struct nacre_mds_request *nacre_mds_lookup(struct inode *dir, const struct qstr *name, u32 wanted);
 struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct inode *inode,
 					    u32 mask, u32 wanted, bool xattrs);

@@ -140,7 +140,6 @@ struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 ma
 	req->body.readdir.after = after;
 	req->body.readdir.max_bytes = max_bytes;
 	req->body.readdir.max_entries = max_bytes / sizeof(struct nacre_dirent_wire);
-	req->body.readdir.wanted = NACRE_CAPS_ALL_SHARED;
 	req->body.readdir.flags = xattr_flag(nacre_inode_fs(dir));
 	return call(req);
 }

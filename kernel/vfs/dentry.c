@@ -92,7 +92,7 @@ static int ask(struct dentry *dentry, struct inode *dir)
 	int valid;
 
 	take_dentry_name_snapshot(&name, dentry);
-	req = nacre_mds_lookup(dir, &name.name, NACRE_CAPS_ALL_SHARED);
+	req = nacre_mds_lookup(dir, &name.name, 0);
 	release_dentry_name_snapshot(&name);
 	if (IS_ERR(req))
 		return PTR_ERR(req);

@@ -31,7 +31,7 @@ static bool is_exclusive_make(struct inode *dir, unsigned int flags)
 /* Caps worth having with the answer, by what an open is going to do. */
 static u32 caps_of_open(unsigned int open_flags)
 {
-	u32 wanted = NACRE_CAPS_ALL_SHARED;
+	u32 wanted = 0;
 
 	if ((open_flags & O_ACCMODE) != O_WRONLY)
 		wanted |= NACRE_WANT_READ;
@@ -77,8 +77,7 @@ struct dentry *nacre_lookup(struct inode *dir, struct dentry *dentry, unsigned i
 {
 	if (is_exclusive_make(dir, flags))
 		return NULL;
-	return look_up(dir, dentry, NACRE_CAPS_ALL_SHARED |
-		       (flags & LOOKUP_OPEN ? NACRE_WANT_READ : 0));
+	return look_up(dir, dentry, flags & LOOKUP_OPEN ? NACRE_WANT_READ : 0);
 }
 
 /* A creator has its inode to itself, until somebody else uses it. */

@@ -107,7 +107,7 @@ static struct inode *step_down(struct fs_context *fc, struct inode *dir, const c
 	struct nacre_mds_request *req;
 	struct inode *inode;
 
-	req = nacre_mds_lookup(dir, &component, NACRE_CAPS_ALL_SHARED);
+	req = nacre_mds_lookup(dir, &component, 0);
 	if (!IS_ERR(req) && req->result) {
 		int err = req->result;
 
@@ -129,8 +129,7 @@ static struct inode *fetch_top(struct nacre_fs *fs)
 	struct nacre_mds_request *req;
 	struct inode *inode;
 
-	req = nacre_mds_getattr(fs, NACRE_INO_ROOT, NULL, NACRE_GROUPS_ALL, NACRE_CAPS_ALL_SHARED,
-				true);
+	req = nacre_mds_getattr(fs, NACRE_INO_ROOT, NULL, NACRE_GROUPS_ALL, 0, true);
 	if (IS_ERR(req))
 		return ERR_CAST(req);
 	inode = req->target;
