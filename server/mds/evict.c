@@ -148,7 +148,11 @@ static void finish(struct mds *mds, struct mds_session *session)
 		mds_evict_writer(mds, cap->inode, session->instance);
 		mds_cap_drop(mds, cap);
 	}
-	for (i = 0; i < session->inos.count; i++)
+	/*
+	 * INO-1: a number that was not declared can have data only if the request that declared it was answered
+	 * unsafe by the incarnation before, lost with it, and never sent again.
+	 */
+	for (i = 0; session->inherited && !session->claimed && i < session->inos.count; i++)
 		mds_purge_numbers(mds, session->inos.runs[i].first, session->inos.runs[i].count);
 	mds_session_journal_end(mds, session);
 	mds_journal_flush(mds);

@@ -97,6 +97,11 @@ static void attributes_read(struct osdc_request *request, uint32_t result)
 
 	if (load_is_dead(load, request))
 		return;
+	if (mds_purge_has(load->mds, load->ino)) {
+		osdc_request_free(request);
+		load_end(load, ESTALE);
+		return;
+	}
 	read = osdc_request_result(request, 0);
 	found = !result && take_attributes(load, &read);
 	osdc_request_free(request);

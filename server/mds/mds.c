@@ -287,7 +287,10 @@ static void evict_task(struct io_task *task)
 {
 	struct mds *mds = container_of(task, struct mds, evict_task);
 
-	if (mds_is_serving(mds))
+	/* what was just loaded goes to the requests that wait for it, first */
+	if (!TAILQ_EMPTY(&mds->ready))
+		mds_defer(mds, task);
+	else if (mds_is_serving(mds))
 		mds_inode_evict(mds);
 }
 

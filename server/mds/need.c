@@ -49,6 +49,7 @@ int req_inode(struct mds *mds, struct mds_request *request, uint64_t ino,
 		return mds_request_park(mds, request, mds_load_inode(mds, ino), MDS_WAIT_LOAD,
 					ino);
 	}
+	mds_request_pin(request, inode);
 	*ret_inode = inode;
 	return req_share(mds, request, inode);
 }
@@ -85,6 +86,7 @@ int req_entry_inode(struct mds *mds, struct mds_request *request, struct mds_den
 {
 	if (dentry->inode) {
 		*ret_inode = mds_inode_find(mds, dentry->ino);
+		mds_request_pin(request, *ret_inode);
 		return req_share(mds, request, *ret_inode);
 	}
 	return req_inode(mds, request, dentry->ino, ret_inode);

@@ -15,10 +15,12 @@ struct purge_job {
 	bool meta_done;
 	unsigned int in_flight;
 	TAILQ_ENTRY(purge_job) link;
+	UT_hash_handle hh;
 };
 
 struct mds_purger {
-	TAILQ_HEAD(, purge_job) jobs;
+	struct purge_job *by_ino;
+	TAILQ_HEAD(, purge_job) jobs;	/* removed inodes first, then mere numbers */
 	unsigned int count;
 	unsigned int in_flight;
 };
@@ -35,6 +37,7 @@ void mds_purge_init(struct mds *mds)
 static void free_job(struct mds_purger *purger, struct purge_job *job)
 {
 	TAILQ_REMOVE(&purger->jobs, job, link);
+	HASH_DEL(purger->by_ino, job);
 	purger->count--;
 	free(job);
 }
@@ -52,10 +55,8 @@ static struct purge_job *find_job(struct mds *mds, uint64_t ino)
 {
 	struct purge_job *job;
 
-	TAILQ_FOREACH(job, &mds->purger->jobs, link)
-		if (job->image.ino == ino)
-			return job;
-	return NULL;
+	HASH_FIND(hh, mds->purger->by_ino, &ino, sizeof(ino), job);
+	return job;
 }
 
 unsigned int mds_purge_count(const struct mds *mds)
@@ -75,8 +76,17 @@ void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint6
 	job->mds = mds;
 	job->image = *image;
 	job->seq = seq;
-	TAILQ_INSERT_TAIL(&mds->purger->jobs, job, link);
+	HASH_ADD(hh, mds->purger->by_ino, image.ino, sizeof(job->image.ino), job);
+	if (image->count > 1)
+		TAILQ_INSERT_TAIL(&mds->purger->jobs, job, link);
+	else
+		TAILQ_INSERT_HEAD(&mds->purger->jobs, job, link);
 	mds->purger->count++;
+}
+
+bool mds_purge_has(struct mds *mds, uint64_t ino)
+{
+	return find_job(mds, ino);
 }
 
 void mds_purge_forget(struct mds *mds, uint64_t ino)
@@ -227,7 +237,7 @@ static void purge_task(struct io_task *task)
 	for (job = TAILQ_FIRST(&purger->jobs); job; job = next) {
 		next = TAILQ_NEXT(job, link);
 		if (!mds_journal_is_safe(&mds->journal, job->seq))
-			return;
+			continue;
 		while (purger->in_flight < PURGE_WIDTH)
 			if (!delete_next(job))
 				break;

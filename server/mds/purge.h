@@ -19,6 +19,8 @@ void mds_purge_numbers(struct mds *mds, uint64_t first, uint64_t count);
 /* A job from the table or the journal. */
 void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint64_t seq);
 void mds_purge_forget(struct mds *mds, uint64_t ino);
+/* Is this inode gone, though its objects may still be there? */
+bool mds_purge_has(struct mds *mds, uint64_t ino);
 uint32_t mds_purge_encode(struct mds *mds, uint64_t ino, uint8_t *room);
 /* Begin with what is there. */
 void mds_purge_kick(struct mds *mds);

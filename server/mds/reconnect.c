@@ -392,8 +392,10 @@ void mds_reconnect_begin(struct mds *mds)
 	mds->reconnect = reconnect;
 	mds_set_state(mds, MDS_RECONNECTING);
 	bury_leftover_ids(mds);
-	HASH_ITER(hh, mds->sessions, session, next)
+	HASH_ITER(hh, mds->sessions, session, next) {
 		session->renewed_ns = mds_now(mds);	/* as late as it can have renewed with the one before */
+		session->inherited = true;
+	}
 	if (mds->sessions) {
 		log_info(mds->log, "reconnect", "waiting for %llu sessions",
 			 (unsigned long long)mds->counters.sessions);

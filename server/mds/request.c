@@ -156,8 +156,28 @@ void mds_request_hold(struct mds_request *request, struct mds_inode *dir)
 	dir->dir->busy++;
 }
 
+void mds_request_pin(struct mds_request *request, struct mds_inode *inode)
+{
+	unsigned int i;
+
+	for (i = 0; i < request->pin_count; i++)
+		if (request->pins[i] == inode)
+			return;
+	if (request->pin_count == MDS_REQUEST_PINS_MAX)
+		return;
+	request->pins[request->pin_count++] = inode;
+	mds_inode_pin(inode);
+}
+
 static void release_holds(struct mds *mds, struct mds_request *request)
 {
+	while (request->pin_count) {
+		struct mds_inode *inode = request->pins[--request->pin_count];
+
+		mds_inode_unpin(mds, inode);
+		if (!inode->nlink)
+			mds_caps_settle(mds, inode);
+	}
 	while (request->hold_count) {
 		struct mds_inode *dir = request->holds[--request->hold_count];
 

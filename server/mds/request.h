@@ -51,6 +51,7 @@ struct mds_claim {
 
 #define MDS_CLAIMS_MAX 16
 #define MDS_HOLDS_MAX 2
+#define MDS_REQUEST_PINS_MAX 8
 
 struct mds_request {
 	TAILQ_ENTRY(mds_request) all_link;	/* mds->requests, oldest first */
@@ -75,6 +76,9 @@ struct mds_request {
 	bool changed;			/* its change is made; what follows is only the reply */
 	bool resend_done;		/* applied before: answer only (LOG-2) */
 	uint64_t ino;			/* inode made or changed */
+	/* Inodes it has asked for: what was loaded for it stays until it ends. */
+	struct mds_inode *pins[MDS_REQUEST_PINS_MAX];
+	unsigned int pin_count;
 	/* Directories of which nothing may be dropped until the request ends: what was loaded for it stays. */
 	struct mds_inode *holds[MDS_HOLDS_MAX];
 	unsigned int hold_count;
@@ -123,6 +127,7 @@ int mds_op_resend(struct mds *mds, struct mds_request *request);
 bool mds_claimed(const struct mds_inode *inode, uint32_t groups,
 		 const struct mds_request *request);
 void mds_request_claim(struct mds_request *request, struct mds_inode *inode, uint32_t groups);
+void mds_request_pin(struct mds_request *request, struct mds_inode *inode);
 /* Nothing of this directory is dropped from memory until the request ends. */
 void mds_request_hold(struct mds_request *request, struct mds_inode *dir);
 /* It does not want its locks any more: others go on. */

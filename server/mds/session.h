@@ -29,7 +29,8 @@ struct mds_session {
 	uint64_t instance;
 	char name[64];
 	uint8_t state;			/* enum nacre_rank_session_state */
-	bool claimed;			/* came back to this incarnation */
+	bool inherited;			/* known from the incarnation before */
+	bool claimed;			/* and came back to this one */
 	uint32_t gen;			/* of its caps: the incarnation's low bits */
 	struct conn *conn;		/* referenced; NULL: not connected */
 	uint64_t connected_ns;		/* when that connection came */
