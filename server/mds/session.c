@@ -120,7 +120,7 @@ static void fill_state(struct mds *mds, struct nacre_session_state *state, uint6
 {
 	*state = (struct nacre_session_state){
 		.result = result,
-		.lease_ms = mds->config.session_lease_ms,
+		.lease_ms = (uint32_t)(mds_session_lease_ns(mds) / 1000000),
 		.instance = instance,
 		.incarnation = mds->incarnation,
 		.barrier_epoch = mds->barrier_epoch,
