@@ -199,7 +199,8 @@ enum nacre_trace_role {
 
 /*
  * An inode as a rank shows it to one client, with the caps that go along.
- * Groups not in `valid` may be stale: another client may be changing them.
+ * Groups not in `valid` may be stale: somebody may be changing them. A rank puts a group there
+ * only while nacre_lock_can_read() for the receiver (rules/lock_table.h).
  * A receiver takes a group's values unless it holds that group exclusively
  * itself, or the `version` is older than the one it has.
  */

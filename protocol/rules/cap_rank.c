@@ -21,7 +21,9 @@ void nacre_cap_rank_claim(struct nacre_cap_rank *cap, __u64 cap_id, __u32 gen, _
 
 __u32 nacre_cap_rank_grant(struct nacre_cap_rank *cap, __u32 caps)
 {
-	cap->issued |= (caps & NACRE_CAPS_KNOWN) | NACRE_CAP_PIN;
+	__u32 revoked = cap->held & ~cap->issued;
+
+	cap->issued |= (caps & NACRE_CAPS_KNOWN & ~revoked) | NACRE_CAP_PIN;
 	cap->held |= cap->issued;
 	cap->seq++;
 	cap->grow_seq = cap->seq;

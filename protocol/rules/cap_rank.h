@@ -55,8 +55,9 @@ void nacre_cap_rank_claim(struct nacre_cap_rank *cap, __u64 cap_id, __u32 gen, _
 			  __u32 wanted);
 
 /*
- * A GRANT (or an info in a reply) goes out now: add bits (and PIN) to issued. Returns the
- * mask to send as `issued`; cap->seq is its seq. With caps 0 it repeats what is issued.
+ * A GRANT (or an info in a reply) goes out now: add bits (and PIN) to issued, but none that is being
+ * revoked: it can be given again when the client has answered. Returns the mask to send as
+ * `issued`; cap->seq is its seq. With caps 0 it repeats what is issued.
  */
 __u32 nacre_cap_rank_grant(struct nacre_cap_rank *cap, __u32 caps);
 

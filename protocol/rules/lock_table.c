@@ -128,6 +128,12 @@ __u32 nacre_lock_forbidden(const struct nacre_lock *lock, __u64 client, __u32 he
 	return held & nacre_group_caps(lock->group) & ~nacre_lock_may_hold(lock, client);
 }
 
+int nacre_lock_waits_for(const struct nacre_lock *lock, __u64 client, __u32 held, __u32 issued)
+{
+	return nacre_lock_forbidden(lock, client, held) ||
+	       (held & ~issued & nacre_group_caps(lock->group));
+}
+
 int nacre_lock_is_stable(const struct nacre_lock *lock)
 {
 	return lock->state < NACRE_LOCK_TO_SYNC;

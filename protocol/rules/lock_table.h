@@ -35,8 +35,7 @@
  * A pinned lock refuses NEED events with -EBUSY; the caller tries again when UNPIN says WAKE.
  *
  * Memory: 24 bytes a lock. An inode's five locks start in SYNC. The caller keeps the holders
- * (cap_rank.h), sends, and reports GATHERED when no holder has a bit of the group that
- * nacre_lock_may_hold forbids. Pure.
+ * (cap_rank.h), sends, and reports GATHERED when nacre_lock_waits_for() no holder. Pure.
  */
 #ifndef NACRE_RULES_LOCK_TABLE_H
 #define NACRE_RULES_LOCK_TABLE_H
@@ -59,11 +58,11 @@
 	W(1, NEED_EXCL, "one client is left and wants to change")		\
 	W(2, NEED_MIX, "several want the data, one of them to write")		\
 	W(3, NEED_LOCK, "the rank must change the group")			\
-	W(4, GATHERED, "no holder has anything that is forbidden now")		\
+	W(4, GATHERED, "nacre_lock_waits_for() is false for every holder")	\
 	W(5, LOST, "a holder that could change the group is dead: its values must be recovered")
 
 #define NACRE_LOCK_ACTIONS(W)							\
-	W(1, REVOKE, "revoke from every holder what nacre_lock_may_hold forbids; if none, GATHERED") \
+	W(1, REVOKE, "revoke from every holder what nacre_lock_may_hold forbids; if there is nobody to wait for, GATHERED") \
 	W(2, GRANT, "holders may be granted what they want")			\
 	W(4, WAKE, "operations that wait for this lock look again")		\
 	W(8, RANGE, "before any FILE_WRITE goes out, journal its max_size (SIZE-1)")	\
@@ -155,6 +154,13 @@ __u32 nacre_lock_may_grant(const struct nacre_lock *lock, __u64 client);
 
 /* Is this bit pattern, held by this client, something the lock must wait for (or revoke)? */
 __u32 nacre_lock_forbidden(const struct nacre_lock *lock, __u64 client, __u32 held);
+
+/*
+ * Must the lock wait for this client? It holds what the state forbids, or it has not answered a
+ * revoke of the group's bits, even if they are allowed again meanwhile: its answer may carry
+ * values, and until they are here nothing of the group is current. Takes the fields of cap_rank.h.
+ */
+int nacre_lock_waits_for(const struct nacre_lock *lock, __u64 client, __u32 held, __u32 issued);
 
 /* Has the lock no revokes to wait for? */
 int nacre_lock_is_stable(const struct nacre_lock *lock);

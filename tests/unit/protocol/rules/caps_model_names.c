@@ -7,7 +7,7 @@
 
 /* ---- renaming ----------------------------------------------------------------------------------- */
 
-#define NAMES_MAX 64
+#define NAMES_MAX 128
 
 /* Numbers in use, and their new names: 0 stays 0, the others become 1, 2, … in order. */
 struct names {
@@ -103,10 +103,7 @@ static void forget_leftovers(struct model *m, int c)
 	if (!cl->cap.cap_id) {
 		cl->cap.gen = 0;
 		cl->cap.seq = 0;
-		cl->cap.invalidated = 0;
 	}
-	if (!(cl->cap.held & NACRE_CAP_FILE_CACHE) || cl->cap.issued & NACRE_CAP_FILE_CACHE)
-		cl->cap.invalidated = 0;
 	for (i = 0; i < NACRE_GROUP_COUNT; i++)
 		if (!(cl->cap.flushing & nacre_group_at(i)))
 			cl->cap.flush_id[i] = 0;

@@ -10,27 +10,39 @@ static __u32 all_forbidden(const struct model_rank *r, int c, __u32 caps)
 	       nacre_lock_forbidden(&r->file, CLIENT_ID(c), caps);
 }
 
-/* Groups whose values the rank has: nobody (but perhaps `except`) may have changed them on its own. */
-static __u32 current_groups(const struct model_rank *r, const struct model_rules *rules, int except)
+/* Groups whose values the rank has, as this client may take them: what nacre_inode_info calls valid. */
+static __u32 current_groups(const struct model_rank *r, int c)
 {
-	__u32 held = 0, groups = 0;
+	__u32 groups = 0;
+
+	if (nacre_lock_can_read(&r->auth, CLIENT_ID(c)))
+		groups |= NACRE_GROUP_AUTH;
+	if (nacre_lock_can_read(&r->file, CLIENT_ID(c)))
+		groups |= NACRE_GROUP_FILE;
+	return groups;
+}
+
+/*
+ * In the reply to a change of its own a client takes the group as long as nobody else may have changed
+ * it since, whatever the lock is doing: until the reply came it did nothing to the group itself.
+ */
+static __u32 current_after_change(const struct model_rank *r, const struct model_rules *rules,
+				  int asker)
+{
 	int c;
 
 	for (c = 0; c < rules->clients; c++)
-		if (r->of[c].present && c != except)
-			held |= r->of[c].cap.held;
-	if (!(held & nacre_group_cover(NACRE_GROUP_AUTH)))
-		groups |= NACRE_GROUP_AUTH;
-	if (!(held & nacre_group_cover(NACRE_GROUP_FILE)))
-		groups |= NACRE_GROUP_FILE;
-	return groups;
+		if (c != asker && r->of[c].present &&
+		    (r->of[c].cap.held & nacre_group_cover(NACRE_GROUP_AUTH)))
+			return 0;
+	return NACRE_GROUP_AUTH;
 }
 
 int model_send_grant(struct model *m, const struct model_rules *rules, int c, __u32 caps)
 {
 	struct model_rank *r = &m->rank;
 	struct model_message msg = { .kind = MODEL_GRANT, .value = r->value,
-				     .valid = current_groups(r, rules, c) };
+				     .valid = current_groups(r, c) };
 
 	msg.caps = nacre_cap_rank_grant(&r->of[c].cap, caps);
 	msg.cap_id = (__u32)r->of[c].cap.cap_id;
@@ -73,7 +85,7 @@ static int grant_wanted(struct model *m, const struct model_rules *rules)
 			continue;
 		give = (nacre_lock_may_grant(&r->auth, CLIENT_ID(c)) |
 			nacre_lock_may_grant(&r->file, CLIENT_ID(c))) &
-		       r->of[c].cap.wanted & ~r->of[c].cap.issued;
+		       r->of[c].cap.wanted & ~r->of[c].cap.held;
 		if (give)
 			ok &= model_send_grant(m, rules, c, give);
 	}
@@ -88,7 +100,8 @@ static int is_gathered(const struct model_rank *r, const struct model_rules *rul
 
 	for (c = 0; c < rules->clients; c++)
 		if (r->of[c].present &&
-		    nacre_lock_forbidden(lock, CLIENT_ID(c), r->of[c].cap.held) &&
+		    nacre_lock_waits_for(lock, CLIENT_ID(c), r->of[c].cap.held,
+					 r->of[c].cap.issued) &&
 		    rules->break_rule != MODEL_BREAK_GRANT_EARLY)
 			return 0;
 	return 1;
@@ -234,7 +247,7 @@ static int rank_asked(struct model *m, const struct model_rules *rules, int c,
 		m->rank.of[c].change_waits = 1;
 		return 1;
 	}
-	again.valid = current_groups(&m->rank, rules, c);
+	again.valid = current_after_change(&m->rank, rules, c);
 	return model_push(&m->client[c].in, rules, &again);
 }
 

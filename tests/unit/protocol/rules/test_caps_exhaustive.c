@@ -2,7 +2,8 @@
 /*
  * Every state that two or three clients and a rank can get into, breadth first: the machines of
  * cap_client.h, cap_rank.h and lock_table.h driven against each other in the world of
- * caps_model.h. Each run prints how many states it visited and whether that was all of them.
+ * caps_model.h. Each run prints how many states it visited and whether that was all of them; long
+ * random walks, with fixed seeds, look at what is farther away.
  * The last cases break a rule each and demand that the checks notice.
  */
 #include <setjmp.h>
@@ -218,6 +219,85 @@ static void caps_both_groups(void **state)
 				      .use_data = 1 }, 60000, 11);
 }
 
+/* ---- far from the beginning ---------------------------------------------------------------------- */
+
+static __u64 walk_random(__u64 *state)
+{
+	__u64 z = *state += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+#define WALK_STEPS 600
+#define WALK_EVENTS_KEPT 40
+
+/* Any event that can happen, or -1 when none can. */
+static int walk_one(struct model *m, const struct model_rules *rules, __u64 *seed)
+{
+	unsigned int events = (unsigned int)model_events(rules), first, i;
+	struct model next;
+
+	first = (unsigned int)(walk_random(seed) % events);
+	for (i = 0; i < events * 8; i++) {
+		int event = (int)(i < events * 7 ? walk_random(seed) % events : (first + i) % events);
+
+		memcpy(&next, m, sizeof(next));
+		if (model_try(&next, rules, event)) {
+			memcpy(m, &next, sizeof(next));
+			return event;
+		}
+	}
+	return -1;
+}
+
+/* One long walk; the last events of a walk that breaks are printed. */
+static const char *walk(const struct model_rules *rules, __u64 seed)
+{
+	int events[WALK_STEPS], step, event;
+	const char *broken = NULL;
+	struct model m, settled;
+
+	model_init(&m, rules);
+	for (step = 0; step < WALK_STEPS && !broken; step++) {
+		event = walk_one(&m, rules, &seed);
+		events[step] = event;
+		if (event >= 0)
+			broken = model_check(&m, rules);
+		if (!broken && (step % 20 == 0 || event < 0)) {
+			memcpy(&settled, &m, sizeof(m));
+			broken = model_settle(&settled, rules);
+		}
+		if (event < 0)
+			break;		/* all queues are full: the end of a world with such small ones */
+	}
+	if (!broken)
+		return NULL;
+	printf("  broken after %d steps: %s\n", step, broken);
+	for (event = step > WALK_EVENTS_KEPT ? step - WALK_EVENTS_KEPT : 0; event < step; event++)
+		printf("    %s\n", model_event_name(rules, events[event]));
+	return broken;
+}
+
+/* Breadth first sees everything near the beginning; long walks see a little of what is far away. */
+static void caps_long_walks(void **state)
+{
+	static const struct model_rules worlds[] = {
+		{ .clients = 2, .queue = 3, .resets = 0, .use_data = 1 },
+		{ .clients = 2, .queue = 3, .resets = 40, .crashes = 5, .use_data = 1 },
+		{ .clients = 2, .queue = 3, .resets = 40, .crashes = 5, .use_attr = 1 },
+		{ .clients = 3, .queue = 3, .resets = 40, .crashes = 5, .use_attr = 1,
+		  .use_data = 1 },
+	};
+	unsigned int w, seed;
+
+	for (w = 0; w < sizeof(worlds) / sizeof(worlds[0]); w++)
+		for (seed = 0; seed < 250; seed++)
+			assert_null(walk(&worlds[w], seed));
+	printf("  %u walks of %d steps\n", 4 * 250, WALK_STEPS);
+}
+
 /* Each of these rules, broken, is noticed. */
 static void caps_broken_rules_are_noticed(void **state)
 {
@@ -253,6 +333,7 @@ int main(void)
 		cmocka_unit_test(caps_data_new_incarnation),
 		cmocka_unit_test(caps_three_clients),
 		cmocka_unit_test(caps_both_groups),
+		cmocka_unit_test(caps_long_walks),
 		cmocka_unit_test(caps_broken_rules_are_noticed),
 	};
 
