@@ -236,11 +236,11 @@ static void refuse_cap(struct mds *mds, struct mds_session *session,
 		.ino = update->ino,
 		.cap_id = update->cap_id,
 		.cap_gen = update->cap_gen,
-		.cap_seq = update->cap_seq,
+		.cap_seq = update->cap_seq + 1,	/* or it would be a repeat of what it knows */
 		.barrier_epoch = mds->barrier_epoch,
 	};
 
-	if (update->held || update->wanted)
+	if (update->held)
 		mds_session_send(mds, session, NACRE_MSG_CAP_REVOKE, &revoke);
 }
 
@@ -279,7 +279,8 @@ static void take_update(struct mds *mds, struct mds_session *session, struct mes
 	struct mds_inode *inode = mds_inode_find(mds, update->ino);
 	struct mds_cap *cap = inode ? mds_cap_find(inode, session) : NULL;
 
-	if (cap && (cap->rank.cap_id != update->cap_id || cap->rank.gen != update->cap_gen))
+	/* one of the generation before speaks of a claimed cap whose grant it has not seen: its values count */
+	if (cap && cap->rank.cap_id != update->cap_id)
 		cap = NULL;
 	take_flush(mds, session, cap, update);
 	if (cap)
