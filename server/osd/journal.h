@@ -32,6 +32,7 @@ struct osd_record {
 	struct osd_txn *txns, **txns_last;
 	uint64_t last_seq;		/* of its last transaction, or the one before it */
 	uint64_t image_bytes;
+	uint64_t durable_ns;		/* since when; io_now */
 	bool written;
 	struct osd_journal *journal;
 	struct mem_buffer *head;	/* head and transactions, padded */

@@ -121,20 +121,28 @@ void osd_kept_replayed(void *owner, const struct osd_txn *txn)
 	TAILQ_INSERT_TAIL(&osd->replayed, kept, link);
 }
 
-bool osd_kept_keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value)
+static struct pg_kept *find_kept(struct osd *osd, const struct osd_txn *txn)
 {
-	struct osd *osd = owner;
 	struct pg *pg = pg_find(osd, txn->pool, txn->pg);
 	struct pg_kept *kept;
 
-	if (pg && pg->state != PG_LOADING) {
-		kept = pg_kept_find(pg, txn->number);
-	} else {
-		TAILQ_FOREACH(kept, &osd->replayed, link)
-			if (kept->pool == txn->pool && kept->pg == txn->pg &&
-			    kept->number == txn->number)
-				break;
-	}
+	if (pg && pg->state != PG_LOADING)
+		return pg_kept_find(pg, txn->number);
+	TAILQ_FOREACH(kept, &osd->replayed, link)
+		if (kept->pool == txn->pool && kept->pg == txn->pg && kept->number == txn->number)
+			break;
+	return kept;
+}
+
+bool osd_kept_settled(void *owner, const struct osd_txn *txn)
+{
+	return !find_kept(owner, txn);
+}
+
+bool osd_kept_keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value)
+{
+	struct pg_kept *kept = find_kept(owner, txn);
+
 	if (!kept)
 		return false;
 	kept->spilled = true;

@@ -273,6 +273,7 @@ static void store_room(void *owner)
 static const struct osd_store_calls store_calls = {
 	.opened = store_opened,
 	.replayed = osd_kept_replayed,
+	.settled = osd_kept_settled,
 	.keep = osd_kept_keep,
 	.failed = store_failed,
 	.room = store_room,

@@ -53,6 +53,8 @@ struct osd_store_calls {
 	void (*opened)(void *owner, int result, const char *why);
 	/* Start-up: the journal holds this transaction of a group. Borrowed during the call. */
 	void (*replayed)(void *owner, const struct osd_txn *txn);
+	/* Would keep() say no by now? Then its record can go without being kept elsewhere. NULL: always. */
+	bool (*settled)(void *owner, const struct osd_txn *txn);
 	/*
 	 * A group's transaction is being applied, and its journal record will go.
 	 * Must the whole of it be kept (REC-1)? True, and osd_disk_kept in *value.

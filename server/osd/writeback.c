@@ -9,6 +9,7 @@
 #define BATCH_IMAGE_BYTES (16u << 20)	/* of one batch, but at least one record */
 #define BATCH_RECORDS 1024u
 #define WRITE_IOVS_MAX 512u
+#define SETTLE_NS 2000000000ull	/* how long a record may wait to be known committed */
 
 static void advance(struct osd_writeback *wb);
 
@@ -359,13 +360,32 @@ static void flush_keys(struct osd_writeback *wb)
 
 /* ---- turning ---------------------------------------------------------------------------------------- */
 
+/*
+ * Should a record wait a little? What is known to be committed is applied and
+ * forgotten; what is not would have to be written once more, under a T key.
+ */
+static bool should_wait(const struct osd_writeback *wb, const struct osd_record *record)
+{
+	struct osd_store *store = wb->store;
+	const struct osd_txn *txn;
+
+	if (!store->calls->settled || wb->all || wb->queue_images > store->backlog_limit / 2 ||
+	    wb->queue_bytes > store->journal.bytes / 2 ||
+	    io_now(store->io) - record->durable_ns > SETTLE_NS)
+		return false;
+	for (txn = record->txns; txn; txn = txn->next)
+		if (txn->number && !store->calls->settled(store->owner, txn))
+			return true;
+	return false;
+}
+
 static void choose_batch(struct osd_writeback *wb)
 {
 	struct osd_record *record;
 	uint64_t bytes = 0;
 
 	wb->batch_records = 0;
-	for (record = wb->queue; record; record = record->next) {
+	for (record = wb->queue; record && !should_wait(wb, record); record = record->next) {
 		if (wb->batch_records && (bytes + record->image_bytes > BATCH_IMAGE_BYTES ||
 					  wb->batch_records >= BATCH_RECORDS))
 			break;
@@ -405,7 +425,10 @@ static void advance(struct osd_writeback *wb)
 		flush_keys(wb);
 	if (wb->state == OSD_WRITEBACK_IDLE && batch_is_due(wb)) {
 		choose_batch(wb);
-		write_images(wb);
+		if (wb->batch_records)
+			write_images(wb);
+		else
+			arm_timer(wb);
 	}
 	if (wb->state == OSD_WRITEBACK_KEYS && !wb->batch.bytes.length)
 		apply_keys(wb);
@@ -419,6 +442,7 @@ static void advance(struct osd_writeback *wb)
 void osd_writeback_add(struct osd_writeback *wb, struct osd_record *record)
 {
 	record->next = NULL;
+	record->durable_ns = io_now(wb->store->io);
 	*wb->queue_last = record;
 	wb->queue_last = &record->next;
 	wb->queue_images += record->image_bytes;

@@ -32,6 +32,11 @@ static bool keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value
 	return false;
 }
 
+static bool settled(void *owner, const struct osd_txn *txn)
+{
+	return true;
+}
+
 static void failed(void *owner, const char *why)
 {
 	((struct rig *)owner)->failed = true;
@@ -41,7 +46,7 @@ static void room(void *owner)
 {
 }
 
-static const struct osd_store_calls calls = { opened, replayed, keep, failed, room };
+static const struct osd_store_calls calls = { opened, replayed, settled, keep, failed, room };
 
 static void no_line(void *owner, enum log_level level, const char *line)
 {
