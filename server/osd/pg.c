@@ -309,5 +309,5 @@ void pg_peer_opened(struct pg *pg, uint16_t osd)
 	else if (member->in_set)
 		pg_push(pg, member);
 	if (member->recovery && !member->in_set)
-		pg_recovery_end(pg, member, "its connection broke");
+		pg_recovery_opened(pg, member);
 }

@@ -173,6 +173,8 @@ void pg_reconcile_advance(struct pg *pg);
 
 /* Begin where it is due; every so often. */
 void pg_recover(struct pg *pg);
+/* The connection to it is open; what was sent on an older one may be lost. */
+void pg_recovery_opened(struct pg *pg, struct pg_member *member);
 void pg_recovery_end(struct pg *pg, struct pg_member *member, const char *why);
 /* A write to an object has been numbered: those who are catching up need it again. */
 void pg_recovery_touch(struct pg *pg, const struct nacre_rep_entry *entry);

@@ -155,6 +155,14 @@ void pg_recovery_end(struct pg *pg, struct pg_member *member, const char *why)
 	recovery_free(member->recovery);
 }
 
+void pg_recovery_opened(struct pg *pg, struct pg_member *member)
+{
+	if (member->recovery->state == RECOVERY_ASKING)
+		ask(member->recovery);
+	else
+		pg_recovery_end(pg, member, "its connection broke");
+}
+
 /* ---- what the member has ------------------------------------------------------------------------ */
 
 /*

@@ -372,6 +372,51 @@ static void test_longest_log_wins(void **state)
 	expect(800, "ahead");
 }
 
+/*
+ * The same when the journal has forgotten it: what is not known to be committed
+ * was put under a T key before its record went.
+ */
+static void test_rec_1_kept_beyond_the_journal(void **state)
+{
+	struct nacre_osd_request head = { .ino = 810 };
+	uint8_t bytes[9000];
+	struct osd_store *store;
+	struct pg_kept *kept;
+	uint16_t primary;
+	unsigned int i;
+
+	start(3, 3, 1);
+	memset(bytes, 0xab, sizeof(bytes));
+	primary = cluster_primary(&c, 810);
+	assert_int_equal(write_text(810, "first"), 0);
+	for (i = 0; i < 3; i++)
+		if (i != primary)
+			sim_partition(c.osds[primary].host, c.osds[i].host, 9 * SIM_NS_PER_S);
+	cluster_raw_send(&c, primary, &head, NACRE_OSD_OP_WRITE, NULL, 0, bytes, sizeof(bytes));
+	cluster_pass(&c, 100);
+	store = c.osds[primary].osd->store;
+	for (i = 0; i < 3; i++) {
+		osd_writeback_hurry(&store->writeback);
+		cluster_pass(&c, 300);
+	}
+	assert_int_equal(osd_journal_used(&store->journal), 0);
+	kept = TAILQ_LAST(&pg_find(c.osds[primary].osd, 1, cluster_pg(&c, 810))->kept, pg_kept_list);
+	assert_non_null(kept);
+	assert_true(kept->spilled);
+	for (i = 0; i < 3; i++)
+		cluster_osd_kill(&c.osds[i], SIM_CRASH_POWER);
+	sim_heal(c.world);
+	for (i = 0; i < 3; i++) {
+		sim_host_restart(c.osds[i].host);
+		cluster_osd_start(&c.osds[i]);
+	}
+	cluster_until(&c, cluster_all_clean, 60, "all in sync again");
+	cluster_compare_replicas(&c);
+	assert_int_equal(cluster_read(&c, 810, bytes, sizeof(bytes), &(size_t){ 0 }), 0);
+	assert_int_equal(bytes[0], 0xab);
+	assert_int_equal(bytes[8999], 0xab);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_teardown(name, teardown)
@@ -391,6 +436,7 @@ int main(void)
 		CASE(test_writes_go_on_while_one_catches_up),
 		CASE(test_all_killed_together),
 		CASE(test_longest_log_wins),
+		CASE(test_rec_1_kept_beyond_the_journal),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
