@@ -221,7 +221,7 @@ static bool next_run(struct recovery_push *push, uint32_t *ret_first, uint32_t *
 	return chunk && *ret_first < n && (uint64_t)*ret_first * OSD_BLOCK_BYTES < push->data.length;
 }
 
-/* False: stop for now. */
+/* False: something has to be awaited, or it has ended. */
 static bool step_data(struct recovery_push *push)
 {
 	const struct osd_onode *onode = &push->object->onode;

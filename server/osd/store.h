@@ -149,7 +149,7 @@ void osd_store_abandon(struct osd_store *store);
 
 /* Make a transaction part of the state; txn->durable follows, in the order of submission. */
 void osd_store_submit(struct osd_store *store, struct osd_txn *txn);
-/* Is so much waiting that callers should execute no more for now? calls->room follows. */
+/* Is so much waiting that callers should pause? calls->room says when to go on. */
 bool osd_store_is_full(struct osd_store *store);
 /* Could blocks be taken by an ordinary request, with the reserve left? */
 bool osd_store_has_space(const struct osd_store *store, uint64_t blocks);

@@ -10,19 +10,10 @@
 #include <stdio.h>
 #include <xxhash.h>
 #include "osd_cluster_rig.h"
-#include "server/osd/exec.h"
 
 #define DISK_BYTES (24ull << 20)
 #define JOURNAL_BYTES (4u << 20)
 #define LEASE_MS 1000
-#define PGS 4
-
-/* Memory of crashed daemons stays, as on a machine that lost it. */
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-	return 1;
-}
 
 static void line(void *owner, enum log_level level, const char *text)
 {
@@ -170,11 +161,11 @@ static void add_pool(struct cluster *c, struct mapedit *edit, uint32_t id)
 {
 	edit->pools[id] = (struct nacre_map_pool){
 		.id = id,
-		.pg_count = PGS,
+		.pg_count = CLUSTER_PGS,
 		.replicas = (uint8_t)c->replicas,
 		.min_size = (uint8_t)c->min_size,
 		.object_bytes = 4u << 20,
-		.pg_first = id * PGS,
+		.pg_first = id * CLUSTER_PGS,
 	};
 	edit->pool_count = id + 1;
 	assert_int_equal(mapedit_place_pool(edit, id), 0);
@@ -381,7 +372,7 @@ bool cluster_all_clean(struct cluster *c)
 	if (!cluster_all_serve(c) || !c->map)
 		return false;
 	for (pool = 0; pool < 2; pool++) {
-		for (number = 0; number < PGS; number++) {
+		for (number = 0; number < CLUSTER_PGS; number++) {
 			if (nacre_map_pg_at(&c->map->view, pool, number, &row) ||
 			    __builtin_popcount(row.in_sync) != (int)c->replicas)
 				return false;
@@ -444,7 +435,7 @@ uint32_t cluster_pg(struct cluster *c, uint64_t ino)
 	uint8_t bytes[NACRE_PLACEMENT_BYTES];
 
 	nacre_placement_bytes(ino, 0, 1, bytes);
-	return nacre_placement_group(XXH64(bytes, sizeof(bytes), 0), PGS);
+	return nacre_placement_group(XXH64(bytes, sizeof(bytes), 0), CLUSTER_PGS);
 }
 
 uint16_t cluster_primary(struct cluster *c, uint64_t ino)
@@ -504,107 +495,4 @@ uint32_t cluster_raw(struct cluster *c, uint16_t osd, struct nacre_osd_request *
 	cluster_until(c, reply_came, 10, "an answer");
 	assert_int_equal(c->reply.tid, head->tid);
 	return c->reply.result;
-}
-
-/* ---- replicas -------------------------------------------------------------------------------------------------- */
-
-static void exec_done(struct osd_exec *exec)
-{
-	((struct cluster *)exec->owner)->done = true;
-}
-
-/* Everything about one object on one OSD, as one number. */
-static uint64_t object_hash(struct cluster *c, struct osd_store *store, uint32_t pg,
-			    const struct nacre_oid *oid)
-{
-	struct nacre_osd_op ops[3] = {
-		{ .code = NACRE_OSD_OP_READ, .length = 4u << 20 },
-		{ .code = NACRE_OSD_OP_LISTXATTR },
-		{ .code = NACRE_OSD_OP_KV_LIST, .length = 10000, .offset = 400000 },
-	};
-	struct mem_bytes encoded = { 0 };
-	struct nacre_osd_request request = { .ino = oid->ino, .index = oid->index,
-					     .snap = oid->snap, .pool = oid->pool };
-	struct osd_exec exec = { .store = store, .mode = &osd_journal_mode_data,
-				 .request = &request, .pg = pg, .pg_count = PGS,
-				 .object_bytes = 4u << 20, .done = exec_done, .owner = c };
-	struct osd_onode *onode;
-	uint64_t hash, numbers[4];
-	int i;
-
-	for (i = 0; i < 3; i++)
-		osd_disk_append(&encoded, nacre_osd_op_desc(), &ops[i]);
-	request.ops = encoded.at;
-	request.ops_bytes = (uint32_t)encoded.length;
-	c->done = false;
-	if (!osd_exec_start(&exec))
-		cluster_until(c, is_done, 10, "a look at a replica");
-	assert_int_equal(exec.result, 0);
-	onode = &exec.view.object->onode;
-	numbers[0] = onode->size;
-	numbers[1] = onode->version;
-	numbers[2] = onode->interval;
-	numbers[3] = onode->truncate_seq;
-	hash = XXH64(numbers, sizeof(numbers), 0);
-	hash = XXH64(exec.read_data.at, exec.read_data.length, hash);
-	hash = XXH64(exec.output.at, exec.output.length, hash);
-	osd_exec_end(&exec);
-	mem_bytes_free(&encoded);
-	return hash;
-}
-
-static void list_done(struct osd_list *list)
-{
-	((struct cluster *)list->owner)->done = true;
-}
-
-static uint64_t group_hash(struct cluster *c, uint16_t osd, uint32_t pool, uint32_t pg)
-{
-	struct osd_store *store = c->osds[osd].osd->store;
-	struct osd_list list = { .count_max = 10000, .bytes_max = 1 << 24, .done = list_done,
-				 .owner = c };
-	struct nacre_oid oid;
-	struct kv_pair pair;
-	uint64_t hash = 0, one;
-	uint32_t found;
-	size_t at = 0;
-
-	osd_key_group_begin(&list.first, 'O', pool, pg);
-	osd_key_group_end(&list.end, 'O', pool, pg);
-	c->done = false;
-	osd_store_list(store, &list);
-	cluster_until(c, is_done, 10, "a list");
-	while (kv_pairs_next(&list.pairs, &at, &pair)) {
-		assert_int_equal(osd_key_object_parse(pair.key, pair.key_bytes, &found, &oid), 0);
-		hash = XXH64(pair.key, pair.key_bytes, hash);
-		one = object_hash(c, store, pg, &oid);
-		hash = XXH64(&one, sizeof(one), hash);
-	}
-	mem_bytes_free(&list.pairs.bytes);
-	return hash;
-}
-
-void cluster_compare_replicas(struct cluster *c)
-{
-	struct nacre_map_pg row;
-	uint32_t pool, pg;
-	uint64_t first = 0, hash;
-	bool any;
-	int slot;
-
-	for (pool = 0; pool < 2; pool++) {
-		for (pg = 0; pg < PGS; pg++) {
-			assert_int_equal(nacre_map_pg_at(&c->map->view, pool, pg, &row), 0);
-			for (slot = 0, any = false; slot < NACRE_REPLICAS_MAX; slot++) {
-				if (!(row.in_sync >> slot & 1))
-					continue;
-				hash = group_hash(c, nacre_pg_slot(&row, slot), pool, pg);
-				if (any && hash != first)
-					fail_msg("OSD-3: group %u.%u differs on osd%u", pool, pg,
-						 nacre_pg_slot(&row, slot));
-				first = hash;
-				any = true;
-			}
-		}
-	}
 }

@@ -16,6 +16,7 @@
 #include "tests/sim/sim_world.h"
 
 #define CLUSTER_OSDS_MAX 4
+#define CLUSTER_PGS 4			/* of each pool */
 
 struct cluster;
 

