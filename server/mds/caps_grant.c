@@ -76,13 +76,14 @@ void mds_cap_drop(struct mds *mds, struct mds_cap *cap)
 
 /* ---- locks ------------------------------------------------------------------------------------------ */
 
-/* Does any holder still have what the lock forbids? */
+/* Is there no holder left that the lock must wait for? */
 static bool is_gathered(const struct mds_inode *inode, const struct nacre_lock *lock)
 {
 	const struct mds_cap *cap;
 
 	TAILQ_FOREACH(cap, &inode->caps, inode_link)
-		if (nacre_lock_forbidden(lock, cap->session->instance, cap->rank.held))
+		if (nacre_lock_waits_for(lock, cap->session->instance, cap->rank.held,
+					 cap->rank.issued))
 			return false;
 	return true;
 }
@@ -224,7 +225,8 @@ static bool settle_cap(struct mds *mds, struct mds_cap *cap)
 {
 	struct mds_inode *inode = cap->inode;
 	uint64_t client = cap->session->instance;
-	uint32_t missing = cap->rank.wanted & ~cap->rank.issued & mds_caps_sensible(inode);
+	/* what is held but not issued is being revoked: not given again before the answer */
+	uint32_t missing = cap->rank.wanted & ~cap->rank.held & mds_caps_sensible(inode);
 
 	if ((!missing && !cap->regrant) || !mds_session_serves(cap->session))
 		return false;
