@@ -53,10 +53,18 @@ void nacre_lock_init(struct nacre_lock *lock, __u32 group)
 	lock->state = NACRE_LOCK_SYNC;
 }
 
+/* WRITE beside a copy is what is left of EXCL when messages were lost: nobody else has anything then. */
+static int is_of_loner(__u32 held)
+{
+	return held & (NACRE_CAPS_ANY_EXCL | NACRE_CAP_FILE_BUFFER) ||
+	       ((held & NACRE_CAP_FILE_WRITE) &&
+		(held & (NACRE_CAP_FILE_SHARED | NACRE_CAP_FILE_CACHE)));
+}
+
 void nacre_lock_claim(struct nacre_lock *lock, __u64 client, __u32 held)
 {
 	held &= nacre_group_caps(lock->group);
-	if (held & (NACRE_CAPS_ANY_EXCL | NACRE_CAP_FILE_BUFFER)) {
+	if (is_of_loner(held)) {
 		lock->state = NACRE_LOCK_EXCL;
 		lock->loner = client;
 	} else if ((held & NACRE_CAP_FILE_WRITE) && lock->state != NACRE_LOCK_EXCL) {

@@ -135,7 +135,7 @@ void nacre_lock_init(struct nacre_lock *lock, __u32 group);
 /*
  * After a change of incarnation: account for one client's claim on the group. Call it on a fresh
  * lock, once for each claim, before the first step; EXCL or BUFFER makes it EXCL of that
- * client, WRITE makes it MIX. What was being changed by the old incarnation is re-sent.
+ * client, WRITE alone makes it MIX. What was being changed by the old incarnation is re-sent.
  */
 void nacre_lock_claim(struct nacre_lock *lock, __u64 client, __u32 held);
 

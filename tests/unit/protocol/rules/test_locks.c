@@ -218,8 +218,24 @@ static void lock_from_claims(void **state)
 	nacre_lock_claim(&lock, A, NACRE_CAPS_FILE);
 	assert_int_equal(lock.state, NACRE_LOCK_EXCL);
 	assert_int_equal(lock.loner, A);
+	nacre_lock_init(&lock, NACRE_GROUP_FILE);
+	nacre_lock_claim(&lock, A, NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_CACHE);
+	assert_int_equal(lock.state, NACRE_LOCK_EXCL);	/* what lost messages left of it */
 	assert_null(nacre_lock_holder_invariant(&lock, A, NACRE_CAPS_FILE));
 	assert_non_null(nacre_lock_holder_invariant(&lock, B, NACRE_CAP_FILE_READ));
+}
+
+/* Values may ride in the answer: until it is here the lock waits, though the bits are allowed again. */
+static void lock_waits_for_answers(void **state)
+{
+	__u32 shared = NACRE_CAP_AUTH_SHARED, both = NACRE_CAPS_AUTH;
+
+	nacre_lock_init(&lock, NACRE_GROUP_AUTH);
+	need(NACRE_LOCKE_NEED_EXCL, A);
+	assert_false(nacre_lock_waits_for(&lock, A, both, both));
+	assert_true(nacre_lock_waits_for(&lock, A, both, shared));
+	assert_true(nacre_lock_waits_for(&lock, B, shared, shared));
+	assert_false(nacre_lock_waits_for(&lock, B, NACRE_CAPS_FILE, 0));
 }
 
 /* ---- the rank's caps ---------------------------------------------------------------------------- */
@@ -257,6 +273,11 @@ static void rank_revoke_and_answer(void **state)
 	assert_int_equal(nacre_cap_rank_revoke(&cap, NACRE_CAP_AUTH_EXCL), 0);
 	assert_true(nacre_cap_rank_revoking(&cap));
 	assert_int_equal(cap.held, SHARED_EXCL);
+	/* what is being revoked is not given again before the answer */
+	assert_int_equal(nacre_cap_rank_grant(&cap, NACRE_CAP_AUTH_EXCL),
+			 NACRE_CAP_PIN | NACRE_CAP_AUTH_SHARED);
+	cap.grow_seq = 1;
+	cap.seq = 2;
 	/* a report from before the revoke changes nothing */
 	assert_int_equal(hear(report(1, SHARED_EXCL), 1), 0);
 	assert_int_equal(hear(report(2, NACRE_CAP_PIN | NACRE_CAP_AUTH_SHARED), 1),
@@ -333,7 +354,8 @@ int main(void)
 		cmocka_unit_test(cap_text), cmocka_unit_test(lock_allows_no_conflict),
 		cmocka_unit_test(lock_file_states), cmocka_unit_test(lock_mix_is_for_files),
 		cmocka_unit_test(lock_pins_hold_the_state), cmocka_unit_test(lock_follows_demand),
-		cmocka_unit_test(lock_after_losing_a_writer), cmocka_unit_test(lock_from_claims),
+		cmocka_unit_test(lock_after_losing_a_writer), cmocka_unit_test(lock_waits_for_answers),
+		cmocka_unit_test(lock_from_claims),
 		cmocka_unit_test_setup(rank_revoke_and_answer, granted),
 		cmocka_unit_test_setup(rank_report_that_crosses_a_grant, granted),
 		cmocka_unit_test_setup(rank_ignores_others, granted),
