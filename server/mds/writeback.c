@@ -199,12 +199,12 @@ static bool write_own(struct mds *mds, struct mds_inode *inode)
 	struct writeback *wb;
 	uint32_t length;
 
+	if (!may_go(mds, &inode->own_dirty, inode))
+		return false;
 	if (!inode->own) {
 		mds_dirty_drop(mds, &inode->own_dirty);
 		return true;
 	}
-	if (!may_go(mds, &inode->own_dirty, inode))
-		return false;
 	wb = writeback_new(mds);
 	wb->inode = inode;
 	request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META, inode->ino, 0));
@@ -224,12 +224,12 @@ static bool write_trace(struct mds *mds, struct mds_inode *inode)
 	struct osdc_request *request;
 	struct writeback *wb;
 
+	if (!may_go(mds, &inode->trace_dirty, NULL))
+		return false;
 	if (!inode->home) {
 		mds_dirty_drop(mds, &inode->trace_dirty);
 		return true;
 	}
-	if (!may_go(mds, &inode->trace_dirty, NULL))
-		return false;
 	trace.parent = inode->home->dir->inode->ino;
 	trace.name = inode->home->name;
 	trace.name_bytes = inode->home->name_bytes;
