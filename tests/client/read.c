@@ -49,7 +49,7 @@ static void take_bytes(struct reading *reading, const struct osdc_result *result
 {
 	uint8_t *bytes = client_alloc(reading->length + 1);
 
-	if (!result->result)
+	if (!result->result && result->data_bytes)
 		memcpy(bytes, result->data, result->data_bytes < reading->length ?
 						    result->data_bytes : reading->length);
 	if (reading->to)
@@ -200,7 +200,9 @@ void step_READ(struct client_call *call)
 	}
 	if (!call->refs && !call_may_go(call))
 		return;
-	if (call->refs || (caps_can(inode, READ_CACHED) && !inode->changing)) {
+	/* while a change of ours is under way the pages are good, but the size must be asked for */
+	if (call->refs || (caps_can(inode, READ_CACHED) &&
+			   (!inode->changing || call->step == READ_HAS_SIZE))) {
 		read_cached(call, inode);
 	} else if (!caps_can(inode, NACRE_CAP_FILE_READ)) {
 		call->step = READ_FIRST;
@@ -208,6 +210,9 @@ void step_READ(struct client_call *call)
 	} else if (call->step == READ_FIRST) {
 		call->step = READ_HAS_SIZE;
 		call_getattr(call, inode, NACRE_GROUP_FILE);
+	} else if (inode->dirty_pages || inode->writing_pages) {
+		pages_write_back(inode);
+		call_wait(&inode->waiters, call);
 	} else {
 		read_direct(call, inode);
 	}

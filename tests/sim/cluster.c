@@ -236,7 +236,7 @@ static void first_map(struct sim *sim)
 static void add_daemon(struct sim *sim, struct sim_daemon *daemon, const char *kind,
 		       unsigned int id)
 {
-	char name[16];
+	char name[24];
 
 	snprintf(name, sizeof(name), "%s%u", kind, id);
 	daemon->sim = sim;

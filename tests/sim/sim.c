@@ -93,7 +93,7 @@ static uint32_t faults_of_seed(struct sim *sim)
 
 static void prepare(struct sim *sim)
 {
-	char name[16];
+	char name[24];
 	unsigned int i;
 
 	if (sim->options.faults_by_seed)
