@@ -189,7 +189,7 @@ static void settle_lock(struct mds *mds, struct mds_inode *inode, int group)
 	__u64 loner;
 	int event;
 
-	if (mds_claimed(inode, nacre_group_at(group), NULL))
+	if (mds_claimed(inode, nacre_group_at(group), NULL) || (group == FILE_LOCK && inode->lent))
 		return;
 	if (group == FILE_LOCK && (inode->probe || inode->trim_end))
 		return;		/* recover.c, truncate.c have it, or are on their way to it */

@@ -61,6 +61,7 @@ struct mds_inode {
 
 	uint32_t pins;			/* loads, trims, probes and whoever else needs it here */
 	uint32_t cap_count;
+	bool lent;			/* FILE is EXCL for the request being answered, whatever the demand */
 	uint64_t unsafe_seq;		/* batch of its last change (SHARE-1) */
 	uint64_t unsafe_instance;	/* whose that was */
 	uint64_t settle_seq;		/* with `settling`: not before this batch is safe */

@@ -117,6 +117,23 @@ int req_change(struct mds *mds, struct mds_request *request, struct mds_inode *i
 	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
 }
 
+int req_exclusive(struct mds *mds, struct mds_request *request, struct mds_inode *inode)
+{
+	struct nacre_lock *lock = &inode->locks[nacre_group_index(NACRE_GROUP_FILE)];
+	uint64_t client = request->session->instance;
+
+	if (!inode->probe && !inode->trim_end &&
+	    !(lock->state == NACRE_LOCK_EXCL && lock->loner == client) &&
+	    !mds_claimed(inode, NACRE_GROUP_FILE, request))
+		mds_lock_step(mds, inode, nacre_group_index(NACRE_GROUP_FILE),
+			      NACRE_LOCKE_NEED_EXCL, client);
+	if (!inode->probe && !inode->trim_end && lock->state == NACRE_LOCK_EXCL &&
+	    lock->loner == client)
+		return 0;
+	mds_request_claim(request, inode, NACRE_GROUP_FILE);
+	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
+}
+
 int req_room(struct mds *mds, struct mds_request *request)
 {
 	if (!mds_journal_is_full(mds))

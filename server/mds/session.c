@@ -162,10 +162,10 @@ void mds_send_killed(struct mds *mds, struct conn *conn, uint64_t instance, uint
 	struct nacre_session_killed killed = {
 		.instance = instance,
 		.result = result,
-		.text = (const uint8_t *)why,
-		.text_bytes = (uint32_t)strlen(why),
+		.text = (const uint8_t *)(why ? why : "evicted"),
 	};
 
+	killed.text_bytes = (uint32_t)strlen((const char *)killed.text);
 	mds_send(mds, conn, NACRE_MSG_SESSION_KILLED, &killed);
 }
 
@@ -309,7 +309,7 @@ void mds_session_step(struct mds *mds, struct mds_session *session, uint8_t even
 		mds_session_send_state(mds, session, NACRE_E_NO_SESSION);
 	if ((actions & NACRE_RSESA_KILLED) && session->conn)
 		mds_send_killed(mds, session->conn, session->instance, NACRE_E_EVICTED,
-				session->why ? session->why : "evicted");
+				session->why);
 	if (actions & NACRE_RSESA_FENCE)
 		mds_evict_fence(mds, session);
 	if (actions & NACRE_RSESA_RECOVER)
