@@ -139,14 +139,20 @@ static int ask_caps(struct inode *inode, u32 need, u32 want, u32 *got)
 static bool suffices(struct inode *inode, u32 need, u64 end, u32 got)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
-	bool good;
+	bool good, room;
 
+	if (!got)
+		return false;
 	spin_lock(&ni->cap_lock);
-	good = got && !(need & ~got) && end <= ni->max_size && !ni->size_pending;
+	room = end <= ni->max_size;
+	good = !(need & ~got) && room && !ni->size_pending;
 	spin_unlock(&ni->cap_lock);
-	if (!good && got)
-		nacre_caps_put(inode, got);
-	return good;
+	if (good)
+		return true;
+	if (!room)
+		ask_max_size(inode, end);
+	nacre_caps_put(inode, got);
+	return false;
 }
 
 /*

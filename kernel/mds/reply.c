@@ -76,12 +76,15 @@ static void add_unsafe(struct nacre_mds_client *mds, struct nacre_mds_request *r
 
 /* ---- traces --------------------------------------------------------------------------------- */
 
-static void learn_target(struct nacre_mds_request *req, const struct nacre_inode_info *info)
+static void learn_target(struct nacre_mds_request *req, struct nacre_inode_info *info)
 {
 	struct nacre_fs *fs = req->fs;
 	bool abandoned = test_bit(NACRE_MDSR_ABANDONED, &req->flags);
 	struct inode *inode;
 
+	/* What GETATTR asked for is current by definition, wherever the rank's locks go next. */
+	if (req->op->type == NACRE_MSG_GETATTR)
+		info->valid |= req->body.getattr.mask;
 	inode = fs->upcalls->learn(fs, info, true, abandoned ? 0 : req->need, &req->got);
 	if (IS_ERR_OR_NULL(inode))
 		return;		/* no memory: a revoke will be answered UNKNOWN, the caller gets an error */
