@@ -175,11 +175,11 @@ int model_want(struct model *m, const struct model_rules *rules, int c, __u32 ca
 	struct model_client *cl = &m->client[c];
 	struct nacre_cap_event e = { .kind = NACRE_CAPE_WANT, .caps = caps };
 
-	if (cl->asking || cl->cap.wanted == caps)
+	if (cl->cap.wanted == caps)
 		return 0;
 	if (!client_step(m, rules, c, &e))
 		return 0;
-	return cl->cap.cap_id || !caps || model_send_open(m, rules, c);
+	return cl->cap.cap_id || cl->asking || !caps || model_send_open(m, rules, c);
 }
 
 /* ---- users of the file -------------------------------------------------------------------------- */
