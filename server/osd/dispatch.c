@@ -116,6 +116,12 @@ static void on_member(struct osd *osd, struct conn *conn, struct message *messag
 		message_put(message);
 		return;
 	}
+	if (message->type == NACRE_MSG_REP_DONE) {
+		if (message->host.rep_done.result != NACRE_E_WRONG_INTERVAL)
+			osd_peer_space(osd, member->osd, message->host.rep_done.bytes_free);
+	} else if (message->type == NACRE_MSG_REP_INFO) {
+		osd_peer_space(osd, member->osd, message->host.rep_info.bytes_free);
+	}
 	if (message->type == NACRE_MSG_REP_DONE)
 		pg_on_done(pg, member, &message->host.rep_done);
 	else if (message->type == NACRE_MSG_REP_INFO && !member->recovery)

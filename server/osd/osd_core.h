@@ -45,6 +45,8 @@ struct osd_peer {
 	uint16_t id;
 	uint64_t instance;		/* of the map, when it was dialled; 0 = not dialled */
 	struct conn *conn;
+	uint64_t bytes_free;		/* space left for data there, as it last said */
+	bool full;			/* a request was refused because of that: ask it again */
 };
 
 TAILQ_HEAD(request_list, request);
@@ -136,6 +138,8 @@ void osd_peers_close(struct osd *osd);
 /* Send to another OSD, dialling it if need be. False: not now; `pg_peer_opened` will come. */
 bool osd_peer_send(struct osd *osd, uint16_t id, uint16_t type, const void *body,
 		   const struct payload *payload);
+/* It says how much space it has left. */
+void osd_peer_space(struct osd *osd, uint16_t id, uint64_t bytes_free);
 /* Is this connection that of the OSD's present instance? */
 bool osd_peer_is(struct osd *osd, struct conn *conn, uint16_t id);
 

@@ -65,6 +65,7 @@ static bool dial(struct osd *osd, struct osd_peer *peer)
 	put_address(address.ip + 8, row.address_lo);
 	address.port = row.port;
 	peer->instance = row.instance;
+	peer->bytes_free = UINT64_MAX;	/* it will say */
 	peer->conn = msgr_dial(osd->msgr, &address, peer);
 	return peer->conn;
 }
@@ -77,6 +78,14 @@ bool osd_peer_send(struct osd *osd, uint16_t id, uint16_t type, const void *body
 	if (!peer || !osd_may_serve(osd) || (!peer->conn && !dial(osd, peer)))
 		return false;
 	return conn_is_open(peer->conn) && !conn_send(peer->conn, type, body, payload);
+}
+
+void osd_peer_space(struct osd *osd, uint16_t id, uint64_t bytes_free)
+{
+	if (id >= osd->peer_count)
+		return;
+	osd->peers[id].bytes_free = bytes_free;
+	osd->peers[id].full = false;
 }
 
 bool osd_peer_is(struct osd *osd, struct conn *conn, uint16_t id)

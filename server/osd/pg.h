@@ -51,7 +51,6 @@ struct pg_member {
 	uint64_t sent;			/* sent on this connection up to here */
 	uint64_t acked;			/* durable there up to here */
 	uint64_t committed_told;	/* it knows that so much is committed */
-	uint64_t bytes_free;
 	struct pg_recovery *recovery;	/* catching up */
 	uint64_t retry_ns;		/* not before; io_now */
 };
@@ -157,6 +156,8 @@ bool pg_push(struct pg *pg, struct pg_member *member);
 /* Something became durable, here or there: commit what can be. */
 void pg_advance(struct pg *pg);
 void pg_on_done(struct pg *pg, struct pg_member *member, const struct nacre_rep_done *done);
+/* Can every member store `blocks` more? If not, they are asked how it stands by now. */
+bool pg_members_have_space(struct pg *pg, uint64_t blocks);
 /* Tell members what is committed, if they do not know. */
 void pg_tell_committed(struct pg *pg);
 /* A member cannot apply what is committed elsewhere: take it out of sync. */

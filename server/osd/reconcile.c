@@ -103,7 +103,6 @@ void pg_on_info(struct pg *pg, struct pg_member *member, const struct nacre_rep_
 		return;
 	member->told = true;
 	member->last = info->last;
-	member->bytes_free = info->bytes_free;
 	/* Beyond our own end it is ahead of us; that is fetched, and then it has it. */
 	member->acked = info->last;
 	member->sent = info->last;

@@ -372,7 +372,6 @@ void pg_recovery_object_done(struct pg *pg, struct pg_member *member,
 {
 	struct pg_recovery *recovery = member->recovery;
 
-	member->bytes_free = done->bytes_free;
 	if (done->result) {
 		pg_recovery_end(pg, member, "it cannot store an object");
 		return;

@@ -98,7 +98,6 @@ void pg_advance(struct pg *pg)
 
 void pg_on_done(struct pg *pg, struct pg_member *member, const struct nacre_rep_done *done)
 {
-	member->bytes_free = done->bytes_free;
 	if (done->result == NACRE_E_WRONG_INTERVAL) {
 		member->asked = member->told;	/* it has another map than we: ask again later */
 		return;
@@ -117,6 +116,38 @@ void pg_on_done(struct pg *pg, struct pg_member *member, const struct nacre_rep_
 		pg_reconcile_advance(pg);
 	else
 		pg_advance(pg);
+}
+
+/* Its answer tells how much space it has; nothing else comes of it in service. */
+static void ask_space(struct pg *pg, const struct pg_member *member)
+{
+	struct nacre_rep_query query = {
+		.pool = pg->key.pool,
+		.pg = pg->key.pg,
+		.interval = pg->interval,
+	};
+
+	osd_peer_send(pg->osd, member->osd, NACRE_MSG_REP_QUERY, &query, NULL);
+}
+
+bool pg_members_have_space(struct pg *pg, uint64_t blocks)
+{
+	struct osd_peer *peer;
+	bool all = true;
+	int slot;
+
+	for (slot = 0; blocks && slot < NACRE_REPLICAS_MAX; slot++) {
+		if (!pg->members[slot].in_set)
+			continue;
+		peer = &pg->osd->peers[pg->members[slot].osd];
+		if (peer->bytes_free / OSD_BLOCK_BYTES >= blocks)
+			continue;
+		all = false;
+		if (!peer->full)
+			ask_space(pg, &pg->members[slot]);
+		peer->full = true;
+	}
+	return all;
 }
 
 void pg_tell_committed(struct pg *pg)

@@ -119,6 +119,21 @@ static uint32_t judge_again(const struct request *request)
 	return osd_judge(request->osd, request->wire);
 }
 
+/* Does it take blocks that some member has not? Then it fails there as it would here. */
+static void judge_space(struct request *request)
+{
+	struct osd_exec *exec = &request->exec;
+	uint64_t blocks = 0;
+	uint32_t i;
+
+	if (exec->result || !exec->writes)
+		return;
+	for (i = 0; i < exec->view.txn->space_count; i++)
+		blocks += exec->view.txn->space[i].taken ? exec->view.txn->space[i].count : 0;
+	if (!pg_members_have_space(request->pg, blocks))
+		exec->result = ENOSPC;
+}
+
 static void executed(struct request *request)
 {
 	struct osd_exec *exec = &request->exec;
@@ -126,6 +141,7 @@ static void executed(struct request *request)
 	struct pg *pg = request->pg;
 	uint32_t refused = judge_again(request);
 
+	judge_space(request);
 	pg->executing--;
 	pg->executing_writes -= request->hold.writes;
 	request->osd->stats.requests_executed++;

@@ -379,6 +379,39 @@ static void test_longest_log_wins(void **state)
 	expect(800, "ahead");
 }
 
+/* A member is fuller than its primary: it is heeded, and forgiven when it has room again. */
+static void test_full_member_then_freed(void **state)
+{
+	uint8_t *mega = mem_zero(1, 1 << 20);
+	struct osd_alloc *alloc;
+	struct { uint64_t block; uint32_t count; } runs[64];
+	uint64_t ino, taken = 0;
+	uint32_t err = 0;
+	uint16_t member;
+
+	start(2, 2, 1);
+	assert_int_equal(write_text(819, "small"), 0);
+	member = !cluster_primary(&c, 820);
+	alloc = &c.osds[member].osd->store->alloc;
+	/* Fill it behind everybody's back. */
+	while (alloc->free > alloc->reserve + 500) {
+		assert_int_equal(osd_alloc_take(alloc, 100, &runs[taken].block, &runs[taken].count), 0);
+		taken++;
+	}
+	for (ino = 820; !err && ino < 880; ino++)
+		err = cluster_write(&c, ino, 8192, mega, 1 << 20);
+	assert_int_equal(err, ENOSPC);
+	assert_true(alloc->free >= alloc->reserve);
+	expect(819, "small");
+	/* Room again: within moments writes go on, though nothing told the primaries. */
+	while (taken--)
+		osd_alloc_give(alloc, runs[taken].block, runs[taken].count);
+	while (cluster_write(&c, 890, 0, mega, 1 << 20) == ENOSPC)
+		cluster_pass(&c, 10);
+	cluster_until(&c, cluster_all_clean, 10, "all in sync, as before");
+	free(mega);
+}
+
 /*
  * The same when the journal has forgotten it: what is not known to be committed
  * was put under a T key before its record went.
@@ -444,6 +477,7 @@ int main(void)
 		CASE(test_all_killed_together),
 		CASE(test_longest_log_wins),
 		CASE(test_rec_1_kept_beyond_the_journal),
+		CASE(test_full_member_then_freed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
