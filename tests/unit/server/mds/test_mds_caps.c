@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Several clients: what they may hold together, what is taken back and when, whose changes are seen when
+ * (SHARE-1), sizes (SIZE-1, SIZE-2), and clients that are lost (FENCE-2).
+ */
+#include "mdst.h"
+
+#define ROOT NACRE_INO_ROOT
+
+static struct mdst_client *client(struct mdst *t, const char *name)
+{
+	struct mdst_client *c = mdst_client_new(t, name);
+
+	mdst_client_open(c);
+	return c;
+}
+
+static void setattr_mode(struct mdst_client *c, uint64_t ino, uint32_t mode, struct mdst_reply *r)
+{
+	struct nacre_record_req body = mdst_record(c, 0, NULL);
+
+	body.kind = NACRE_RECORD_SETATTR;
+	body.ino = ino;
+	body.set_mask = NACRE_SET_MODE;
+	body.mode = mode;
+	*r = mdst_call(c, NACRE_MSG_SETATTR, &body);
+}
+
+static struct mdst_reply open_file(struct mdst_client *c, uint64_t ino, uint32_t flags, uint32_t need)
+{
+	struct nacre_open_req body = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino,
+				       .open_flags = flags, .need = need, .wanted = need };
+
+	return mdst_call(c, NACRE_MSG_OPEN, &body);
+}
+
+/* Everything is granted to who is alone, and taken back when another one looks. */
+static void test_exclusive_is_revoked(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_reply r = mdst_create(a, ROOT, "f");
+	uint64_t ino = r.target.ino;
+
+	assert_int_equal(a->revokes, 0);
+	r = mdst_lookup(b, ROOT, "f");
+	assert_int_equal(r.result, 0);
+	assert_true(a->revokes > 0);
+	assert_int_equal(r.target.valid & 15, 15);
+	assert_true(r.target.issued & NACRE_CAP_AUTH_SHARED);
+	assert_false(r.target.issued & NACRE_CAPS_ANY_EXCL);
+	a->revokes = b->revokes = 0;
+	setattr_mode(a, ino, 0600, &r);
+	assert_int_equal(r.target.mode & 07777, 0600);
+	assert_true(b->revokes > 0);
+	assert_int_equal(mdst_lookup(b, ROOT, "f").target.mode & 07777, 0600);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* A directory is shared among readers; who changes it keeps its own copy, the others lose theirs. */
+static void test_directory_shared(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	uint64_t dir = mdst_mkdir(a, ROOT, "d").target.ino;
+	struct mdst_reply r = mdst_readdir(b, dir, 0, 100);
+
+	assert_true(r.flags & NACRE_REPLY_END);
+	assert_true(r.target.issued & NACRE_CAP_DIR_SHARED);
+	a->revokes = b->revokes = 0;
+	r = mdst_create(a, dir, "f");
+	assert_int_equal(a->revokes, 0);
+	assert_true(b->revokes > 0);
+	assert_true(r.parent.issued & NACRE_CAP_DIR_SHARED);
+	assert_true(r.parent.valid & NACRE_GROUP_FILE);
+	assert_int_equal(mdst_readdir(b, dir, 0, 100).entry_count, 1);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* An untar: one message a file, nothing taken back, nothing asked twice. */
+static void test_untar_costs_little(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	uint64_t dir = mdst_mkdir(a, ROOT, "d").target.ino, grants;
+	char name[16];
+	int i;
+
+	grants = mdst_counter(t, "grants");
+	for (i = 0; i < 200; i++) {
+		struct mdst_reply r;
+
+		snprintf(name, sizeof(name), "f%d", i);
+		r = mdst_create(a, dir, name);
+		assert_true(r.target.max_size >= 1 << 20);
+		assert_int_equal(mdst_flush_size(a, &r.target, (uint64_t)i + 1, 1000), 0);
+	}
+	assert_int_equal(a->revokes, 0);
+	assert_int_equal(mdst_counter(t, "grants"), grants);
+	assert_true(a->ino_left > 100);
+	mdst_client_destroy(a);
+}
+
+/* Two writers: no copies, no buffers, both write; when one goes the other has it all again. */
+static void test_two_writers(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_reply r;
+	struct nacre_inode_info mine;
+	struct message *grant;
+	uint64_t ino = mdst_create(a, ROOT, "f").target.ino;
+
+	r = open_file(a, ino, NACRE_OPEN_WRITE, NACRE_CAP_FILE_WRITE);
+	assert_true(r.target.issued & NACRE_CAP_FILE_BUFFER);
+	r = open_file(b, ino, NACRE_OPEN_WRITE, NACRE_CAP_FILE_WRITE);
+	assert_int_equal(r.result, 0);
+	/* a said that it wants nothing more when it answered the revoke, so b may be alone by now */
+	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
+	assert_true(r.target.max_size > 0);
+	mine = r.target;
+	r = open_file(a, ino, NACRE_OPEN_WRITE, NACRE_CAP_FILE_WRITE);
+	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
+	assert_true(b->revokes > 0);
+	while ((grant = mdst_poll(a, NACRE_MSG_CAP_GRANT)))
+		message_put(grant);
+	mdst_release(b, &mine);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* SHARE-1: another client's look waits for the journal; one's own does not. */
+static void test_share_1_waits_for_journal(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_lookup_req look = { .oldest_tid = 1, .parent = ROOT,
+					 .name = (const uint8_t *)"f", .name_bytes = 1 };
+	struct nacre_readdir_req list = { .oldest_tid = 1, .ino = ROOT, .max_entries = 10,
+					  .max_bytes = 65536 };
+	struct nacre_sync_req sync = { .oldest_tid = 1 };
+	struct mdst_reply r;
+
+	mds_journal_hold(t->mds, true);
+	r = mdst_create(a, ROOT, "f");
+	assert_int_equal(r.result, 0);
+	assert_false(r.flags & NACRE_REPLY_SAFE);
+	assert_int_equal(mdst_lookup(a, ROOT, "f").result, 0);
+	look.tid = ++b->tid;
+	mdst_send(b, NACRE_MSG_LOOKUP, &look);
+	list.tid = ++b->tid;
+	mdst_send(b, NACRE_MSG_READDIR, &list);
+	sync.tid = ++a->tid;
+	mdst_send(a, NACRE_MSG_SYNC, &sync);
+	mdst_run_ms(t, 300);
+	assert_false(mdst_has_reply(b, look.tid));
+	assert_false(mdst_has_reply(b, list.tid));
+	assert_false(mdst_has_reply(a, sync.tid));
+	mds_journal_hold(t->mds, false);
+	assert_int_equal(mdst_wait(b, look.tid).result, 0);
+	assert_int_equal(mdst_wait(b, list.tid).entry_count, 1);
+	assert_int_equal(mdst_wait(a, sync.tid).result, 0);
+	mdst_run_ms(t, 50);
+	assert_true(a->safe >= 1);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* SHARE-1, absence too: that a name is gone is news that waits. */
+static void test_share_1_absence(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_lookup_req look = { .oldest_tid = 1, .parent = ROOT,
+					 .name = (const uint8_t *)"f", .name_bytes = 1 };
+
+	mdst_create(a, ROOT, "f");
+	mdst_sync(a);
+	mds_journal_hold(t->mds, true);
+	mdst_unlink(a, ROOT, "f");
+	look.tid = ++b->tid;
+	mdst_send(b, NACRE_MSG_LOOKUP, &look);
+	mdst_run_ms(t, 300);
+	assert_false(mdst_has_reply(b, look.tid));
+	mds_journal_hold(t->mds, false);
+	assert_int_equal(mdst_wait(b, look.tid).result, ENOENT);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* SIZE-1: what a writer may reach is journaled before it is told. */
+static void test_size_1_max_size(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_cap_update ask = { .ino = cap.ino, .cap_id = cap.cap_id,
+					.cap_gen = cap.cap_gen, .cap_seq = cap.cap_seq,
+					.held = cap.issued, .wanted = NACRE_WANT_WRITE,
+					.max_size_wanted = cap.max_size + 1 };
+	struct message *grant;
+	struct nacre_inode_info info;
+
+	mdst_sync(a);
+	mds_journal_hold(t->mds, true);
+	mdst_send(a, NACRE_MSG_CAP_UPDATE, &ask);
+	mdst_run_ms(t, 200);
+	assert_null(mdst_poll(a, NACRE_MSG_CAP_GRANT));
+	mds_journal_hold(t->mds, false);
+	grant = mdst_take(a, NACRE_MSG_CAP_GRANT);
+	assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
+					  grant->host.cap_grant.info_bytes, &info), 0);
+	assert_true(info.max_size > cap.max_size);
+	assert_int_equal(info.issued, cap.issued);
+	message_put(grant);
+	mdst_client_destroy(a);
+}
+
+/* A flush is taken in once; one without a cap is refused, not lost. */
+static void test_flush(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target, wrong;
+
+	assert_int_equal(mdst_flush_size(a, &cap, 5, 1000), 0);
+	assert_int_equal(mdst_flush_size(a, &cap, 6, 3000), 0);
+	/* the old one again, late: acknowledged, and not applied */
+	cap.truncate_seq = 0;
+	assert_int_equal(mdst_flush_size(a, &cap, 5, 1000), 0);
+	assert_int_equal(mdst_getattr(a, cap.ino).target.size, 3000);
+	wrong = cap;
+	wrong.cap_id = 12345;
+	assert_int_equal(mdst_flush_size(a, &wrong, 7, 9000), ESTALE);
+	wrong = cap;
+	wrong.ino = 0x123456;
+	assert_int_equal(mdst_flush_size(a, &wrong, 8, 9000), ESTALE);
+	assert_int_equal(mdst_getattr(a, cap.ino).target.size, 3000);
+	mdst_client_destroy(a);
+}
+
+static bool is_killed(void *owner)
+{
+	return ((struct mdst_client *)owner)->killed;
+}
+
+/* FENCE-2: a client that does not answer is put out, and what it held is free only behind the fence. */
+static void test_fence_2_stubborn(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	uint64_t began = t->world->now_ns;
+	struct mdst_reply r;
+
+	/* it has written, and not told: 2 objects and a half */
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 0, 65536);
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 1, 65536);
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 2, 32768);
+	a->stubborn = true;
+	r = mdst_lookup(b, ROOT, "f");
+	assert_int_equal(r.result, 0);
+	assert_true(a->killed);
+	assert_true(t->world->now_ns - began >= 5000 * SIM_NS_PER_MS);
+	/* SIZE-2 */
+	assert_true(r.target.valid & NACRE_GROUP_FILE);
+	assert_int_equal(r.target.size, 2 * 65536 + 32768);
+	assert_int_equal(mdst_counter(t, "evictions"), 1);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* A silent one whose caps nobody wants is left alone for a while, and then goes too. */
+static void test_silent(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+
+	a->silent = true;
+	mdst_run_ms(t, 2 * MDST_LEASE_MS);
+	assert_int_equal(mdst_counter(t, "sessions"), 1);
+	mdst_run_ms(t, 6 * MDST_LEASE_MS);
+	assert_int_equal(mdst_counter(t, "sessions"), 0);
+	mdst_until(t, is_killed, a);
+	mdst_client_destroy(a);
+}
+
+/* SIZE-2 through a restart: the writer does not come back. */
+static void test_size_2_lost_in_restart(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct mdst_reply r;
+
+	mdst_sync(a);
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 3, 100);
+	mdst_client_destroy(a);
+	mdst_writeback(t);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(b, NULL, 0, NULL);
+	r = mdst_lookup(b, ROOT, "f");
+	assert_int_equal(r.target.size, 3 * 65536 + 100);
+	mdst_client_destroy(b);
+}
+
+/* Claims: what was held is held again, under the same id and without a revoke. */
+static void test_claims(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target, info;
+	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
+					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size };
+	struct message *grant;
+
+	mdst_sync(a);
+	mdst_crash(t);
+	mdst_start_only(t);
+	b->coming_back = true;
+	mdst_client_reconnect(a, &claim, 1, NULL);
+	grant = mdst_take(a, NACRE_MSG_CAP_GRANT);
+	assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
+					  grant->host.cap_grant.info_bytes, &info), 0);
+	assert_int_equal(info.cap_id, cap.cap_id);
+	assert_int_equal(info.issued, cap.issued);
+	assert_int_equal(info.max_size, cap.max_size);
+	message_put(grant);
+	assert_int_equal(a->revokes, 0);
+	b->coming_back = false;
+	assert_int_equal(mdst_lookup(b, ROOT, "f").result, 0);
+	assert_true(a->revokes > 0);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* A broken connection loses nothing: the same session goes on, requests are sent again. */
+static void test_reset(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	uint64_t instance = a->instance;
+
+	mdst_create(a, ROOT, "f");
+	mdst_client_reset(a);
+	assert_int_equal(mdst_lookup(a, ROOT, "f").result, 0);
+	assert_int_equal(mdst_counter(t, "sessions"), 1);
+	assert_int_equal(a->instance, instance);
+	mdst_client_destroy(a);
+}
+
+/* Two clients change the same directories in opposite order, over and over: both get through. */
+static void test_renames_against_each_other(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	uint64_t d1 = mdst_mkdir(a, ROOT, "d1").target.ino, d2 = mdst_mkdir(a, ROOT, "d2").target.ino;
+	int i;
+
+	mdst_create(a, d1, "x");
+	mdst_create(b, d2, "y");
+	for (i = 0; i < 50; i++) {
+		uint64_t from = i % 2 ? d2 : d1, to = i % 2 ? d1 : d2;
+		struct nacre_record_req ra = mdst_record(a, from, "x");
+		struct nacre_record_req rb = mdst_record(b, to, "y");
+
+		ra.kind = rb.kind = NACRE_RECORD_RENAME;
+		ra.parent2 = to;
+		rb.parent2 = from;
+		ra.name2 = (const uint8_t *)"x";
+		rb.name2 = (const uint8_t *)"y";
+		ra.name2_bytes = rb.name2_bytes = 1;
+		mdst_send(a, NACRE_MSG_RENAME, &ra);
+		mdst_send(b, NACRE_MSG_RENAME, &rb);
+		assert_int_equal(mdst_wait(a, ra.tid).result, 0);
+		assert_int_equal(mdst_wait(b, rb.tid).result, 0);
+	}
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
+		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_untar_costs_little),
+		T(test_two_writers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
+		T(test_size_1_max_size), T(test_flush), T(test_fence_2_stubborn), T(test_silent),
+		T(test_size_2_lost_in_restart), T(test_claims), T(test_reset),
+		T(test_renames_against_each_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
