@@ -41,9 +41,10 @@ void nacre_data_modified(struct inode *inode);
 /*
  * Caps, position and length for a write, with the inode lock held: FILE_WRITE (and what of
  * NACRE_CAPS_WRITER is there); for O_APPEND FILE_EXCL first and then the size. Bytes to write, 0, or
- * -errno; *got is held when it is positive. `again`: the checks were done before.
+ * -errno; *got is held when it is positive, with room for the first `go` bytes. `again`: the checks
+ * were done before.
  */
-ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, bool again, u32 *got);
+ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, size_t go, bool again, u32 *got);
 
 /* ---- direct.c ------------------------------------------------------------------------------ */
 

@@ -378,7 +378,7 @@ static ssize_t write_chunk(struct direct *d, struct kiocb *iocb, bool again, boo
 {
 	ssize_t bytes;
 
-	bytes = nacre_write_begin(iocb, &d->iter, again, &d->caps);
+	bytes = nacre_write_begin(iocb, &d->iter, CHUNK_BYTES, again, &d->caps);
 	if (bytes <= 0)
 		return bytes;
 	d->start = iocb->ki_pos;

@@ -19,6 +19,8 @@
 #include "data.h"
 
 #define FAULT_IN_BYTES (256 << 10)	/* user memory faulted in at once */
+/* Bytes that one go moves under one set of references: a revoke waits for no more than that. */
+#define GO_BYTES (1 << 20)
 
 /* References for a call. Those of `want` that came together with `need` are taken, too. */
 static int take_caps(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
@@ -61,7 +63,8 @@ static int file_flush(struct file *file, fl_owner_t id)
 static ssize_t cached_read(struct kiocb *iocb, struct iov_iter *to, bool *uncached)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	ssize_t got_bytes;
+	size_t left = iov_iter_count(to);
+	ssize_t done;
 	u32 got;
 	int err;
 
@@ -73,46 +76,56 @@ static ssize_t cached_read(struct kiocb *iocb, struct iov_iter *to, bool *uncach
 		nacre_caps_put(inode, got);
 		return 0;
 	}
+	iov_iter_truncate(to, GO_BYTES);
 	pagefault_disable();
-	got_bytes = filemap_read(iocb, to, 0);
+	done = filemap_read(iocb, to, 0);
 	pagefault_enable();
+	iov_iter_reexpand(to, left - max_t(ssize_t, done, 0));
 	nacre_caps_put(inode, got);
-	return got_bytes;
+	return done;
+}
+
+/* After a go that moved `done` bytes of `wanted`: is there sense in another? Faults in what it stopped at. */
+static bool go_on(struct iov_iter *iter, size_t wanted, ssize_t *done, bool reading)
+{
+	size_t left = min_t(size_t, iov_iter_count(iter), FAULT_IN_BYTES);
+
+	if (!left || (*done <= 0 && *done != -EFAULT) || fatal_signal_pending(current))
+		return false;
+	if (*done == min_t(size_t, wanted, GO_BYTES))
+		return true;
+	if (!user_backed_iter(iter))
+		return false;
+	if ((reading ? fault_in_iov_iter_writeable(iter, left)
+		     : fault_in_iov_iter_readable(iter, left)) < left)
+		return true;
+	*done = -EFAULT;
+	return false;
 }
 
 static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
+	size_t count = iov_iter_count(to), wanted;
 	loff_t start = iocb->ki_pos;
-	ssize_t got, total = 0;
+	ssize_t done, total = 0;
 	bool uncached = false;
-	size_t left;
 
-	if (!iov_iter_count(to))
+	if (!count)
 		return 0;
 	if (iocb->ki_flags & IOCB_DIRECT)
 		return nacre_direct_read(iocb, to);
-	for (;;) {
-		got = cached_read(iocb, to, &uncached);
+	do {
+		wanted = iov_iter_count(to);
+		done = cached_read(iocb, to, &uncached);
 		if (uncached)
-			got = nacre_direct_read(iocb, to);
-		if (got > 0)
-			total += got;
-		left = iov_iter_count(to);
-		if (uncached || !left || (got <= 0 && got != -EFAULT) || !user_backed_iter(to) ||
-		    iocb->ki_pos >= i_size_read(inode))
-			break;
-		left = min_t(size_t, left, FAULT_IN_BYTES);
-		if (fault_in_iov_iter_writeable(to, left) == left) {
-			got = -EFAULT;
-			break;
-		}
-		if (fatal_signal_pending(current))
-			break;
-	}
+			done = nacre_direct_read(iocb, to);
+		if (done > 0)
+			total += done;
+	} while (!uncached && iocb->ki_pos < i_size_read(inode) && go_on(to, wanted, &done, true));
 	nacre_trace_pages(inode, uncached ? NACRE_PAGES_STEP_SYNC_READ : NACRE_PAGES_STEP_READ,
-			  start, iov_iter_count(to) + total, total ?: got);
-	return total ?: got;
+			  start, count, total ?: done);
+	return total ?: done;
 }
 
 static ssize_t file_splice_read(struct file *in, loff_t *pos, struct pipe_inode_info *pipe,
@@ -139,7 +152,7 @@ static ssize_t file_splice_read(struct file *in, loff_t *pos, struct pipe_inode_
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, bool again, u32 *got)
+ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, size_t go, bool again, u32 *got)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	bool append = iocb->ki_flags & IOCB_APPEND && !again;
@@ -151,7 +164,7 @@ ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, bool again,
 	lockdep_assert_held_write(&inode->i_rwsem);
 	do {
 		start = append ? i_size_read(inode) : iocb->ki_pos;
-		end = min_t(u64, start + iov_iter_count(from), inode->i_sb->s_maxbytes);
+		end = min_t(u64, start + min(iov_iter_count(from), go), inode->i_sb->s_maxbytes);
 		err = take_caps(inode, need, NACRE_CAPS_WRITER, end, got);
 		if (err)
 			return err;
@@ -171,12 +184,12 @@ static ssize_t buffered_write(struct kiocb *iocb, struct iov_iter *from, bool ag
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
 	int sync = iocb->ki_flags & (IOCB_DSYNC | IOCB_SYNC);
-	ssize_t count;
+	ssize_t count, left;
 	u32 got;
 
-	count = nacre_write_begin(iocb, from, again, &got);
-	if (count <= 0)
-		return count;
+	left = nacre_write_begin(iocb, from, GO_BYTES, again, &got);
+	if (left <= 0)
+		return left;
 	*unbuffered = (got & NACRE_CAPS_BUFFERED) != NACRE_CAPS_BUFFERED;
 	if (*unbuffered) {
 		nacre_caps_put(inode, got);
@@ -186,9 +199,11 @@ static ssize_t buffered_write(struct kiocb *iocb, struct iov_iter *from, bool ag
 		nacre_data_zero_tail(inode, i_size_read(inode));
 	/* Syncing comes after the caps are given back. */
 	iocb->ki_flags &= ~sync;
+	iov_iter_truncate(from, GO_BYTES);
 	pagefault_disable();
 	count = netfs_perform_write(iocb, from, NULL);
 	pagefault_enable();
+	iov_iter_reexpand(from, left - max_t(ssize_t, count, 0));
 	iocb->ki_flags |= sync;
 	if (count > 0)
 		nacre_data_modified(inode);
@@ -201,30 +216,22 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	struct inode *inode = file_inode(iocb->ki_filp);
 	bool again = false, unbuffered = false;
 	ssize_t done, total = 0;
-	size_t left;
+	size_t wanted;
 
 	done = file_remove_privs(iocb->ki_filp);
 	if (done)
 		return done;
 	if (iocb->ki_flags & IOCB_DIRECT)
 		return nacre_direct_write_locked(iocb, from, false);
-	for (;;) {
+	do {
+		wanted = iov_iter_count(from);
 		done = buffered_write(iocb, from, again, &unbuffered);
 		if (unbuffered)
 			done = nacre_direct_write_locked(iocb, from, true);
 		again = true;
 		if (done > 0)
 			total += done;
-		left = iov_iter_count(from);
-		if (unbuffered || !left || (done <= 0 && done != -EFAULT) ||
-		    signal_pending(current))
-			break;
-		left = min_t(size_t, left, FAULT_IN_BYTES);
-		if (fault_in_iov_iter_readable(from, left) == left) {
-			done = -EFAULT;
-			break;
-		}
-	}
+	} while (!unbuffered && !signal_pending(current) && go_on(from, wanted, &done, false));
 	nacre_trace_pages(inode, unbuffered ? NACRE_PAGES_STEP_SYNC_WRITE : NACRE_PAGES_STEP_WRITE,
 			  iocb->ki_pos - total, total, total ?: done);
 	return total ?: done;
