@@ -326,6 +326,7 @@ static void set_defaults(struct mds_config *config)
 	DEFAULT(revoke_evict_ms, 30000);
 	DEFAULT(commit_ms, 5);
 	DEFAULT(cache_inodes, 100000);
+	DEFAULT(ino_range, MDS_INO_RANGE);
 	DEFAULT(journal_bytes, 64u << 20);
 #undef DEFAULT
 }

@@ -216,16 +216,16 @@ static void journal_begin(struct mds *mds, struct mds_session *session)
 {
 	struct mds_change change;
 	__u64 first, count;
-	uint64_t ino = mds_take_inos(mds, MDS_INO_RANGE);
+	uint64_t ino = mds_take_inos(mds, mds->config.ino_range);
 
 	mds_ids_block(mds, &first, &count);
 	mds_change_begin(&change, mds, session);
 	mds_change_session(&change, MDS_ITEM_SESSION_BEGIN, session->instance, 0, 0);
-	mds_change_session(&change, MDS_ITEM_SESSION_INOS, session->instance, ino, MDS_INO_RANGE);
+	mds_change_session(&change, MDS_ITEM_SESSION_INOS, session->instance, ino, mds->config.ino_range);
 	mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
 	mds_change_interval(&change, MDS_ITEM_BLOCK, first, count);
-	mds_intervals_add(&session->inos, ino, MDS_INO_RANGE);
-	mds_intervals_add(&session->offered, ino, MDS_INO_RANGE);
+	mds_intervals_add(&session->inos, ino, mds->config.ino_range);
+	mds_intervals_add(&session->offered, ino, mds->config.ino_range);
 	session->commit.done = journaled;
 	session->committing = true;
 	mds_journal_on_safe(mds, mds_change_commit(&change), &session->commit);

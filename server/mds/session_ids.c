@@ -8,7 +8,7 @@
 #include "server/base/mapedit.h"
 
 #define BLOCK_IDS 16
-#define INOS_LOW (MDS_INO_RANGE / 2)	/* so few are left: the next range is on its way */
+#define INOS_LOW(mds) ((mds)->config.ino_range / 2)	/* so few are left: the next range is on its way */
 
 /* A connection that waits for an id. */
 struct id_waiter {
@@ -171,7 +171,7 @@ static void offer_is_safe(struct mds *mds, struct mds_commit *commit)
 
 	if (session) {
 		session->offering = false;
-		mds_intervals_add(&session->offered, offer->first, MDS_INO_RANGE);
+		mds_intervals_add(&session->offered, offer->first, mds->config.ino_range);
 		if (mds_session_serves(session))
 			mds_session_send_state(mds, session, 0);
 	}
@@ -183,19 +183,19 @@ void mds_session_offer_inos(struct mds *mds, struct mds_session *session, uint64
 	struct mds_change change;
 	struct offer *offer;
 
-	if (left >= INOS_LOW || session->offering || session->offered.count ||
+	if (left >= INOS_LOW(mds) || session->offering || session->offered.count ||
 	    !mds_session_serves(session) || session->inos.count >= MDS_INTERVALS_MAX / 2)
 		return;
 	offer = mds_zalloc(sizeof(*offer));
 	offer->commit.done = offer_is_safe;
 	offer->commit.owned = true;
 	offer->instance = session->instance;
-	offer->first = mds_take_inos(mds, MDS_INO_RANGE);
+	offer->first = mds_take_inos(mds, mds->config.ino_range);
 	session->offering = true;
-	mds_intervals_add(&session->inos, offer->first, MDS_INO_RANGE);
+	mds_intervals_add(&session->inos, offer->first, mds->config.ino_range);
 	mds_change_begin(&change, mds, session);
 	mds_change_session(&change, MDS_ITEM_SESSION_INOS, session->instance, offer->first,
-			   MDS_INO_RANGE);
+			   mds->config.ino_range);
 	mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
 	mds_journal_on_safe(mds, mds_change_commit(&change), &offer->commit);
 }
