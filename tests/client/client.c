@@ -285,6 +285,7 @@ void client_destroy(struct client *client)
 	io_timer_cancel(client->io, &client->map_timer);
 	io_timer_cancel(client->io, &client->age_timer);
 	client->running.first = NULL;
+	free(client->lost_tids);
 	if (client->map)
 		cluster_map_put(client->map);
 	if (!client->run_task.queued)

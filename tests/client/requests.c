@@ -323,6 +323,15 @@ void requests_init(struct client *client)
 
 /* ---- the end ------------------------------------------------------------------------- */
 
+/* For client_is_safe(), which is asked when the session is gone. */
+static void remember_lost(struct client *client, uint64_t tid)
+{
+	client->lost_tids = realloc(client->lost_tids,
+				    (client->lost_count + 1) * sizeof(*client->lost_tids));
+	assert(client->lost_tids);
+	client->lost_tids[client->lost_count++] = tid;
+}
+
 static void drop_list(struct client *client, struct request_list *list)
 {
 	struct request *request;
@@ -330,6 +339,7 @@ static void drop_list(struct client *client, struct request_list *list)
 
 	while ((request = TAILQ_FIRST(list))) {
 		TAILQ_REMOVE(list, request, entry);
+		remember_lost(client, request->tid);
 		for (i = 0; i < 3; i++)
 			if (request->inodes[i] && request->changes)
 				request->inodes[i]->error = -EIO;
@@ -348,7 +358,11 @@ void requests_drop(struct client *client)
 bool client_is_safe(const struct client *client, uint64_t tid)
 {
 	const struct request *request;
+	size_t i;
 
+	for (i = 0; i < client->lost_count; i++)
+		if (client->lost_tids[i] == tid)
+			return false;
 	TAILQ_FOREACH(request, &client->unsafe, entry)
 		if (request->tid == tid)
 			return false;

@@ -136,6 +136,8 @@ struct client {
 	uint64_t next_tid, safe;
 	struct io_timer again_timer;	/* requests that the rank could not take */
 	struct request_list unanswered, unsafe;
+	uint64_t *lost_tids;		/* that were in these lists when the session was killed */
+	size_t lost_count;
 	/* caps */
 	struct inode *inodes;
 	uint64_t next_flush;
