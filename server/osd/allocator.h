@@ -9,7 +9,8 @@
  * brings both bitmaps to the end. Start-up reads the bitmap, never the objects.
  *
  * A reserve is kept from ordinary requests: what a primary has promised to a
- * client, its replicas can always store.
+ * client, its replicas can always store, and a rank can always say that a file
+ * is gone.
  */
 #ifndef NACRE_SERVER_OSD_ALLOCATOR_H
 #define NACRE_SERVER_OSD_ALLOCATOR_H

@@ -83,6 +83,19 @@ static uint32_t run_step(struct osd_exec *exec, const struct nacre_osd_step *ste
 	return err;
 }
 
+/*
+ * Blocks that have to stay free: all of the reserve for data; half of it for metadata, without which nothing could be
+ * deleted on a full store; none for what a primary has promised.
+ */
+static uint64_t blocks_to_leave(const struct osd_exec *exec)
+{
+	uint64_t reserve = exec->store->alloc.reserve;
+
+	if (exec->resolved)
+		return 0;
+	return exec->request->pool == NACRE_POOL_META ? reserve / 2 : reserve;
+}
+
 /* Can what the view holds become a transaction? Gives its blocks their places. */
 static uint32_t place(struct osd_exec *exec)
 {
@@ -99,7 +112,7 @@ static uint32_t place(struct osd_exec *exec)
 	}
 	if (!osd_journal_fits(&exec->store->journal, packed + images * 16, (uint32_t)images))
 		return EFBIG;
-	err = exec->mode->place(exec->store, view, view->txn, !exec->resolved);
+	err = exec->mode->place(exec->store, view, view->txn, blocks_to_leave(exec));
 	exec->placed = !err;
 	return (uint32_t)-err;
 }

@@ -26,11 +26,11 @@ struct osd_journal_mode {
 	enum nacre_journal_mode number;
 	/*
 	 * Give every changed block of the view a place on the device, and enter
-	 * images and space into the transaction. `reserve`: leave the allocator's
-	 * reserve alone. 0, or -ENOSPC with nothing taken.
+	 * images and space into the transaction. `leave`: so many blocks have
+	 * to stay free. 0, or -ENOSPC with nothing taken.
 	 */
 	int (*place)(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
-		     bool reserve);
+		     uint64_t leave);
 };
 
 extern const struct osd_journal_mode osd_journal_mode_data;

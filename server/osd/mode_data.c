@@ -65,12 +65,12 @@ static void add_image(struct osd_txn *txn, struct osd_view_chunk *chunk, uint32_
 }
 
 static int data_place(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
-		      bool reserve)
+		      uint64_t leave)
 {
 	uint32_t homeless = count_images(view, true), run = 0, used = 0, c, i;
 	struct osd_view_chunk *chunk;
 
-	if (reserve && !osd_store_has_space(store, homeless))
+	if (!osd_store_has_space(store, homeless, leave))
 		return -ENOSPC;
 	if (take_runs(store, txn, homeless))
 		return -ENOSPC;

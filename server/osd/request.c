@@ -119,14 +119,17 @@ static uint32_t judge_again(const struct request *request)
 	return osd_judge(request->osd, request->wire);
 }
 
-/* Does it take blocks that some member has not? Then it fails there as it would here. */
+/*
+ * Does it take blocks that some member has not? Then it fails there as it would here. What members say leaves their
+ * reserve out, and metadata may use that.
+ */
 static void judge_space(struct request *request)
 {
 	struct osd_exec *exec = &request->exec;
 	uint64_t blocks = 0;
 	uint32_t i;
 
-	if (exec->result || !exec->writes)
+	if (exec->result || !exec->writes || request->wire->pool == NACRE_POOL_META)
 		return;
 	for (i = 0; i < exec->view.txn->space_count; i++)
 		blocks += exec->view.txn->space[i].taken ? exec->view.txn->space[i].count : 0;

@@ -25,9 +25,9 @@ uint64_t osd_store_new_id(struct osd_store *store)
 	return store->next_id++;
 }
 
-bool osd_store_has_space(const struct osd_store *store, uint64_t blocks)
+bool osd_store_has_space(const struct osd_store *store, uint64_t blocks, uint64_t leave)
 {
-	return !blocks || store->alloc.free >= blocks + store->alloc.reserve;
+	return !blocks || store->alloc.free >= blocks + leave;
 }
 
 struct osd_store_space osd_store_space(const struct osd_store *store)

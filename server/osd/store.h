@@ -151,8 +151,8 @@ void osd_store_abandon(struct osd_store *store);
 void osd_store_submit(struct osd_store *store, struct osd_txn *txn);
 /* Is so much waiting that callers should pause? calls->room says when to go on. */
 bool osd_store_is_full(struct osd_store *store);
-/* Could blocks be taken by an ordinary request, with the reserve left? */
-bool osd_store_has_space(const struct osd_store *store, uint64_t blocks);
+/* Could so many blocks be taken, with so many left? */
+bool osd_store_has_space(const struct osd_store *store, uint64_t blocks, uint64_t leave);
 /* A fresh object_id or kv_id. */
 uint64_t osd_store_new_id(struct osd_store *store);
 

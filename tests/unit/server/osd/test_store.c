@@ -428,7 +428,7 @@ static void test_size_3_early_writer_brings_truncation(void **state)
 static void test_full_then_freed_then_usable(void **state)
 {
 	uint8_t *mega = mem_zero(1, 1 << 20);
-	uint64_t free_before = rig.store->alloc.free, ino, freed;
+	uint64_t free_before = rig.store->alloc.free, position = 2 << 20, ino, freed;
 	struct rig_request r;
 	uint32_t err = 0;
 
@@ -438,6 +438,15 @@ static void test_full_then_freed_then_usable(void **state)
 	ino--;
 	assert_int_equal(simple(ino, NACRE_OSD_OP_STAT, 0, 0, 0), ENOENT);	/* nothing is left behind */
 	assert_true(rig.store->alloc.free >= rig.store->alloc.reserve);
+	/* What says that a file is gone has its place when there is none for data. */
+	for (err = 0; !err; position += 4096)
+		err = write_at(100, position, mega, 4096);
+	assert_int_equal(err, ENOSPC);
+	rig_request(&rig, &r, 90, 0);
+	r.head.pool = NACRE_POOL_META;
+	rig_data_op(&r, NACRE_OSD_OP_WRITE, 0, mega, 4096);
+	assert_int_equal(rig_run(&rig, &r, NULL, true), 0);
+	assert_true(rig.store->alloc.free < rig.store->alloc.reserve);
 	freed = rig.store->alloc.free;
 	/* A compound whose last operation has no space takes back the first. */
 	rig_request(&rig, &r, 100, 0);
@@ -450,6 +459,7 @@ static void test_full_then_freed_then_usable(void **state)
 	assert_int_equal(write_at(100, 0, "over", 4), 0);
 	while (--ino >= 100)
 		assert_int_equal(simple(ino, NACRE_OSD_OP_DELETE, 0, 0, 0), 0);
+	free_before--;		/* the metadata stays */
 	assert_int_equal(rig.store->alloc.free, free_before);
 	assert_int_equal(write_at(200, 0, mega, 1 << 20), 0);
 	rig_close(&rig);
