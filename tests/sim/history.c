@@ -253,34 +253,41 @@ static bool is_explained(const struct register_log *log, uint64_t value)
 	for (i = 0; i < log->count; i++)
 		if (produces(&log->events[i], value))
 			return true;
-	return !value;
+	return false;
+}
+
+static void add_value(struct register_log *log, uint64_t value)
+{
+	size_t i;
+
+	for (i = 0; i < log->value_count; i++)
+		if (log->values[i].value == value)
+			return;
+	log->values = realloc(log->values, (log->value_count + 1) * sizeof(*log->values));
+	assert(log->values);
+	log->values[log->value_count++] = (struct register_value){ value,
+								   !is_explained(log, value) };
 }
 
 /*
  * An unanswered create or rename put an inode there whose number nobody was
- * told. Whoever saw a number that nothing else explains has seen that one.
+ * told: a create one that nothing else explains, a rename any that was ever seen.
  */
 static void explain_unknown(struct history *history, struct reg *reg)
 {
 	size_t i, w, count = reg->log.count;
 	const struct register_event *event;
-	uint64_t value;
-	struct op *op;
+	enum register_op what;
 
-	for (w = 0; w < reg->unknown_count; w++)
-		for (i = 0; i < count; i++) {
-			event = &reg->log.events[i];
-			if (event->op != REG_READ && event->op != REG_SWAP)
-				continue;
-			value = event->a;
-			if (is_explained(&reg->log, value))
-				continue;
-			op = &history->ops[reg->unknown[w].op];
-			if (reg->unknown[w].over_existing)
-				history_add(history, op, reg, REG_SET, value, 0);
-			else
-				history_add(history, op, reg, REG_SWAP, 0, value);
-		}
+	for (i = 0; reg->unknown_count && i < count; i++) {
+		event = &reg->log.events[i];
+		if ((event->op == REG_READ || event->op == REG_SWAP) && event->a)
+			add_value(&reg->log, event->a);
+	}
+	for (w = 0; w < reg->unknown_count; w++) {
+		what = reg->unknown[w].over_existing ? REG_SET_ANY : REG_SWAP_ANY;
+		history_add(history, &history->ops[reg->unknown[w].op], reg, what, 0, 0);
+	}
 }
 
 bool history_check(struct history *history, FILE *out)

@@ -21,6 +21,7 @@ struct config {
 };
 
 struct search {
+	const struct register_log *log;
 	const struct register_event *pending[PENDING_MAX];
 	uint64_t used;			/* slots taken */
 	struct config *configs;
@@ -47,6 +48,7 @@ void register_add(struct register_log *log, const struct register_event *event)
 void register_free(struct register_log *log)
 {
 	free(log->events);
+	free(log->values);
 	memset(log, 0, sizeof(*log));
 }
 
@@ -78,8 +80,9 @@ static bool apply(const struct register_event *event, uint64_t *value)
 		if (event->a > *value)
 			*value = event->a;
 		return true;
+	default:
+		return false;	/* several effects: expand_any() */
 	}
-	return false;
 }
 
 /* A client's own reads behind a change of its that may be lost prove nothing. */
@@ -122,22 +125,46 @@ static void config_add(struct search *search, struct config config)
 	search->configs[search->count++] = config;
 }
 
+/* An operation with several possible effects has one of them. */
+static void expand_any(struct search *search, struct config config, int slot)
+{
+	bool swaps = search->pending[slot]->op == REG_SWAP_ANY;
+	const struct register_value *value = search->log->values;
+	size_t i;
+
+	if (swaps && config.value)
+		return;
+	config.done |= 1ull << slot;
+	for (i = 0; i < search->log->value_count; i++, value++) {
+		config.value = value->value;
+		if (value->fresh || !swaps)
+			config_add(search, config);
+	}
+}
+
+static void expand(struct search *search, struct config config, int slot)
+{
+	const struct register_event *event = search->pending[slot];
+
+	if (event->op == REG_SET_ANY || event->op == REG_SWAP_ANY) {
+		expand_any(search, config, slot);
+	} else if (apply(event, &config.value)) {
+		config.done |= 1ull << slot;
+		config_add(search, config);
+	}
+}
+
 /* Every configuration that can follow by effects of pending operations. */
 static void close_over(struct search *search)
 {
-	struct config config;
 	size_t i;
 	int slot;
 
 	for (i = 0; i < search->count; i++)
-		for (slot = 0; slot < PENDING_MAX; slot++) {
-			config = search->configs[i];
-			if (!(search->used >> slot & 1) || (config.done >> slot & 1) ||
-			    !apply(search->pending[slot], &config.value))
-				continue;
-			config.done |= 1ull << slot;
-			config_add(search, config);
-		}
+		for (slot = 0; slot < PENDING_MAX; slot++)
+			if ((search->used >> slot & 1) &&
+			    !(search->configs[i].done >> slot & 1))
+				expand(search, search->configs[i], slot);
 }
 
 static int slot_of(const struct search *search, const struct register_event *event)
@@ -213,7 +240,7 @@ static struct edge *make_edges(const struct register_log *log, size_t *ret_count
 
 bool register_check(struct register_log *log, uint64_t initial, struct register_event *ret_stuck)
 {
-	struct search search = { .used = 0 };
+	struct search search = { .log = log };
 	const struct register_event *event;
 	struct edge *edges;
 	size_t i, count;
@@ -248,7 +275,8 @@ void register_print(const struct register_log *log, FILE *out)
 	static const char *const names[] = {
 		[REG_READ] = "saw", [REG_READ_NOT] = "saw not", [REG_READ_AT_LEAST] = "saw >=",
 		[REG_READ_AT_MOST] = "saw <=", [REG_SET] = "set", [REG_SWAP] = "swapped",
-		[REG_RAISE] = "raised to",
+		[REG_RAISE] = "raised to", [REG_SET_ANY] = "set to anything",
+		[REG_SWAP_ANY] = "made something new",
 	};
 	const struct register_event *event;
 	size_t i;

@@ -27,6 +27,8 @@ enum register_op {
 	REG_SET,		/* becomes a */
 	REG_SWAP,		/* was a, becomes b */
 	REG_RAISE,		/* becomes the larger of it and a */
+	REG_SET_ANY,		/* becomes one of the log's values, nobody was told which */
+	REG_SWAP_ANY,		/* was 0, becomes one of the log's fresh values */
 };
 
 struct register_event {
@@ -38,9 +40,17 @@ struct register_event {
 	bool maybe;
 };
 
+/* What an operation whose effect nobody was told may have put here. */
+struct register_value {
+	uint64_t value;
+	bool fresh;		/* nothing that was told put it here */
+};
+
 struct register_log {
 	struct register_event *events;
 	size_t count, room;
+	struct register_value *values;
+	size_t value_count;
 };
 
 void register_add(struct register_log *log, const struct register_event *event);

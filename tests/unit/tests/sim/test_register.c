@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <cmocka.h>
 #include "tests/sim/register.h"
 
@@ -88,6 +89,40 @@ static void test_lost_or_not_but_not_after_it_was_seen(void **state)
 			   { 5, 6, REG_READ, 5 }));
 }
 
+static bool check_any(enum register_op op, uint64_t later)
+{
+	struct register_log log = { .count = 0 };
+	struct register_event events[] = {
+		{ .begin_ns = 1, .end_ns = 2, .op = REG_SET, .a = 5, .life = 1 },
+		{ .begin_ns = 3, .end_ns = 4, .op = REG_SWAP, .a = 5, .b = 0, .life = 1 },
+		{ .begin_ns = 5, .end_ns = REGISTER_NEVER, .op = op, .life = 2, .maybe = true },
+		{ .begin_ns = 6, .end_ns = 7, .op = REG_READ, .a = later, .life = 1 },
+	};
+	struct register_event stuck;
+	bool good;
+	size_t i;
+
+	for (i = 0; i < 4; i++)
+		register_add(&log, &events[i]);
+	log.values = calloc(2, sizeof(*log.values));
+	log.value_count = 2;
+	log.values[0] = (struct register_value){ 5, false };
+	log.values[1] = (struct register_value){ 6, true };
+	good = register_check(&log, 0, &stuck);
+	register_free(&log);
+	return good;
+}
+
+static void test_effects_nobody_was_told(void **state)
+{
+	assert_true(check_any(REG_SET_ANY, 5));
+	assert_true(check_any(REG_SET_ANY, 6));
+	assert_false(check_any(REG_SET_ANY, 7));
+	assert_true(check_any(REG_SWAP_ANY, 6));
+	assert_false(check_any(REG_SWAP_ANY, 5));
+	assert_true(check_any(REG_SWAP_ANY, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +131,7 @@ int main(void)
 		cmocka_unit_test(test_two_swaps_cannot_both_take_the_same),
 		cmocka_unit_test(test_unanswered_may_have_happened_or_not),
 		cmocka_unit_test(test_lost_or_not_but_not_after_it_was_seen),
+		cmocka_unit_test(test_effects_nobody_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
