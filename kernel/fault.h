@@ -18,8 +18,7 @@
 	F(data_crc, "take the checksum of received data for wrong")		\
 	F(incoming_memory, "no memory for a received message, the first time")	\
 	F(osd_busy, "take the answer to an object request for BUSY")		\
-	F(osd_error, "take the answer to an object request for EIO")		\
-	F(mds_lost, "drop a reply of a metadata server")
+	F(osd_error, "take the answer to an object request for EIO")
 
 #define NACRE_FAULT_ENUM(name, doc) NACRE_FAULT_##name,
 enum nacre_fault_point {
