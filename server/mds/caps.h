@@ -20,6 +20,7 @@ struct mds_cap {
 	struct nacre_cap_rank rank;
 	struct mds_inode *inode;
 	struct mds_session *session;
+	uint32_t asked;			/* what its waiting OPENs want; answers to revokes do not speak of that */
 	uint64_t granted_ns;		/* when the last grant was sent */
 	uint64_t revoke_first_ns;	/* when the outstanding revoke was first sent; 0 = none */
 	uint64_t revoke_sent_ns;	/* and last */
@@ -66,6 +67,10 @@ void mds_caps_settle_run(struct mds *mds);
  */
 void mds_caps_issue(struct mds *mds, struct mds_session *session, struct mds_inode *inode,
 		    uint32_t wanted, struct nacre_inode_info *info);
+/* This waiting request wants these bits until it ends, whatever the client's cap messages say. */
+void mds_caps_ask(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
+		  uint32_t wanted);
+void mds_caps_unask(struct mds *mds, struct mds_request *request);
 /*
  * Note what this session wants and set locks in motion. True: all of `need` can be issued now;
  * else the inode's waiters are woken when something has changed.

@@ -195,7 +195,7 @@ static void settle_lock(struct mds *mds, struct mds_inode *inode, int group)
 		return;		/* recover.c, truncate.c have it, or are on their way to it */
 	TAILQ_FOREACH(cap, &inode->caps, inode_link)
 		nacre_lock_demand_add(&demand, nacre_group_at(group), cap->session->instance,
-				      cap->rank.wanted & sensible);
+				      (cap->rank.wanted | cap->asked) & sensible);
 	event = nacre_lock_target(lock, &demand, &loner);
 	if (event >= 0)
 		mds_lock_step(mds, inode, group, (uint8_t)event, loner);
@@ -334,6 +334,35 @@ void mds_caps_issue(struct mds *mds, struct mds_session *session, struct mds_ino
 	info->cap_gen = cap->rank.gen;
 	info->cap_seq = cap->rank.seq;
 	cap->granted_ns = mds_now(mds);
+}
+
+void mds_caps_ask(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
+		  uint32_t wanted)
+{
+	struct mds_cap *cap = mds_cap_get(mds, inode, request->session);
+
+	request->asked = inode;
+	request->asked_caps = wanted & mds_caps_sensible(inode);
+	cap->asked |= request->asked_caps;
+}
+
+void mds_caps_unask(struct mds *mds, struct mds_request *request)
+{
+	struct mds_inode *inode = request->asked;
+	const struct mds_request *other;
+	struct mds_cap *cap;
+
+	if (!inode)
+		return;
+	request->asked = NULL;
+	cap = mds_cap_find(inode, request->session);
+	if (!cap)
+		return;
+	cap->asked = 0;
+	TAILQ_FOREACH(other, &request->session->requests, session_link)
+		if (other->asked == inode)
+			cap->asked |= other->asked_caps;
+	mds_caps_settle(mds, inode);
 }
 
 bool mds_caps_ready(struct mds *mds, struct mds_session *session, struct mds_inode *inode,

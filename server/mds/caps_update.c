@@ -257,7 +257,8 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 		cap->waiting_pg = update->waiting_pg;
 		cap->waiting_since_ns = mds_now(mds);
 	}
-	if (!(cap->rank.held & WRITING))
+	/* a range for an OPEN that waits, or for a writer who has to step back for a moment, is kept */
+	if (!((cap->rank.held | cap->rank.wanted | cap->asked) & WRITING))
 		mds_caps_end_writer(mds, inode, instance);
 	mds_cap_revoke_answered(mds, cap);
 	if (news & NACRE_CAPR_GONE) {

@@ -94,6 +94,7 @@ int mds_op_open(struct mds *mds, struct mds_request *request)
 		wanted |= NACRE_WANT_WRITE;
 	if ((body->need & NACRE_CAP_FILE_EXCL) && S_ISREG(inode->mode))
 		return open_exclusively(mds, request, inode, wanted);
+	mds_caps_ask(mds, request, inode, wanted);
 	/* what a lock gives to several at once can be waited for; copies and buffers come if they can */
 	if (!mds_caps_ready(mds, request->session, inode, wanted,
 			    body->need & (NACRE_CAP_FILE_READ | NACRE_CAP_FILE_WRITE)))

@@ -44,6 +44,12 @@ static void set_size(struct mds_inode *inode, uint64_t size, uint64_t now)
 		inode->trim_end = inode->data_end;
 		inode->data_end = size;
 	}
+	/*
+	 * Nobody writes at this moment. Who writes again needs a range that is journaled behind the end of the cut
+	 * (SIZE-1): so a cut that is repeated after a crash finds nothing new.
+	 */
+	if (inode->trim_end)
+		inode->writer_count = 0;
 	inode->mtime = now;
 	inode->ctime = nacre_time_later(inode->ctime, now);
 }

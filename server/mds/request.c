@@ -193,10 +193,11 @@ void mds_request_end(struct mds *mds, struct mds_request *request)
 {
 	if (request->waiting_on)
 		unpark(mds, request);
+	TAILQ_REMOVE(&request->session->requests, request, session_link);
+	mds_caps_unask(mds, request);
 	mds_request_unclaim(mds, request);
 	release_holds(mds, request);
 	TAILQ_REMOVE(&mds->requests, request, all_link);
-	TAILQ_REMOVE(&request->session->requests, request, session_link);
 	request->session->request_count--;
 	mds->request_count--;
 	mds_reconnect_ended(mds, request);

@@ -79,6 +79,9 @@ struct mds_request {
 	/* Inodes it has asked for: what was loaded for it stays until it ends. */
 	struct mds_inode *pins[MDS_REQUEST_PINS_MAX];
 	unsigned int pin_count;
+	/* OPEN that waits: what it wants, and on which inode (pinned above); counted in mds_cap.asked. */
+	struct mds_inode *asked;
+	uint32_t asked_caps;
 	/* Directories of which nothing may be dropped until the request ends: what was loaded for it stays. */
 	struct mds_inode *holds[MDS_HOLDS_MAX];
 	unsigned int hold_count;

@@ -65,6 +65,7 @@ struct mdst_client {
 	bool silent;			/* does not renew */
 	bool stubborn;			/* does not answer revokes */
 	bool killed;
+	uint32_t answer_wanted;		/* what its answers to revokes say it wants */
 	unsigned int revokes;
 	bool coming_back;		/* reconnects as soon as it is connected */
 	const struct nacre_cap_claim *claims;

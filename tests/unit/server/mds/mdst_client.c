@@ -18,7 +18,7 @@ static void answer_revoke(struct mdst_client *c, const struct nacre_cap_revoke *
 {
 	struct nacre_cap_update update = {
 		.ino = revoke->ino, .cap_id = revoke->cap_id, .cap_gen = revoke->cap_gen,
-		.cap_seq = revoke->cap_seq, .held = revoke->keep,
+		.cap_seq = revoke->cap_seq, .held = revoke->keep, .wanted = c->answer_wanted,
 		.update_flags = NACRE_CAP_UPDATE_ANSWER,
 	};
 

@@ -131,6 +131,31 @@ static void test_two_writers(void **state)
 	mdst_client_destroy(b);
 }
 
+/* An OPEN that waits keeps its wish, though the answers that it brings about speak only of what was open before. */
+static void test_open_outlives_answers(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b"), *c = client(t, "c");
+	uint64_t ino = mdst_create(c, ROOT, "f").target.ino, revokes;
+	struct mdst_reply r;
+
+	mdst_sync(c);
+	a->answer_wanted = b->answer_wanted = NACRE_WANT_READ;
+	r = open_file(a, ino, NACRE_OPEN_READ, NACRE_CAP_FILE_READ);
+	assert_true(r.target.issued & NACRE_CAP_FILE_READ);
+	r = open_file(b, ino, NACRE_OPEN_READ, NACRE_CAP_FILE_READ);
+	assert_true(r.target.issued & NACRE_CAP_FILE_CACHE);
+	revokes = mdst_counter(t, "revokes");
+	r = open_file(a, ino, NACRE_OPEN_WRITE, NACRE_CAP_FILE_WRITE);
+	assert_int_equal(r.result, 0);
+	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
+	assert_true(r.target.max_size > 0);
+	assert_true(mdst_counter(t, "revokes") - revokes < 20);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+	mdst_client_destroy(c);
+}
+
 /* SHARE-1: another client's look waits for the journal; one's own does not. */
 static void test_share_1_waits_for_journal(void **state)
 {
@@ -387,7 +412,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_untar_costs_little),
-		T(test_two_writers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
+		T(test_two_writers),
+		T(test_open_outlives_answers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_fence_2_stubborn), T(test_silent),
 		T(test_size_2_lost_in_restart), T(test_claims), T(test_reset),
 		T(test_renames_against_each_other),
