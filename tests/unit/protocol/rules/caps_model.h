@@ -20,7 +20,7 @@
 #include "protocol/rules/lock_table.h"
 
 #define MODEL_CLIENTS_MAX 3
-#define MODEL_QUEUE_MAX 8
+#define MODEL_QUEUE_MAX 6
 
 enum model_message_kind {
 	MODEL_NOTHING,

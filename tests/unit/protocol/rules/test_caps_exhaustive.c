@@ -33,6 +33,16 @@ static void visited_init(struct visited *v, size_t bits)
 	assert_non_null(v->at);
 }
 
+/* A table of four times the states. */
+static size_t visited_bits(size_t most)
+{
+	size_t bits = 10;
+
+	while ((size_t)1 << bits < most * 4)
+		bits++;
+	return bits;
+}
+
 /* 1: new. */
 static int visited_add(struct visited *v, XXH128_hash_t hash)
 {
@@ -93,7 +103,7 @@ static void search_fail(struct search *s, const char *broken, size_t at, int eve
 static void search_add(struct search *s, struct model *m, size_t parent, int event)
 {
 	model_normalize(m, &s->rules);
-	if (!visited_add(&s->visited, XXH3_128bits(m, sizeof(*m))) || s->count == s->room)
+	if (s->count == s->room || !visited_add(&s->visited, XXH3_128bits(m, sizeof(*m))))
 		return;
 	s->nodes[s->count].m = *m;
 	s->nodes[s->count].parent = (int32_t)parent;
@@ -143,7 +153,7 @@ static const char *search_run(const struct model_rules *rules, size_t most, size
 
 	s.nodes = malloc(most * sizeof(s.nodes[0]));
 	assert_non_null(s.nodes);
-	visited_init(&s.visited, 22);
+	visited_init(&s.visited, visited_bits(most));
 	model_init(&first, rules);
 	search_add(&s, &first, 0, -1);
 	for (at = 0; at < s.count && !s.broken; at++) {
@@ -166,57 +176,63 @@ static const char *search_run(const struct model_rules *rules, size_t most, size
 
 /* ---- cases -------------------------------------------------------------------------------------- */
 
-static void explore(struct model_rules rules, size_t most, size_t stride)
+/* States of each world that are explored; CAPS_STATES in the environment sets another limit. */
+#define STATES_MOST 40000
+
+static size_t states_most(void)
 {
-	assert_null(search_run(&rules, most, stride, 0));
+	const char *text = getenv("CAPS_STATES");
+	long n = text ? atol(text) : 0;
+
+	return n > 0 ? (size_t)n : STATES_MOST;
+}
+
+static void explore(struct model_rules rules)
+{
+	assert_null(search_run(&rules, states_most(), 11, 0));
 }
 
 static void caps_attributes_two_clients(void **state)
 {
-	explore((struct model_rules){ .clients = 2, .queue = 2, .use_attr = 1 }, 100000, 7);
+	explore((struct model_rules){ .clients = 2, .queue = 2, .use_attr = 1 });
 }
 
 static void caps_data_two_clients(void **state)
 {
-	explore((struct model_rules){ .clients = 2, .queue = 2, .use_data = 1 }, 100000, 7);
+	explore((struct model_rules){ .clients = 2, .queue = 2, .use_data = 1 });
 }
 
 static void caps_attributes_lost_connections(void **state)
 {
-	explore((struct model_rules){ .clients = 2, .queue = 2, .resets = 2, .use_attr = 1 },
-		100000, 7);
+	explore((struct model_rules){ .clients = 2, .queue = 2, .resets = 2, .use_attr = 1 });
 }
 
 static void caps_data_lost_connections(void **state)
 {
-	explore((struct model_rules){ .clients = 2, .queue = 2, .resets = 2, .use_data = 1 },
-		100000, 7);
+	explore((struct model_rules){ .clients = 2, .queue = 2, .resets = 2, .use_data = 1 });
 }
 
 static void caps_attributes_new_incarnation(void **state)
 {
 	explore((struct model_rules){ .clients = 2, .queue = 2, .resets = 1, .crashes = 1,
-				      .use_attr = 1 }, 100000, 7);
+				      .use_attr = 1 });
 }
 
 static void caps_data_new_incarnation(void **state)
 {
-	explore((struct model_rules){ .clients = 2, .queue = 2, .crashes = 1, .use_data = 1 },
-		100000, 7);
+	explore((struct model_rules){ .clients = 2, .queue = 2, .crashes = 1, .use_data = 1 });
 }
 
 static void caps_three_clients(void **state)
 {
-	explore((struct model_rules){ .clients = 3, .queue = 2, .resets = 1, .use_data = 1 },
-		60000, 11);
-	explore((struct model_rules){ .clients = 3, .queue = 2, .resets = 1, .use_attr = 1 },
-		60000, 11);
+	explore((struct model_rules){ .clients = 3, .queue = 2, .resets = 1, .use_data = 1 });
+	explore((struct model_rules){ .clients = 3, .queue = 2, .resets = 1, .use_attr = 1 });
 }
 
 static void caps_both_groups(void **state)
 {
 	explore((struct model_rules){ .clients = 2, .queue = 3, .resets = 1, .use_attr = 1,
-				      .use_data = 1 }, 60000, 11);
+				      .use_data = 1 });
 }
 
 /* ---- far from the beginning ---------------------------------------------------------------------- */
@@ -230,6 +246,7 @@ static __u64 walk_random(__u64 *state)
 	return z ^ z >> 31;
 }
 
+#define WALKS 100
 #define WALK_STEPS 600
 #define WALK_EVENTS_KEPT 40
 
@@ -265,7 +282,7 @@ static const char *walk(const struct model_rules *rules, __u64 seed)
 		events[step] = event;
 		if (event >= 0)
 			broken = model_check(&m, rules);
-		if (!broken && (step % 20 == 0 || event < 0)) {
+		if (!broken && (step % 30 == 0 || event < 0)) {
 			memcpy(&settled, &m, sizeof(m));
 			broken = model_settle(&settled, rules);
 		}
@@ -284,18 +301,18 @@ static const char *walk(const struct model_rules *rules, __u64 seed)
 static void caps_long_walks(void **state)
 {
 	static const struct model_rules worlds[] = {
-		{ .clients = 2, .queue = 3, .resets = 0, .use_data = 1 },
-		{ .clients = 2, .queue = 3, .resets = 40, .crashes = 5, .use_data = 1 },
-		{ .clients = 2, .queue = 3, .resets = 40, .crashes = 5, .use_attr = 1 },
-		{ .clients = 3, .queue = 3, .resets = 40, .crashes = 5, .use_attr = 1,
+		{ .clients = 2, .queue = 2, .resets = 0, .use_data = 1 },
+		{ .clients = 2, .queue = 2, .resets = 40, .crashes = 5, .use_data = 1 },
+		{ .clients = 2, .queue = 2, .resets = 40, .crashes = 5, .use_attr = 1 },
+		{ .clients = 3, .queue = 2, .resets = 40, .crashes = 5, .use_attr = 1,
 		  .use_data = 1 },
 	};
 	unsigned int w, seed;
 
 	for (w = 0; w < sizeof(worlds) / sizeof(worlds[0]); w++)
-		for (seed = 0; seed < 250; seed++)
+		for (seed = 0; seed < WALKS; seed++)
 			assert_null(walk(&worlds[w], seed));
-	printf("  %u walks of %d steps\n", 4 * 250, WALK_STEPS);
+	printf("  %u walks of %d steps\n", 4 * WALKS, WALK_STEPS);
 }
 
 /* Each of these rules, broken, is noticed. */
