@@ -110,6 +110,8 @@ static void run_shell(const char *text)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGINT, SIG_DFL);  /* a shell starts what runs in its background, as us, */
+	signal(SIGQUIT, SIG_DFL); /* deaf to these two */
 	execl("/bin/sh", "sh", "-c", text, NULL);
 	die("/bin/sh");
 }
