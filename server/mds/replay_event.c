@@ -115,8 +115,9 @@ static int apply_session(struct mds *mds, uint16_t type, const uint8_t *bytes, u
 		mds_record_set(mds, MDS_RECORD_SESSION, item.instance, false, seq);
 		return 0;
 	}
+	/* The table is newer than this event: the session has ended since, and its end comes further on. */
 	if (!session && type != MDS_ITEM_SESSION_BEGIN)
-		return -EBADMSG;
+		return 0;
 	if (!session) {
 		session = mds_session_new(mds, item.instance);
 		session->state = NACRE_RSES_AWAITED;

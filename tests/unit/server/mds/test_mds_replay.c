@@ -188,6 +188,37 @@ static void test_crash_in_every_writeback(void **state)
 	mdst_client_destroy(c);
 }
 
+/*
+ * The table is written back lazily, so it may be newer than the journal's beginning: it does not have a session
+ * any more to which the journal still gives numbers.
+ */
+static void test_session_ended_in_table(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t, "c1"), *gone = client(t, "c2");
+	struct nacre_session_renew renew = { .renew_seq = 1000, .oldest_tid = 1 };
+	struct nacre_session_close close = { .instance = gone->instance };
+	unsigned int changes;
+
+	mdst_create(gone, ROOT, "f");
+	mdst_sync(gone);
+	mdst_writeback(t);		/* replay begins behind the session's begin ... */
+	mdst_send(gone, NACRE_MSG_SESSION_RENEW, &renew);
+	mdst_run_ms(t, 100);
+	mdst_send(gone, NACRE_MSG_SESSION_CLOSE, &close);
+	mdst_run_ms(t, 100);
+	mdst_client_destroy(gone);
+	assert_int_equal(mdst_counter(t, "sessions"), 1);
+	for (changes = 0; changes < 8; changes++) {
+		mdst_osd_die_after(t->osd, changes);
+		mdst_force_writeback(t);	/* ... and its record goes before the header says so */
+		mdst_run_ms(t, 100);
+		restart(t, c);
+		assert_int_equal(mdst_lookup(c, ROOT, "f").result, 0);
+	}
+	mdst_client_destroy(c);
+}
+
 /* LOG-2: the same tid again, before and after a restart, is answered and not applied. */
 static void test_log_2_resend(void **state)
 {
@@ -368,8 +399,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_replay_journal), T(test_replay_after_writeback),
 		T(test_crash_at_every_write), T(test_crash_in_every_writeback),
-		T(test_log_2_resend), T(test_unsafe_resent), T(test_cache_eviction),
-		T(test_journal_bounded),
+		T(test_session_ended_in_table), T(test_log_2_resend), T(test_unsafe_resent),
+		T(test_cache_eviction), T(test_journal_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
