@@ -21,6 +21,7 @@ struct mds_cap {
 	struct mds_inode *inode;
 	struct mds_session *session;
 	uint32_t asked;			/* what its waiting OPENs want; answers to revokes do not speak of that */
+	uint32_t claimed_dirty;		/* groups whose values the last incarnation may have lost, still to be sent again */
 	uint64_t granted_ns;		/* when the last grant was sent */
 	uint64_t revoke_first_ns;	/* when the outstanding revoke was first sent; 0 = none */
 	uint64_t revoke_sent_ns;	/* and last */

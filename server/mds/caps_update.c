@@ -54,11 +54,28 @@ static void ack_when_safe(struct mds *mds, struct mds_session *session, uint64_t
 
 /* ---- taking values in ------------------------------------------------------------------------------- */
 
+/* May this client say the value of a group: by a bit that covers it, or by its claim? */
+static bool is_covered(const struct mds_cap *cap, uint32_t group)
+{
+	return (cap->rank.held & nacre_group_cover(group)) || (cap->claimed_dirty & group);
+}
+
+/* Nobody else may say the times: they can then go back as well. */
+static bool is_alone(const struct mds_cap *cap)
+{
+	const struct mds_cap *other;
+
+	TAILQ_FOREACH(other, &cap->inode->caps, inode_link)
+		if (other != cap && is_covered(other, NACRE_GROUP_FILE))
+			return false;
+	return cap->rank.held & NACRE_CAP_FILE_EXCL || cap->claimed_dirty & NACRE_GROUP_FILE;
+}
+
 static void take_file(struct mds_inode *inode, const struct mds_cap *cap,
 		      const struct nacre_cap_update *update)
 {
 	struct nacre_size size = { inode->size, inode->truncate_size, inode->truncate_seq };
-	bool alone = cap->rank.held & NACRE_CAP_FILE_EXCL;
+	bool alone = is_alone(cap);
 
 	nacre_size_flush(&size, update->size, update->truncate_seq);
 	inode->size = size.size;
@@ -77,8 +94,7 @@ static uint32_t covered_groups(const struct mds_cap *cap, uint32_t dirty)
 	int i;
 
 	for (i = 0; i < NACRE_GROUP_COUNT; i++)
-		if ((dirty & nacre_group_at(i)) &&
-		    (cap->rank.held & nacre_group_cover(nacre_group_at(i))))
+		if ((dirty & nacre_group_at(i)) && is_covered(cap, nacre_group_at(i)))
 			covered |= nacre_group_at(i);
 	return covered;
 }
@@ -138,6 +154,7 @@ static void take_flush(struct mds *mds, struct mds_session *session, struct mds_
 		return;
 	}
 	seq = take_values(mds, cap, update, groups);
+	cap->claimed_dirty &= ~groups;
 	ack_when_safe(mds, session, update->ino, update->flush_id, seq);
 	if (update->update_flags & (NACRE_CAP_UPDATE_SYNC | NACRE_CAP_UPDATE_ANSWER))
 		mds_journal_flush(mds);

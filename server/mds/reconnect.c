@@ -52,6 +52,7 @@ static void accept_claim(struct mds *mds, struct mds_session *session, struct md
 
 	nacre_cap_rank_claim(&cap->rank, body->cap_id, session->gen, held,
 			     body->wanted & mds_caps_sensible(inode));
+	cap->claimed_dirty = body->dirty;
 	for (i = 0; i < NACRE_GROUP_COUNT; i++)
 		nacre_lock_claim(&inode->locks[i], session->instance, held);
 	cap->regrant = true;

@@ -118,6 +118,14 @@ void flushes_resend(struct inode *inode)
 	}
 }
 
+void flushes_resend_all(struct client *client)
+{
+	struct inode *inode, *next;
+
+	HASH_ITER(hh, client->inodes, inode, next)
+		flushes_resend(inode);
+}
+
 void flushes_drop(struct inode *inode)
 {
 	struct flush *flush, *next;

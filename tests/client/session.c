@@ -56,6 +56,7 @@ static void send_claims(struct client *client)
 
 	client->counters.reconnects++;
 	caps_claims_send(client);
+	flushes_resend_all(client);
 	requests_resend_to_new(client);
 	client->renew_sent_ns = io_now(client->io);
 	rank_send(client, NACRE_MSG_SESSION_RECONNECT_DONE, &done);

@@ -260,6 +260,7 @@ void caps_flush_ack(struct client *client, const struct nacre_cap_flush_ack *ack
 /* Nothing of it is still to reach the OSDs or the rank. */
 bool caps_are_clean(const struct inode *inode);
 void flushes_resend(struct inode *inode);
+void flushes_resend_all(struct client *client);
 void flushes_drop(struct inode *inode);
 uint64_t flushes_oldest(const struct client *client);
 

@@ -362,6 +362,46 @@ static void test_claims(void **state)
 	mdst_client_destroy(b);
 }
 
+static uint64_t flush_ino;
+
+/* Before RECONNECT_DONE: the flush that the last incarnation took to its grave. */
+static void flush_again(struct mdst_client *c)
+{
+	struct nacre_cap_update update = {
+		.ino = flush_ino, .cap_id = c->claims->cap_id, .cap_gen = 1, .cap_seq = 1,
+		.held = c->claims->held, .dirty = NACRE_GROUP_FILE, .flush_id = 1,
+		.oldest_flush = 1, .size = 4711,
+	};
+
+	mdst_send(c, NACRE_MSG_CAP_UPDATE, &update);
+}
+
+/* CAP-1: given back with a flush that was lost in a restart; the claim says so, and its values are there before anyone looks. */
+static void test_flush_outlives_its_cover(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id,
+					 .held = NACRE_CAP_PIN | NACRE_CAP_FILE_SHARED,
+					 .dirty = NACRE_GROUP_FILE, .size = 4711 };
+	struct message *ack;
+
+	flush_ino = cap.ino;
+	mdst_sync(a);
+	mdst_crash(t);
+	mdst_start_only(t);
+	b->coming_back = true;
+	mdst_client_reconnect(a, &claim, 1, flush_again);
+	b->coming_back = false;
+	assert_int_equal(mdst_lookup(b, ROOT, "f").target.size, 4711);
+	ack = mdst_take(a, NACRE_MSG_CAP_FLUSH_ACK);
+	assert_int_equal(ack->host.cap_flush_ack.result, 0);
+	message_put(ack);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* A broken connection loses nothing: the same session goes on, requests are sent again. */
 static void test_reset(void **state)
 {
@@ -415,7 +455,7 @@ int main(void)
 		T(test_two_writers),
 		T(test_open_outlives_answers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_fence_2_stubborn), T(test_silent),
-		T(test_size_2_lost_in_restart), T(test_claims), T(test_reset),
+		T(test_size_2_lost_in_restart), T(test_claims), T(test_flush_outlives_its_cover), T(test_reset),
 		T(test_renames_against_each_other),
 	};
 
