@@ -17,7 +17,6 @@
 #define JOURNAL_BYTES (4u << 20)
 #define OSD_PORT 7300
 #define PGS 4				/* of each pool */
-#define OBJECT_BYTES (16u << 10)	/* of file data: small, so that files have several */
 #define LEASE_MS 1000
 #define SESSION_LEASE_MS 3000
 #define RECONNECT_MS 2000
@@ -222,7 +221,7 @@ static void first_map(struct sim *sim)
 	edit->subtree_count = 1;
 	add_pool(edit, NACRE_POOL_META, 4u << 20);
 	mapedit_place_pool(edit, NACRE_POOL_META);
-	add_pool(edit, NACRE_POOL_DATA, OBJECT_BYTES);
+	add_pool(edit, NACRE_POOL_DATA, SIM_OBJECT_BYTES);
 	mapedit_place_pool(edit, NACRE_POOL_DATA);
 	if (mapedit_encode(edit, &bytes, &length)) {
 		sim_fail(sim, "the first map is not valid");

@@ -206,6 +206,16 @@ static void saw_write(struct history *history, struct op *op, const struct clien
 			    REG_SET, history_cell_word(number, cell), 0);
 }
 
+/* Its objects may have come one by one: the size may stand at any border between them. */
+void history_events_torn(struct history *history, struct op *op)
+{
+	struct reg *size = history_reg(history, REG_SIZE, op->ino, 0);
+	uint64_t border = (op->offset / SIM_OBJECT_BYTES + 1) * SIM_OBJECT_BYTES;
+
+	for (; border < op->offset + op->length; border += SIM_OBJECT_BYTES)
+		history_add(history, op, size, REG_RAISE, border, 0);
+}
+
 static const char *saw_cell(struct history *history, struct op *op, uint64_t ino, uint64_t cell,
 			    const uint64_t *words)
 {

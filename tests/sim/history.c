@@ -49,6 +49,14 @@ void history_destroy(struct history *history)
 	free(history);
 }
 
+static struct reg *find_reg(struct history *history, const struct reg_key *key)
+{
+	struct reg *reg;
+
+	HASH_FIND(hh, history->registers, key, sizeof(*key), reg);
+	return reg;
+}
+
 struct reg *history_reg(struct history *history, enum reg_kind kind, uint64_t ino, uint32_t sub)
 {
 	struct reg_key key;
@@ -58,7 +66,7 @@ struct reg *history_reg(struct history *history, enum reg_kind kind, uint64_t in
 	key.kind = kind;
 	key.ino = ino;
 	key.sub = sub;
-	HASH_FIND(hh, history->registers, &key, sizeof(key), reg);
+	reg = find_reg(history, &key);
 	if (reg)
 		return reg;
 	reg = calloc(1, sizeof(*reg));
@@ -104,6 +112,8 @@ uint32_t history_begin(struct history *history, uint32_t life, const struct clie
 	op->kind = call->kind;
 	op->life = life;
 	op->ino = call->ino;
+	op->offset = call->offset;
+	op->length = call->length;
 	op->begin_ns = now_ns;
 	op->end_ns = REGISTER_NEVER;
 	history->counts.calls++;
@@ -149,6 +159,8 @@ static void unanswered(struct history *history, struct op *op)
 	op->maybe = true;
 	history->counts.maybe++;
 	history_events_unanswered(history, op, op->call);
+	if (op->kind == CLIENT_WRITE)
+		history_events_torn(history, op);
 	op->call = NULL;
 }
 
@@ -187,6 +199,8 @@ static void make_maybe(struct history *history, struct op *op)
 		ref = &op->refs[i];
 		ref->reg->log.events[ref->index].maybe = true;
 	}
+	if (op->kind == CLIENT_WRITE)
+		history_events_torn(history, op);
 }
 
 void history_died(struct history *history, uint32_t life, const struct client *client)
@@ -240,23 +254,22 @@ static void print_register(struct history *history, struct reg *reg,
 	register_print(&reg->log, out);
 }
 
-static bool produces(const struct register_event *event, uint64_t value)
+#define INO_UNSEEN UINT64_MAX	/* something was there, and gone before anyone was told its number */
+
+/* Some call was told that it made this inode; then no other did. */
+static bool is_birth_known(struct history *history, uint64_t ino)
 {
-	return (event->op == REG_SET && event->a == value) ||
-	       (event->op == REG_SWAP && event->b == value);
+	struct reg_key key;
+	struct reg *mode;
+
+	memset(&key, 0, sizeof(key));
+	key.kind = REG_MODE;
+	key.ino = ino;
+	mode = find_reg(history, &key);
+	return mode && mode->initial;
 }
 
-static bool is_explained(const struct register_log *log, uint64_t value)
-{
-	size_t i;
-
-	for (i = 0; i < log->count; i++)
-		if (produces(&log->events[i], value))
-			return true;
-	return false;
-}
-
-static void add_value(struct register_log *log, uint64_t value)
+static void add_value(struct history *history, struct register_log *log, uint64_t value)
 {
 	size_t i;
 
@@ -265,13 +278,13 @@ static void add_value(struct register_log *log, uint64_t value)
 			return;
 	log->values = realloc(log->values, (log->value_count + 1) * sizeof(*log->values));
 	assert(log->values);
-	log->values[log->value_count++] = (struct register_value){ value,
-								   !is_explained(log, value) };
+	log->values[log->value_count++] =
+		(struct register_value){ value, !is_birth_known(history, value) };
 }
 
 /*
  * An unanswered create or rename put an inode there whose number nobody was
- * told: a create one that nothing else explains, a rename any that was ever seen.
+ * told: a create one that no other call made, a rename any that was ever seen.
  */
 static void explain_unknown(struct history *history, struct reg *reg)
 {
@@ -279,10 +292,12 @@ static void explain_unknown(struct history *history, struct reg *reg)
 	const struct register_event *event;
 	enum register_op what;
 
+	if (reg->unknown_count)
+		add_value(history, &reg->log, INO_UNSEEN);
 	for (i = 0; reg->unknown_count && i < count; i++) {
 		event = &reg->log.events[i];
 		if ((event->op == REG_READ || event->op == REG_SWAP) && event->a)
-			add_value(&reg->log, event->a);
+			add_value(history, &reg->log, event->a);
 	}
 	for (w = 0; w < reg->unknown_count; w++) {
 		what = reg->unknown[w].over_existing ? REG_SET_ANY : REG_SWAP_ANY;

@@ -14,6 +14,7 @@
 
 #define CELL_BYTES 256u			/* file data is written and read in these */
 #define CELLS_MAX 160u			/* of one file */
+#define SIM_OBJECT_BYTES (16u << 10)	/* of file data: small, so that files have several */
 #define NAMES_MAX 16u
 
 struct history;

@@ -41,6 +41,7 @@ struct op {
 	enum client_call_kind kind;
 	uint32_t life;
 	uint64_t ino, tid;
+	uint64_t offset, length;	/* of a write */
 	uint64_t begin_ns, end_ns;
 	bool safe, maybe;
 	struct event_ref *refs;
@@ -58,6 +59,8 @@ struct history {
 struct reg *history_reg(struct history *history, enum reg_kind kind, uint64_t ino, uint32_t sub);
 void history_add(struct history *history, struct op *op, struct reg *reg, enum register_op what,
 		 uint64_t a, uint64_t b);
+/* Events of a write that a crash may have torn between objects. */
+void history_events_torn(struct history *history, struct op *op);
 uint64_t history_cell_word(uint32_t number, uint64_t cell);
 
 /* events.c: what an answered call says. NULL, or what is wrong with the answer. */

@@ -43,7 +43,7 @@ struct register_event {
 /* What an operation whose effect nobody was told may have put here. */
 struct register_value {
 	uint64_t value;
-	bool fresh;		/* nothing that was told put it here */
+	bool fresh;		/* no call was told that it made it */
 };
 
 struct register_log {
