@@ -150,6 +150,10 @@ struct nacre_inode {
 	u16 changing[NACRE_GROUP_COUNT];	/* requests of ours under way that change the group */
 	u32 open_readers, open_writers;	/* open files, they make `wanted` */
 	u64 version;			/* of the info last taken in */
+	u64 allocated;			/* bytes its data takes at most, ours included (rules/size.h) … */
+	u64 written;			/* … of them ours and in no flush yet … */
+	u64 written_sent;		/* … or in flushes that are not acknowledged */
+	u64 written_end;		/* block behind the last write that was counted, 0 = none */
 	u64 max_size;			/* we may write below it (SIZE-1) */
 	u64 max_size_wanted;		/* asked for and not yet granted */
 	u32 truncate_seq;		/* SIZE-3; what OSD requests carry */

@@ -121,6 +121,7 @@ enum nacre_cap_update_flags {
 	F(32, gid, "AUTH")							\
 	F(32, truncate_seq, "FILE: the truncation this size knows of")		\
 	F(64, size, "FILE")							\
+	F(64, written, "FILE: bytes of blocks written since the flush before (size.h)")	\
 	F(64, atime, "FILE")							\
 	F(64, mtime, "FILE")							\
 	F(64, ctime, "any group; the later one wins")				\
@@ -128,7 +129,7 @@ enum nacre_cap_update_flags {
 	F(64, inline_gen, "generation of the inline data known or left")	\
 	F(32, waiting_pg, "WAITING: pool << 24 | group")			\
 	T(xattrs, NACRE_XATTRS_MAX, "XATTR: the whole set, nacre_xattr sequence")
-NACRE_STRUCT(nacre_cap_update, NACRE_CAP_UPDATE_FIELDS, 128);
+NACRE_STRUCT(nacre_cap_update, NACRE_CAP_UPDATE_FIELDS, 136);
 
 enum nacre_flush_ack_flags {
 	NACRE_FLUSH_ACK_SAFE = 1,	/* journaled; the client may forget it */

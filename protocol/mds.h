@@ -218,6 +218,7 @@ enum nacre_trace_role {
 	F(32, rdev, "device: major << 20 | minor")				\
 	F(32, object_bytes, "layout: bytes of file data per object")		\
 	F(64, size, "bytes; of a directory: its entries")			\
+	F(64, allocated, "bytes that its data takes at most, in whole blocks (size.h)")	\
 	F(64, max_size, "the receiver may write below this offset (SIZE-1)")	\
 	F(64, truncate_size, "size the last truncation cut to")			\
 	F(64, inline_gen, "generation of inline data, 0 = not inline")		\
@@ -237,7 +238,7 @@ enum nacre_trace_role {
 	T(symlink, NACRE_SYMLINK_MAX, "target of a symbolic link")		\
 	T(xattrs, NACRE_XATTRS_MAX, "nacre_xattr sequence, if HAS_XATTRS")	\
 	T(data, NACRE_INLINE_MAX, "inline data, if inline_gen is not 0")
-NACRE_STRUCT(nacre_inode_info, NACRE_INODE_INFO_FIELDS, 168);
+NACRE_STRUCT(nacre_inode_info, NACRE_INODE_INFO_FIELDS, 176);
 
 enum nacre_info_flags {
 	NACRE_INFO_HAS_XATTRS = 1,	/* `xattrs` is the whole set */

@@ -118,6 +118,12 @@ static void take_times_locked(struct inode *inode, const struct nacre_inode_info
 	inode_set_atime_to_ts(inode, nacre_timespec(info->atime));
 }
 
+/* What is in a flush the rank has counted: FILE is not taken over before that. */
+static void take_allocated_locked(struct nacre_inode *ni, const struct nacre_inode_info *info)
+{
+	ni->allocated = info->allocated + ni->written;
+}
+
 /* Any group may change ctime; while values of ours are on the way, the later one counts. */
 static void take_ctime_locked(struct nacre_inode *ni, const struct nacre_inode_info *info)
 {
@@ -219,8 +225,10 @@ void nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, 
 		take_auth_locked(inode, info);
 	if (groups & NACRE_GROUP_LINK)
 		take_link_locked(inode, info);
-	if (groups & NACRE_GROUP_FILE)
+	if (groups & NACRE_GROUP_FILE) {
 		take_times_locked(inode, info);
+		take_allocated_locked(ni, info);
+	}
 	if (groups)
 		take_ctime_locked(ni, info);
 	if (S_ISREG(inode->i_mode) && !fresh)

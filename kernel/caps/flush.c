@@ -11,8 +11,21 @@
 
 /* ---- one message ------------------------------------------------------------------------------------ */
 
+/*
+ * What was written goes along once. Sent again, all that is not acknowledged goes: the rank may have had the half
+ * of it, and count that twice; the sum is an upper bound.
+ */
+static u64 written_locked(struct nacre_inode *ni, bool again)
+{
+	u64 news = ni->written;
+
+	ni->written_sent += news;
+	ni->written = 0;
+	return again ? ni->written_sent : news;
+}
+
 /* Values of the groups as they are now. The reference on the xattrs is the caller's. */
-static struct nacre_xattrs *fill_values_locked(struct nacre_inode *ni, u32 groups,
+static struct nacre_xattrs *fill_values_locked(struct nacre_inode *ni, u32 groups, bool again,
 					       struct nacre_cap_update *update)
 {
 	struct inode *inode = &ni->netfs.inode;
@@ -28,6 +41,7 @@ static struct nacre_xattrs *fill_values_locked(struct nacre_inode *ni, u32 group
 	}
 	if (groups & NACRE_GROUP_FILE) {
 		update->size = i_size_read(inode);
+		update->written = written_locked(ni, again);
 		update->truncate_seq = ni->truncate_seq;
 		update->atime = nacre_time_ns(inode_get_atime(inode));
 		update->mtime = nacre_time_ns(inode_get_mtime(inode));
@@ -63,7 +77,8 @@ static u64 flush_id_locked(const struct nacre_inode *ni, u32 groups)
 	return 0;
 }
 
-static void send_update(struct nacre_inode *ni, u32 todo, u32 groups)
+/* again: these values were sent before, under the flush id they have. */
+static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again)
 {
 	struct inode *inode = &ni->netfs.inode;
 	struct nacre_fs *fs = nacre_inode_fs(inode);
@@ -79,7 +94,7 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups)
 	update.wanted |= caps_kept_locked(ni);
 	if (groups) {
 		update.flush_id = flush_id_locked(ni, groups);
-		xattrs = fill_values_locked(ni, groups, &update);
+		xattrs = fill_values_locked(ni, groups, again, &update);
 	}
 	if (todo & CAPS_TODO_SYNC)
 		update.update_flags |= NACRE_CAP_UPDATE_SYNC;
@@ -120,7 +135,7 @@ static void send_again(struct nacre_inode *ni)
 		spin_unlock(&ni->cap_lock);
 		if (!groups)
 			return;
-		send_update(ni, 0, groups);
+		send_update(ni, 0, groups, true);
 	}
 }
 
@@ -163,7 +178,7 @@ void caps_send_todo(struct inode *inode)
 	ni->flush_todo = 0;
 	spin_unlock(&ni->cap_lock);
 	if (groups || todo & (NACRE_CAPA_ANSWER | NACRE_CAPA_WANT | CAPS_TODO_MAX_SIZE))
-		send_update(ni, todo, groups);
+		send_update(ni, todo, groups, false);
 }
 
 /* ---- dirty -------------------------------------------------------------------------------------------- */

@@ -106,6 +106,8 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 		ni->reflush_todo = 0;
 		ni->max_size = 0;
 		ni->max_size_wanted = 0;
+		ni->written = 0;
+		ni->written_sent = 0;
 	}
 	if (step.actions & NACRE_CAPA_FLUSH)
 		number_flush_locked(ni, step.flush);

@@ -129,6 +129,7 @@ void nacre_caps_settle_size(struct inode *inode)
 		spin_lock(&ni->cap_lock);
 		ni->truncate_seq = said.truncate_seq;
 		ni->truncate_size = said.truncate_size;
+		ni->written_end = 0;	/* the block may be gone */
 		if (ni->size_said.truncate_seq == said.truncate_seq &&
 		    ni->size_said.size == said.size)
 			ni->size_pending = false;

@@ -29,6 +29,19 @@ static u32 groups_of(u32 request_mask)
 	return groups;
 }
 
+/* In units of 512 bytes, as POSIX has it: an upper bound that follows what was written, not where. */
+static u64 blocks_of(struct nacre_inode *ni, u64 size)
+{
+	u64 bytes;
+
+	if (!S_ISREG(ni->netfs.inode.i_mode))
+		return 0;
+	spin_lock(&ni->cap_lock);
+	bytes = nacre_size_allocated(ni->allocated, 0, size);
+	spin_unlock(&ni->cap_lock);
+	return bytes >> 9;
+}
+
 int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		  u32 request_mask, unsigned int query_flags)
 {
@@ -45,8 +58,7 @@ int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 	generic_fillattr(idmap, request_mask, inode, stat);
 	stat->result_mask |= STATX_BTIME;
 	stat->btime = nacre_timespec(ni->btime_ns);
-	/* Holes are not counted anywhere: blocks are those a file without holes has. */
-	stat->blocks = S_ISREG(inode->i_mode) ? (stat->size + 511) >> 9 : 0;
+	stat->blocks = blocks_of(ni, stat->size);
 	stat->blksize = ni->object_bytes ? min_t(u32, ni->object_bytes, NACRE_DATA_MAX) : PAGE_SIZE;
 	return 0;
 }

@@ -217,7 +217,7 @@ static void wrote(struct direct *d, ssize_t bytes)
 	if (bytes <= 0)
 		return;
 	nacre_data_grow(d->inode, end);
-	nacre_data_modified(d->inode);
+	nacre_data_modified(d->inode, d->start, bytes);
 	/* A mapping may have read the old bytes in while the new ones were on their way. */
 	if (mapping->nrpages)
 		invalidate_inode_pages2_range(mapping, d->start >> PAGE_SHIFT,

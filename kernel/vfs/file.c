@@ -206,7 +206,7 @@ static ssize_t buffered_write(struct kiocb *iocb, struct iov_iter *from, bool ag
 	iov_iter_reexpand(from, left - max_t(ssize_t, count, 0));
 	iocb->ki_flags |= sync;
 	if (count > 0)
-		nacre_data_modified(inode);
+		nacre_data_modified(inode, iocb->ki_pos - count, count);
 	nacre_caps_put(inode, got);
 	return count;
 }

@@ -87,7 +87,7 @@ static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 	ret = err ? fault_error(err) : netfs_page_mkwrite(vmf, NULL);
 	if (!err && ret & VM_FAULT_LOCKED) {
 		folio_mark_dirty(folio);
-		nacre_data_modified(inode);
+		nacre_data_modified(inode, folio_pos(folio), folio_size(folio));
 	}
 	nacre_caps_put(inode, got);
 	nacre_trace_pages(inode, NACRE_PAGES_STEP_MKWRITE, (u64)vmf->pgoff << PAGE_SHIFT,

@@ -223,17 +223,14 @@ static void write_size(struct inode *inode, u64 size)
 {
 	spin_lock(&inode->i_lock);
 	i_size_write(inode, size);
-	inode->i_blocks = (size + 511) >> 9;
 	spin_unlock(&inode->i_lock);
 }
 
 void nacre_data_grow(struct inode *inode, u64 end)
 {
 	spin_lock(&inode->i_lock);
-	if (end > i_size_read(inode)) {
+	if (end > i_size_read(inode))
 		i_size_write(inode, end);
-		inode->i_blocks = (end + 511) >> 9;
-	}
 	spin_unlock(&inode->i_lock);
 }
 
@@ -257,8 +254,16 @@ void nacre_data_zero_tail(struct inode *inode, u64 size)
 	folio_put(folio);
 }
 
-void nacre_data_modified(struct inode *inode)
+void nacre_data_modified(struct inode *inode, u64 pos, u64 bytes)
 {
+	struct nacre_inode *ni = nacre_inode(inode);
+	u64 size = i_size_read(inode), written;
+
+	spin_lock(&ni->cap_lock);
+	written = nacre_size_written(pos, bytes, &ni->written_end);
+	ni->written = nacre_size_allocated(ni->written, written, size);
+	ni->allocated = nacre_size_allocated(ni->allocated, written, size);
+	spin_unlock(&ni->cap_lock);
 	inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
 	nacre_caps_mark_dirty(inode, NACRE_GROUP_FILE);
 }

@@ -74,6 +74,29 @@ __u64 nacre_size_next_max(__u64 size, __u64 max_size, __u64 wanted, __u32 object
 	return next > max_size ? next : max_size;
 }
 
+static __u64 whole_blocks(__u64 bytes)
+{
+	return (bytes + NACRE_BLOCK_BYTES - 1) & ~(__u64)(NACRE_BLOCK_BYTES - 1);
+}
+
+__u64 nacre_size_written(__u64 pos, __u64 bytes, __u64 *last_end)
+{
+	__u64 from = pos & ~(__u64)(NACRE_BLOCK_BYTES - 1);
+	__u64 end = whole_blocks(pos + bytes);
+
+	if (*last_end == from + NACRE_BLOCK_BYTES)
+		from = *last_end;
+	*last_end = end;
+	return end - from;
+}
+
+__u64 nacre_size_allocated(__u64 allocated, __u64 written, __u64 size)
+{
+	__u64 most = whole_blocks(size);
+
+	return written < most && allocated < most - written ? allocated + written : most;
+}
+
 int nacre_size_should_ask(__u64 size, __u64 max_size, __u64 write_end)
 {
 	if (write_end >= max_size)

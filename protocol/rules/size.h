@@ -51,6 +51,24 @@ void nacre_size_truncate(struct nacre_size *known, __u64 size);
  */
 __u64 nacre_size_next_max(__u64 size, __u64 max_size, __u64 wanted, __u32 object_bytes);
 
+/*
+ * How much room a file takes, for st_blocks: an upper bound, so that a file with data never looks empty. A writer
+ * adds up the blocks it has written and tells the rank with the next flush; the sum never exceeds the
+ * file's size, and a cut takes it down. So a file without holes has its size, and one with holes
+ * what was written to it, rewritten blocks perhaps twice.
+ */
+#define NACRE_BLOCK_BYTES 4096
+
+/*
+ * Bytes of the blocks that a write touches, less what the write before it, which ended in block
+ * *last_end / NACRE_BLOCK_BYTES - 1, has counted: going on in a block or rewriting it adds nothing.
+ * The caller sets *last_end to 0 when the file is cut.
+ */
+__u64 nacre_size_written(__u64 pos, __u64 bytes, __u64 *last_end);
+
+/* `allocated` and `written` more of a file that is now this long. */
+__u64 nacre_size_allocated(__u64 allocated, __u64 written, __u64 size);
+
 /* Should a writer at this end offset ask for more already? (Past the middle of what is left.) */
 int nacre_size_should_ask(__u64 size, __u64 max_size, __u64 write_end);
 

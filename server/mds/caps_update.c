@@ -83,6 +83,7 @@ static void take_file(struct mds_inode *inode, const struct mds_cap *cap,
 	inode->truncate_seq = size.truncate_seq;
 	if (S_ISREG(inode->mode) && inode->data_end < inode->size)
 		inode->data_end = inode->size;
+	inode->allocated = nacre_size_allocated(inode->allocated, update->written, inode->size);
 	inode->mtime = alone ? update->mtime : nacre_time_later(inode->mtime, update->mtime);
 	inode->atime = alone ? update->atime : nacre_time_later(inode->atime, update->atime);
 }

@@ -25,7 +25,7 @@
 #include "protocol/mds.h"
 #include "protocol/osd.h"
 
-#define MDS_FORMAT_VERSION 1
+#define MDS_FORMAT_VERSION 2
 #define MDS_JOURNAL_OBJECT_BYTES (4u << 20)
 #define MDS_BATCH_MAGIC 0x4a43524eu	/* "NRCJ" */
 #define MDS_BATCH_MAX (3u << 20)	/* bytes of one batch, header included */
@@ -62,6 +62,7 @@ enum mds_image_flags {
 	F(32, nsubdirs, "of a directory: directories in it")		\
 	F(64, size, "bytes; of a directory: its entries")		\
 	F(64, data_end, "no object has data at or behind this offset")	\
+	F(64, allocated, "bytes that its data takes at most (size.h)")	\
 	F(64, trim_end, "a truncation is being carried out: objects up to here; 0 = none") \
 	F(64, truncate_size, "what the last truncation cut to")		\
 	F(32, truncate_seq, "counts truncations (SIZE-3)")		\
@@ -78,7 +79,7 @@ enum mds_image_flags {
 	T(data, NACRE_INLINE_MAX, "inline data")			\
 	T(writers, 16 * 1024, "mds_writer array")			\
 	R(32, reserved1)
-NACRE_STRUCT(mds_image, MDS_IMAGE_FIELDS, 168);
+NACRE_STRUCT(mds_image, MDS_IMAGE_FIELDS, 176);
 
 /* Value of a directory entry. `image` is the inode, or empty: it has its own object. */
 #define MDS_ENTRY_FIELDS(F, R, T)					\

@@ -211,6 +211,7 @@ void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,
 		.image_flags = (inode->own ? MDS_IMAGE_OWN : 0) |
 			       (inode->probe ? MDS_IMAGE_PROBE : 0),
 		.nsubdirs = inode->nsubdirs, .size = inode->size, .data_end = inode->data_end,
+		.allocated = inode->allocated,
 		.trim_end = inode->trim_end, .truncate_size = inode->truncate_size,
 		.truncate_seq = inode->truncate_seq, .inline_gen = inode->inline_gen,
 		.atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,
@@ -267,6 +268,7 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->nsubdirs = image->nsubdirs;
 	inode->size = image->size;
 	inode->data_end = image->data_end;
+	inode->allocated = image->allocated;
 	inode->trim_end = image->trim_end;
 	inode->truncate_size = image->truncate_size;
 	inode->truncate_seq = image->truncate_seq;

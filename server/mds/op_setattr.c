@@ -40,6 +40,7 @@ static void set_size(struct mds_inode *inode, uint64_t size, uint64_t now)
 		inode->truncate_seq = known.truncate_seq;
 	}
 	inode->size = size;
+	inode->allocated = nacre_size_allocated(inode->allocated, 0, size);
 	if (inode->data_end > size) {
 		inode->trim_end = inode->data_end;
 		inode->data_end = size;

@@ -41,6 +41,8 @@ static void finish(struct probe *probe)
 	inode->probe = false;
 	if (inode->size < probe->size)
 		inode->size = probe->size;
+	/* what it wrote nobody has counted */
+	inode->allocated = nacre_size_allocated(UINT64_MAX, 0, inode->size);
 	inode->data_end = inode->size < probe->size ? probe->size : inode->size;
 	inode->mtime = nacre_time_later(inode->mtime, probe->mtime);
 	mds_change_begin(&change, mds, NULL);

@@ -42,7 +42,7 @@ void mds_info_fill(const struct mds_inode *inode, const struct mds_session *sess
 		.ino = inode->ino, .version = inode->version, .role = role, .pool = inode->pool,
 		.valid = valid_groups(inode, session), .mode = inode->mode, .uid = inode->uid,
 		.gid = inode->gid, .nlink = inode->nlink, .rdev = inode->rdev,
-		.object_bytes = inode->object_bytes, .size = inode->size,
+		.object_bytes = inode->object_bytes, .size = inode->size, .allocated = inode->allocated,
 		.max_size = mds_caps_max_size(inode, session->instance),
 		.truncate_size = inode->truncate_size, .inline_gen = inode->inline_gen,
 		.atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,

@@ -16,8 +16,9 @@ uint64_t flushes_oldest(const struct client *client)
 	return first ? first->id : client->next_flush + 1;
 }
 
-static void fill_values(const struct inode *inode, struct nacre_cap_update *update,
-			uint32_t groups)
+/* `again`: sent before, under the id it has. */
+static void fill_values(struct inode *inode, struct nacre_cap_update *update, uint32_t groups,
+			bool again)
 {
 	update->dirty = groups;
 	update->mode = inode->mode;
@@ -28,6 +29,11 @@ static void fill_values(const struct inode *inode, struct nacre_cap_update *upda
 	update->atime = inode->atime;
 	update->mtime = inode->mtime;
 	update->ctime = inode->ctime;
+	if (groups & NACRE_GROUP_FILE) {
+		update->written = inode->written + (again ? inode->written_sent : 0);
+		inode->written_sent += inode->written;
+		inode->written = 0;
+	}
 	if (groups & NACRE_GROUP_XATTR) {
 		update->xattrs = inode->xattrs;
 		update->xattrs_bytes = inode->xattrs_bytes;
@@ -68,7 +74,7 @@ void caps_update_send(struct inode *inode, bool answer, uint32_t groups, bool sy
 		update.update_flags |= NACRE_CAP_UPDATE_SYNC;
 	if (groups) {
 		update.flush_id = flush_begin(inode, groups);
-		fill_values(inode, &update, groups);
+		fill_values(inode, &update, groups, false);
 	}
 	send(inode, &update);
 	sent.flush_id = update.flush_id;
@@ -113,7 +119,7 @@ void flushes_resend(struct inode *inode)
 		}
 		nacre_cap_client_update(&inode->cap, inode->ino, false, &update);
 		update.flush_id = flush->id;
-		fill_values(inode, &update, groups);
+		fill_values(inode, &update, groups, true);
 		send(inode, &update);
 	}
 }
@@ -171,6 +177,8 @@ void caps_flush_ack(struct client *client, const struct nacre_cap_flush_ack *ack
 		inode->error = -(int)ack->result;
 	flush_end(flush);
 	caps_event(inode, acked);
+	if (!(inode->cap.flushing & NACRE_GROUP_FILE))
+		inode->written_sent = 0;
 	if (caps_are_clean(inode))
 		inode->dirty_since_ns = 0;
 	inode_wake(inode);

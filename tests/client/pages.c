@@ -79,6 +79,7 @@ void pages_cut(struct inode *inode, uint64_t size)
 	uint64_t start;
 	uint32_t edge;
 
+	inode->written_end = 0;
 	HASH_ITER(hh, inode->pages, page, next) {
 		start = page->index * CLIENT_PAGE_BYTES;
 		if (start >= size) {

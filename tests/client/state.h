@@ -63,6 +63,8 @@ struct inode {
 	uint64_t atime, mtime, ctime;
 	struct nacre_size size;
 	uint64_t max_size, max_size_asked;
+	uint64_t written, written_sent;	/* bytes of blocks for the next flush, and in unacknowledged ones */
+	__u64 written_end;		/* block behind the last write that was counted */
 	char *symlink;
 	uint8_t *xattrs;		/* nacre_xattr sequence */
 	uint32_t xattrs_bytes;

@@ -20,11 +20,12 @@ static uint64_t write_end(const struct client_call *call)
 	return call->offset + call->length;
 }
 
-/* The file is as long as this now, and was changed now. */
-static void grow(struct client_call *call, struct inode *inode, uint64_t end)
+/* This was written, now: the file reaches as far at least. */
+static void grow(struct client_call *call, struct inode *inode, uint64_t start, uint64_t end)
 {
 	if (end > inode->size.size)
 		inode->size.size = end;
+	inode->written += nacre_size_written(start, end - start, &inode->written_end);
 	inode->mtime = inode->ctime = io_wall(call->client->io);
 	caps_dirty(inode, NACRE_GROUP_FILE);
 	if (nacre_size_should_ask(inode->size.size, inode->max_size, end))
@@ -52,7 +53,7 @@ static void write_buffered(struct client_call *call, struct inode *inode)
 			call_wait(&inode->waiters, call);
 			return;
 		}
-		grow(call, inode, offset + part);
+		grow(call, inode, offset, offset + part);
 	}
 	if (call->client->dirty_pages > call->client->config.dirty_pages_max)
 		pages_write_back(inode);
@@ -100,7 +101,7 @@ static void write_direct(struct client_call *call, struct inode *inode)
 static void written_direct(struct client_call *call, struct inode *inode)
 {
 	if (!call->error && inode->cap.cap_id) {
-		grow(call, inode, write_end(call));
+		grow(call, inode, call->offset + call->bytes, write_end(call));
 		call->bytes = call->length;
 	}
 	call_end(call, call->error);

@@ -77,6 +77,31 @@ TEST(sparse_file_of_a_tebibyte)
 	OK(close(fd));
 }
 
+/* st_blocks is what was written, whatever the size: whoever looks for holes (tar, du, cp) believes it. */
+TEST(blocks_follow_what_was_written)
+{
+	enum { BLOCKS = MIB / 512, SLACK = 256 }; /* some file systems count their own blocks, too */
+	int fd = OK(open("f", O_CREAT | O_RDWR, 0644));
+	blkcnt_t blocks;
+
+	EQUAL(stat_of("f").st_blocks, 0);
+	EQUAL(pwrite(fd, "x", 1, 0), 1);
+	CHECK(stat_of("f").st_blocks > 0); /* before it is written back, too: else tar takes it for one hole */
+	make_file("f", MIB, 1);
+	blocks = stat_of("f").st_blocks;
+	if (blocks < BLOCKS || blocks >= BLOCKS + SLACK)
+		test_fail(__FILE__, __LINE__, "%lld blocks of a file of 1 MiB", (long long)blocks);
+	OK(ftruncate(fd, 1ll << 30));
+	CHECK(stat_of("f").st_blocks < BLOCKS + SLACK);
+	EQUAL(pwrite(fd, "x", 1, 500 * MIB), 1);
+	OK(fsync(fd));
+	blocks = stat_of("f").st_blocks;
+	CHECK(blocks > BLOCKS && blocks < BLOCKS + SLACK);
+	OK(ftruncate(fd, 0));
+	EQUAL(stat_of("f").st_blocks, 0);
+	OK(close(fd));
+}
+
 TEST(truncate_down_and_up)
 {
 	static char buf[10000];

@@ -89,6 +89,29 @@ static void max_size_grows_size_1(void **state)
 	assert_true(nacre_size_should_ask(100, 100, 101));
 }
 
+/* What a file takes: never less than was written, never more than its size. */
+static void allocated_is_an_upper_bound(void **state)
+{
+	__u64 last = 0, sum = 0, i;
+
+	/* a file written from its beginning in small pieces takes its size */
+	for (i = 0; i < 1000; i++)
+		sum = nacre_size_allocated(sum, nacre_size_written(i * 37, 37, &last), i * 37 + 37);
+	assert_int_equal(sum, 40960);
+	/* the same with a hole before it: each block counts once */
+	for (i = 0, sum = 0; i < 1000; i++)
+		sum += nacre_size_written((1ull << 40) + i * 37, 37, &last);
+	assert_int_equal(sum, 40960);
+	/* a block that is written over and over */
+	for (i = 0, sum = 0; i < 10; i++)
+		sum += nacre_size_written((1ull << 40) + 100, 200, &last);
+	assert_int_equal(sum, 4096);
+	assert_int_equal(nacre_size_allocated(4096, 4096, 1ull << 40), 8192);
+	assert_int_equal(nacre_size_allocated(4096, 4096, 10), 4096);
+	assert_int_equal(nacre_size_allocated(4096, 0, 0), 0);
+	assert_int_equal(nacre_size_allocated(~0ull, ~0ull, 5000), 8192);
+}
+
 static void times(void **state)
 {
 	__u64 before_1970 = (__u64)-5;
@@ -104,7 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(size_flush_size_3), cmocka_unit_test(size_learn),
 		cmocka_unit_test(size_flush_commutes), cmocka_unit_test(max_size_grows_size_1),
-		cmocka_unit_test(times),
+		cmocka_unit_test(allocated_is_an_upper_bound), cmocka_unit_test(times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

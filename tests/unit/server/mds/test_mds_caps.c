@@ -266,6 +266,35 @@ static void test_flush(void **state)
 	mdst_client_destroy(a);
 }
 
+/* What a file takes follows what was written, once for each flush, through a crash, and a cut takes it down. */
+static void test_allocated(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_cap_update update = {
+		.ino = cap.ino, .cap_id = cap.cap_id, .cap_gen = cap.cap_gen,
+		.cap_seq = cap.cap_seq, .held = cap.issued, .dirty = NACRE_GROUP_FILE,
+		.flush_id = 5, .oldest_flush = 5, .size = (1ull << 30) + 3, .written = 4096,
+		.truncate_seq = cap.truncate_seq, .update_flags = NACRE_CAP_UPDATE_SYNC,
+	};
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		mdst_send(a, NACRE_MSG_CAP_UPDATE, &update);
+		message_put(mdst_take(a, NACRE_MSG_CAP_FLUSH_ACK));
+	}
+	assert_int_equal(mdst_getattr(a, cap.ino).target.allocated, 4096);
+	mdst_release(a, &cap);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(a, NULL, 0, NULL);
+	assert_int_equal(mdst_getattr(a, cap.ino).target.allocated, 4096);
+	assert_int_equal(mdst_truncate(a, cap.ino, 1ull << 31).target.allocated, 4096);
+	assert_int_equal(mdst_truncate(a, cap.ino, 0).target.allocated, 0);
+	mdst_client_destroy(a);
+}
+
 static bool is_killed(void *owner)
 {
 	return ((struct mdst_client *)owner)->killed;
@@ -292,6 +321,7 @@ static void test_fence_2_stubborn(void **state)
 	/* SIZE-2 */
 	assert_true(r.target.valid & NACRE_GROUP_FILE);
 	assert_int_equal(r.target.size, 2 * 65536 + 32768);
+	assert_int_equal(r.target.allocated, 2 * 65536 + 32768);
 	assert_int_equal(mdst_counter(t, "evictions"), 1);
 	mdst_client_destroy(a);
 	mdst_client_destroy(b);
@@ -454,7 +484,7 @@ int main(void)
 		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_untar_costs_little),
 		T(test_two_writers),
 		T(test_open_outlives_answers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
-		T(test_size_1_max_size), T(test_flush), T(test_fence_2_stubborn), T(test_silent),
+		T(test_size_1_max_size), T(test_flush), T(test_allocated), T(test_fence_2_stubborn), T(test_silent),
 		T(test_size_2_lost_in_restart), T(test_claims), T(test_flush_outlives_its_cover), T(test_reset),
 		T(test_renames_against_each_other),
 	};
