@@ -102,5 +102,7 @@ void mds_caps_end_writer(struct mds *mds, struct mds_inode *inode, uint64_t inst
 
 /* A CAP_UPDATE or CAP_RELEASE; while the rank repeats unsafe requests some have to wait. */
 void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message);
+/* The same, at once: it has waited for a new incarnation's begin, or need not. */
+void mds_cap_take(struct mds *mds, struct mds_session *session, struct message *message);
 
 #endif

@@ -203,6 +203,17 @@ static void settle_lock(struct mds *mds, struct mds_inode *inode, int group)
 		mds_lock_step(mds, inode, group, NACRE_LOCKE_NEED_SYNC, 0);
 }
 
+/* Another client's values of a group are on their way again (CAP-1): nobody is to know it without them. */
+static bool is_behind(const struct mds_inode *inode, uint64_t client, uint32_t group)
+{
+	const struct mds_cap *cap;
+
+	TAILQ_FOREACH(cap, &inode->caps, inode_link)
+		if (cap->claimed_dirty & group && cap->session->instance != client)
+			return true;
+	return false;
+}
+
 /* Bits of `caps` that may be granted to this client at this moment. */
 static uint32_t grantable(const struct mds_inode *inode, uint64_t client, uint32_t caps)
 {
@@ -210,7 +221,8 @@ static uint32_t grantable(const struct mds_inode *inode, uint64_t client, uint32
 	int i;
 
 	for (i = 0; i < NACRE_GROUP_COUNT; i++)
-		if (!mds_claimed(inode, nacre_group_at(i), NULL))
+		if (!mds_claimed(inode, nacre_group_at(i), NULL) &&
+		    !is_behind(inode, client, nacre_group_at(i)))
 			may |= nacre_lock_may_grant(&inode->locks[i], client);
 	if (inode->probe || inode->trim_end)
 		may &= ~(uint32_t)NACRE_CAPS_FILE;
@@ -294,6 +306,9 @@ void mds_caps_settle_run(struct mds *mds)
 	struct mds_inode *inode, *next, *last = TAILQ_LAST(&mds->settle, mds_inode_list);
 	unsigned int looked = 0;
 
+	/* before all claims are in, nobody knows what a lock allows */
+	if (!mds_is_serving(mds))
+		return;
 	for (inode = TAILQ_FIRST(&mds->settle); inode; inode = next) {
 		bool is_last = inode == last;
 

@@ -341,12 +341,21 @@ static bool is_early(struct mds *mds, const struct message *message)
 	       !mds_inode_find(mds, message->host.cap_update.ino);
 }
 
-void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message)
+void mds_cap_take(struct mds *mds, struct mds_session *session, struct message *message)
 {
-	if (is_early(mds, message))
-		mds_reconnect_keep(mds, session, message);
-	else if (message->type == NACRE_MSG_CAP_UPDATE)
+	if (message->type == NACRE_MSG_CAP_UPDATE)
 		take_update(mds, session, message);
 	else
 		take_release(mds, session, message);
+}
+
+void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message)
+{
+	if (is_early(mds, message)) {
+		mds_reconnect_keep(mds, session, message);
+		return;
+	}
+	if (message->type == NACRE_MSG_CAP_UPDATE)
+		mds_reconnect_catch_up(mds, session, message->host.cap_update.ino);
+	mds_cap_take(mds, session, message);
 }

@@ -168,20 +168,39 @@ void mds_reconnect_keep(struct mds *mds, struct mds_session *session, struct mes
 	TAILQ_INSERT_TAIL(&mds->reconnect->kept, kept, link);
 }
 
+static void handle(struct mds *mds, struct kept *kept)
+{
+	struct mds_session *session = mds_session_find(mds, kept->instance);
+
+	TAILQ_REMOVE(&mds->reconnect->kept, kept, link);
+	if (session)
+		mds_cap_take(mds, session, kept->message);
+	else
+		message_put(kept->message);
+	free(kept);
+}
+
+/* In the order in which they came: unsafe requests first, then what the client has set since. */
 static void handle_kept(struct mds *mds)
 {
 	struct kept *kept;
 
-	while ((kept = TAILQ_FIRST(&mds->reconnect->kept))) {
-		struct mds_session *session = mds_session_find(mds, kept->instance);
+	while ((kept = TAILQ_FIRST(&mds->reconnect->kept)))
+		handle(mds, kept);
+}
 
-		TAILQ_REMOVE(&mds->reconnect->kept, kept, link);
-		if (session)
-			mds_cap_message(mds, session, kept->message);
-		else
-			message_put(kept->message);
-		free(kept);
-	}
+/* One that cannot wait has come from this client: what it said before about that inode comes first. */
+void mds_reconnect_catch_up(struct mds *mds, const struct mds_session *session, uint64_t ino)
+{
+	struct kept *kept, *next;
+
+	if (!mds->reconnect)
+		return;
+	TAILQ_FOREACH_SAFE(kept, &mds->reconnect->kept, link, next)
+		if (kept->instance == session->instance &&
+		    kept->message->type == NACRE_MSG_CAP_UPDATE &&
+		    kept->message->host.cap_update.ino == ino)
+			handle(mds, kept);
 }
 
 /* ---- writers that are gone ---------------------------------------------------------------------------------------- */
@@ -214,6 +233,20 @@ static void check_inodes(struct mds *mds)
 		if (inode->probe || inode->trim_end || !inode->nlink)
 			mds_caps_settle(mds, inode);
 	}
+}
+
+/* What was claimed as dirty and has not come by now was safe before, or its client has lost it. */
+static void end_dirty_claims(struct mds *mds)
+{
+	struct mds_inode *inode, *next;
+	struct mds_cap *cap;
+
+	HASH_ITER(hh, mds->inodes, inode, next)
+		TAILQ_FOREACH(cap, &inode->caps, inode_link)
+			if (cap->claimed_dirty) {
+				cap->claimed_dirty = 0;
+				mds_caps_settle(mds, inode);
+			}
 }
 
 /* A claim that does not agree with another's: the lock says who has to give way. */
@@ -273,8 +306,10 @@ static void become_active(struct mds *mds)
 	mds_set_state(mds, MDS_ACTIVE);
 	member_change_map(mds->member, mark_active, marked, mds);
 	handle_kept(mds);
+	end_dirty_claims(mds);
 	refuse_claims(mds);
 	check_inodes(mds);
+	mds_caps_settle_run(mds);
 	io_timer_cancel(mds->io, &reconnect->window);
 	mds->reconnect = NULL;
 	free(reconnect);
@@ -347,6 +382,7 @@ void mds_reconnect_check(struct mds *mds)
 	mds->reconnect->resending = true;
 	check_inodes(mds);
 	revoke_conflicts(mds);
+	mds_caps_settle_run(mds);
 	next_unsafe(mds);
 }
 

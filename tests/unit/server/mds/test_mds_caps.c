@@ -432,6 +432,40 @@ static void test_flush_outlives_its_cover(void **state)
 	mdst_client_destroy(b);
 }
 
+/* Another may claim what is wanted here, or have values of it on their way: nobody is given more before all are back. */
+static void test_no_grant_before_all_claims(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_cap_claim wants = { .ino = cap.ino, .cap_id = cap.cap_id + 1,
+					 .held = NACRE_CAP_PIN, .wanted = NACRE_WANT_WRITE };
+	struct nacre_cap_claim has = { .ino = cap.ino, .cap_id = cap.cap_id,
+				       .held = NACRE_CAP_PIN, .dirty = NACRE_GROUP_FILE };
+	struct nacre_session_renew renew = { .renew_seq = 1000, .oldest_tid = 1 };
+	struct nacre_inode_info info;
+
+	flush_ino = cap.ino;
+	mdst_sync(a);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(b, &wants, 1, NULL);
+	mdst_send(b, NACRE_MSG_SESSION_RENEW, &renew);
+	mdst_run_ms(t, 200);
+	assert_null(mdst_poll(b, NACRE_MSG_CAP_GRANT));
+	mdst_client_reconnect(a, &has, 1, flush_again);
+	do {
+		struct message *grant = mdst_take(b, NACRE_MSG_CAP_GRANT);
+
+		assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
+						  grant->host.cap_grant.info_bytes, &info), 0);
+		message_put(grant);
+	} while (!(info.issued & NACRE_CAP_FILE_SHARED));
+	assert_int_equal(info.size, 4711);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* A broken connection loses nothing: the same session goes on, requests are sent again. */
 static void test_reset(void **state)
 {
@@ -485,7 +519,8 @@ int main(void)
 		T(test_two_writers),
 		T(test_open_outlives_answers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_allocated), T(test_fence_2_stubborn), T(test_silent),
-		T(test_size_2_lost_in_restart), T(test_claims), T(test_flush_outlives_its_cover), T(test_reset),
+		T(test_size_2_lost_in_restart), T(test_claims), T(test_flush_outlives_its_cover),
+		T(test_no_grant_before_all_claims), T(test_reset),
 		T(test_renames_against_each_other),
 	};
 
