@@ -5,8 +5,7 @@
 #include <string.h>
 #include "codec.h"
 #include "dump.h"
-#include "error.h"
-#include "rules/cap_bits.h"
+#include "dump_words.h"
 
 /* Where the text stands; it never grows over its end. */
 struct text {
@@ -14,6 +13,7 @@ struct text {
 	char *at;
 	char *end;			/* of the room, with the terminator */
 	unsigned int flags;		/* enum nacre_dump_flags */
+	int depth;			/* of sequences in sequences, with NACRE_DUMP_LINES */
 };
 
 static void add(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -38,103 +38,23 @@ static size_t finish(struct text *t)
 	return (size_t)(t->at - t->start);
 }
 
-/* How a tail is to be read, where it is more than bytes. */
-struct tail_row {
-	const char *in;			/* structure */
-	const char *field;
-	const struct nacre_struct *(*element)(void);	/* of a sequence; NULL: text */
-};
-
-static const struct tail_row tails[] = {
-	{ "nacre_map", "pools", nacre_map_pool_desc },
-	{ "nacre_map", "osds", nacre_map_osd_desc },
-	{ "nacre_map", "ranks", nacre_map_rank_desc },
-	{ "nacre_map", "subtrees", nacre_map_subtree_desc },
-	{ "nacre_map", "dead", nacre_map_dead_desc },
-	{ "nacre_map", "placement", nacre_map_pg_desc },
-	{ "nacre_session_reconnect", "claims", nacre_cap_claim_desc },
-	{ "nacre_record", "xattrs", nacre_xattr_desc },
-	{ "nacre_record_req", "xattrs", nacre_xattr_desc },
-	{ "nacre_inode_info", "xattrs", nacre_xattr_desc },
-	{ "nacre_cap_update", "xattrs", nacre_xattr_desc },
-	{ "nacre_reply", "traces", nacre_inode_info_desc },
-	{ "nacre_dirent", "info", nacre_inode_info_desc },
-	{ "nacre_cap_grant", "info", nacre_inode_info_desc },
-	{ "nacre_cap_release", "caps", nacre_cap_ref_desc },
-	{ "nacre_osd_request", "ops", nacre_osd_op_desc },
-	{ "nacre_osd_reply", "results", nacre_osd_result_desc },
-	{ "nacre_rep_apply", "transaction", nacre_osd_request_desc },
-	{ "nacre_rep_apply", "entry", nacre_rep_entry_desc },
-	{ "nacre_rep_info", "entries", nacre_rep_entry_desc },
-	{ "nacre_rep_log", "entries", nacre_rep_entry_desc },
-	{ "nacre_rep_listed", "objects", nacre_rep_listed_object_desc },
-	{ "nacre_rep_object", "attributes", nacre_key_value_desc },
-	{ "nacre_rep_object", "keys", nacre_key_value_desc },
-};
-
-static const char *const text_tails[] = { "name", "name2", "symlink", "text", "key" };
-static const char *const cap_fields[] = { "held", "wanted", "issued", "keep", "need" };
-
-static int is_one_of(const char *name, const char *const *names, size_t count)
+/* What stands before a field: a blank, or its own line. */
+static void add_label(struct text *t, const char *name)
 {
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (!strcmp(name, names[i]))
-			return 1;
-	return 0;
-}
-#define IS_ONE_OF(name, names) is_one_of(name, names, sizeof(names) / sizeof((names)[0]))
-
-static const struct tail_row *find_tail(const char *in, const char *field)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
-		if (!strcmp(tails[i].in, in) && !strcmp(tails[i].field, field))
-			return &tails[i];
-	return NULL;
-}
-
-static __u64 load(const __u8 *host, const struct nacre_field *f)
-{
-	__u64 v64;
-	__u32 v32;
-	__u16 v16;
-
-	switch (f->bits) {
-	case 8:
-		return host[f->host_offset];
-	case 16:
-		memcpy(&v16, host + f->host_offset, sizeof(v16));
-		return v16;
-	case 32:
-		memcpy(&v32, host + f->host_offset, sizeof(v32));
-		return v32;
-	default:
-		memcpy(&v64, host + f->host_offset, sizeof(v64));
-		return v64;
-	}
+	if (t->flags & NACRE_DUMP_LINES)
+		add(t, "\n%*s%s: ", 2 * t->depth, "", name);
+	else
+		add(t, " %s=", name);
 }
 
 static void add_int(struct text *t, const struct nacre_field *f, __u64 value)
 {
-	char words[NACRE_CAPS_TEXT_BYTES];
+	char words[NACRE_VALUE_TEXT_BYTES];
 
 	if (!value && !(t->flags & NACRE_DUMP_ZEROS))
 		return;
-	add(t, " %s=", f->name);
-	if (!strcmp(f->name, "result"))
-		add(t, "%s", nacre_error_name((__u32)value, words, sizeof(words)));
-	else if (f->bits == 32 && IS_ONE_OF(f->name, cap_fields) &&
-		 !(value & ~(__u64)NACRE_CAPS_KNOWN))
-		add(t, "%s", nacre_caps_text((__u32)value, words));
-	else if (!strcmp(f->name, "mode"))
-		add(t, "0%llo", (unsigned long long)value);
-	else if (value >> 36)
-		add(t, "0x%llx", (unsigned long long)value);
-	else
-		add(t, "%llu", (unsigned long long)value);
+	add_label(t, f->name);
+	add(t, "%s", nacre_value_text(f, value, words));
 }
 
 static void add_quoted(struct text *t, const __u8 *bytes, __u32 length)
@@ -171,42 +91,60 @@ static void add_fields(struct text *t, const struct nacre_struct *desc, const vo
 /* Large enough for the host struct of anything that stands in a sequence. */
 #define ELEMENT_HOST_WORDS 64
 
+static void add_element(struct text *t, const struct nacre_struct *desc, const void *host,
+			unsigned int index)
+{
+	if (t->flags & NACRE_DUMP_LINES)
+		add(t, "\n%*s[%u] %s", 2 * t->depth, "", index, desc->name);
+	else
+		add(t, " {");
+	t->depth++;
+	add_fields(t, desc, host);
+	t->depth--;
+	if (!(t->flags & NACRE_DUMP_LINES))
+		add(t, " }");
+}
+
 static void add_elements(struct text *t, const struct nacre_struct *desc, const __u8 *bytes,
 			 __u32 length)
 {
 	struct nacre_reader r = nacre_reader(bytes, length);
 	__u64 host[ELEMENT_HOST_WORDS];
+	unsigned int index;
 
-	add(t, "[");
-	while (nacre_reader_left(&r) && t->at < t->end - 1) {
+	if (!(t->flags & NACRE_DUMP_LINES))
+		add(t, "[");
+	t->depth++;
+	for (index = 0; nacre_reader_left(&r) && t->at < t->end - 1; index++) {
 		if (desc->host_bytes > sizeof(host) || nacre_decode(desc, &r, host)) {
-			add(t, " ?");
+			if (t->flags & NACRE_DUMP_LINES)
+				add(t, "\n%*s", 2 * t->depth - 1, "");
+			add(t, " ? %zu bytes", nacre_reader_left(&r));
 			break;
 		}
-		add(t, " {");
-		add_fields(t, desc, host);
-		add(t, " }");
+		add_element(t, desc, host, index);
 	}
-	add(t, " ]");
+	t->depth--;
+	if (!(t->flags & NACRE_DUMP_LINES))
+		add(t, " ]");
 }
 
 static void add_tail(struct text *t, const struct nacre_struct *desc, const struct nacre_field *f,
-		     const __u8 *host)
+		     const void *host)
 {
-	const struct tail_row *row = find_tail(desc->name, f->name);
-	__u32 length = (__u32)load(host, f);
-	const __u8 *bytes;
+	const struct nacre_struct *element = nacre_tail_element(desc, f);
+	__u32 length = (__u32)nacre_field_load(f, host);
+	const __u8 *bytes = nacre_field_bytes(f, host);
 
-	memcpy(&bytes, host + f->host_pointer, sizeof(bytes));
 	if (!length && !(t->flags & NACRE_DUMP_ZEROS))
 		return;
-	add(t, " %s=", f->name);
-	if (IS_ONE_OF(f->name, text_tails))
+	add_label(t, f->name);
+	if (nacre_tail_is_text(f))
 		add_quoted(t, bytes, length);
 	else if (t->flags & NACRE_DUMP_BRIEF)
 		add(t, "%u bytes", length);
-	else if (row)
-		add_elements(t, row->element(), bytes, length);
+	else if (element)
+		add_elements(t, element, bytes, length);
 	else
 		add_bytes(t, bytes, length);
 }
@@ -219,7 +157,7 @@ static void add_fields(struct text *t, const struct nacre_struct *desc, const vo
 	for (i = 0; i < desc->field_count; i++) {
 		f = &desc->fields[i];
 		if (f->kind == NACRE_FIELD_INT)
-			add_int(t, f, load(host, f));
+			add_int(t, f, nacre_field_load(f, host));
 		else if (f->kind == NACRE_FIELD_TAIL)
 			add_tail(t, desc, f, host);
 	}
@@ -228,7 +166,7 @@ static void add_fields(struct text *t, const struct nacre_struct *desc, const vo
 static size_t dump(const char *name, const struct nacre_struct *desc, const void *host,
 		   unsigned int flags, char *text, size_t text_bytes)
 {
-	struct text t = { text, text, text + text_bytes, flags };
+	struct text t = { text, text, text + text_bytes, flags, 1 };
 
 	if (!text_bytes)
 		return 0;
@@ -252,7 +190,7 @@ size_t nacre_dump_struct(const struct nacre_struct *desc, const void *host, unsi
 size_t nacre_dump_frame(const struct nacre_frame *frame, char *text, size_t text_bytes)
 {
 	const struct nacre_message *row = nacre_message_find(frame->type);
-	struct text t = { text, text, text + text_bytes, 0 };
+	struct text t = { text, text, text + text_bytes, 0, 0 };
 
 	if (!text_bytes)
 		return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Messages as text: for servers' traces, the admin socket and nacre-wiredump. Everything comes from
- * the descriptors; only how a tail is to be read (text, elements, bytes) and which numbers are
- * cap bits or results is added here. User space only: it formats with stdio.
+ * the descriptors; what numbers and tails stand for is said by dump_words.h. User space only: it
+ * formats with stdio.
  */
 #ifndef NACRE_DUMP_H
 #define NACRE_DUMP_H
@@ -12,6 +12,7 @@
 enum nacre_dump_flags {
 	NACRE_DUMP_ZEROS = 1,		/* fields that are zero, too */
 	NACRE_DUMP_BRIEF = 2,		/* tails by their length only */
+	NACRE_DUMP_LINES = 4,		/* a line for each field, what it holds indented below it */
 };
 
 /*
