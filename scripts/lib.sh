@@ -14,13 +14,36 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
-# The kernel that guests boot: scripts/setup leaves $CACHE/linux pointing to the unpacked packages of one version,
-# with boot/, lib/modules/ and usr/src/ as Debian lays them out.
+# The kernel that guests boot and the module is built for: KERNEL=stock (default), fast or debug. The stock one is Debian's:
+# scripts/setup leaves $CACHE/linux pointing to the unpacked packages of one version, with boot/, lib/modules/ and
+# usr/src/ as Debian lays them out. The others are ours: scripts/kernel builds them when the cache has none.
+KERNEL=${KERNEL:-stock}
+
 kernel_dir() {
+	if [ "$KERNEL" != stock ]; then
+		"$ROOT/scripts/kernel" "$KERNEL"
+		return
+	fi
 	[ -L "$CACHE/linux" ] || die "no kernel in $CACHE: run scripts/setup"
 	readlink -f "$CACHE/linux"
 }
 kernel_release() { cat "$(kernel_dir)/release"; }
-kernel_image() { echo "$(kernel_dir)/boot/vmlinuz-$(kernel_release)"; }
-kernel_modules() { echo "$(kernel_dir)/lib/modules/$(kernel_release)"; }
-kernel_headers() { echo "$(kernel_dir)/usr/src/linux-headers-$(kernel_release)"; }
+kernel_image() {
+	case $KERNEL in
+	stock) echo "$(kernel_dir)/boot/vmlinuz-$(kernel_release)" ;;
+	*) echo "$(kernel_dir)/vmlinuz" ;;
+	esac
+}
+kernel_headers() {
+	case $KERNEL in
+	stock) echo "$(kernel_dir)/usr/src/linux-headers-$(kernel_release)" ;;
+	*) echo "$(kernel_dir)/tree" ;;
+	esac
+}
+# Where modules for this kernel are built.
+module_dir() {
+	case $KERNEL in
+	stock) echo "$BUILD" ;;
+	*) echo "$BUILD/kernel-$KERNEL" ;;
+	esac
+}
