@@ -179,7 +179,23 @@ bool mds_lock_change(struct mds *mds, struct mds_inode *inode, uint32_t groups,
 
 /* ---- settling: locks go where the holders want them -------------------------------------------------- */
 
-/* Bring one lock where demand wants it; a lock that the rank had goes back to SYNC. */
+/* EXCL or MIX, and whoever had reason for it has given his bits back. */
+static bool is_left(const struct mds_inode *inode, const struct nacre_lock *lock)
+{
+	const struct mds_cap *cap;
+
+	if (lock->state != NACRE_LOCK_EXCL && lock->state != NACRE_LOCK_MIX)
+		return false;
+	TAILQ_FOREACH(cap, &inode->caps, inode_link)
+		if (cap->rank.held & nacre_group_cover(lock->group))
+			return false;
+	return true;
+}
+
+/*
+ * Bring one lock where demand wants it. One that the rank had, or that a client has left, goes back to SYNC: a listing
+ * revokes nothing, so it could not be shown in one.
+ */
 static void settle_lock(struct mds *mds, struct mds_inode *inode, int group)
 {
 	struct nacre_lock *lock = &inode->locks[group];
@@ -199,7 +215,8 @@ static void settle_lock(struct mds *mds, struct mds_inode *inode, int group)
 	event = nacre_lock_target(lock, &demand, &loner);
 	if (event >= 0)
 		mds_lock_step(mds, inode, group, (uint8_t)event, loner);
-	else if (lock->state == NACRE_LOCK_LOCK && !lock->change_pin)
+	else if ((lock->state == NACRE_LOCK_LOCK && !lock->change_pin) ||
+		 (!demand.wanting && is_left(inode, lock)))
 		mds_lock_step(mds, inode, group, NACRE_LOCKE_NEED_SYNC, 0);
 }
 

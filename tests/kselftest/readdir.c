@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Listing folders: empty, of 100,000 entries (ENTRIES= for another number), changed while being read, positions, types
- * and inode numbers.
+ * and inode numbers. FOLDER= names a folder that holds these entries already, file0 and so on, empty files all.
  */
 #include "harness.h"
 
@@ -16,7 +16,7 @@ static DIR *open_folder(const char *path)
 	return dir;
 }
 
-/* Marks what a listing shows of files named f0...; every entry must be known and new. */
+/* Marks what a listing shows of files named file0...; every entry must be known and new. */
 static unsigned long mark_listing(const char *path, uint8_t *seen, unsigned long count)
 {
 	DIR *dir = open_folder(path);
@@ -28,7 +28,7 @@ static unsigned long mark_listing(const char *path, uint8_t *seen, unsigned long
 
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		EQUAL(sscanf(entry->d_name, "f%lu%c", &number, &end), 1);
+		EQUAL(sscanf(entry->d_name, "file%lu%c", &number, &end), 1);
 		CHECK(number < count);
 		if (seen[number]++)
 			test_fail(__FILE__, __LINE__, "%s was listed twice", entry->d_name);
@@ -45,7 +45,7 @@ static void make_many(const char *path, unsigned long count)
 
 	OK(mkdir(path, 0755));
 	for (unsigned long i = 0; i < count; i++) {
-		snprintf(name, sizeof(name), "%s/f%lu", path, i);
+		snprintf(name, sizeof(name), "%s/file%lu", path, i);
 		OK(mknod(name, S_IFREG | 0644, 0));
 	}
 }
@@ -150,7 +150,7 @@ TEST(changed_while_reading)
 	make_many("d", COUNT);
 	dir = open_folder("d");
 	while ((entry = readdir(dir))) {
-		if (sscanf(entry->d_name, "f%u", &number) == 1 && number < COUNT) {
+		if (sscanf(entry->d_name, "file%u", &number) == 1 && number < COUNT) {
 			EQUAL(seen[number], 0);
 			seen[number] = 1;
 		}
@@ -164,21 +164,42 @@ TEST(changed_while_reading)
 		EQUAL(seen[i], 1);
 }
 
+/* Each entry is what it was made as. */
+static void check_types(const char *path)
+{
+	DIR *dir = open_folder(path);
+	struct dirent *entry;
+	struct stat st;
+
+	while ((entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		OK(fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW));
+		EQUAL(st.st_mode, S_IFREG | 0644);
+		EQUAL(st.st_ino, entry->d_ino);
+		EQUAL(st.st_size, 0);
+	}
+	closedir(dir);
+}
+
 TEST_SECONDS(folder_of_many, 1500)
 {
-	unsigned long count = test_setting("ENTRIES", 100000), odd = count / 2;
+	unsigned long count = test_setting("ENTRIES", 100000), gap = test_setting("GAP", 2), left = count;
+	const char *folder = getenv("FOLDER") ? getenv("FOLDER") : "d";
 	uint8_t *seen = calloc(count, 1);
-	char name[64];
+	char name[300];
 
-	make_many("d", count);
-	EQUAL(mark_listing("d", seen, count), count);
-	for (unsigned long i = 0; i < count; i += 2) {
-		snprintf(name, sizeof(name), "d/f%lu", i);
+	if (!getenv("FOLDER"))
+		make_many("d", count);
+	EQUAL(mark_listing(folder, seen, count), count);
+	check_types(folder);
+	for (unsigned long i = 0; i < count; i += gap, left--) {
+		snprintf(name, sizeof(name), "%s/file%lu", folder, i);
 		OK(unlink(name));
 	}
 	memset(seen, 0, count);
-	EQUAL(mark_listing("d", seen, count), odd);
+	EQUAL(mark_listing(folder, seen, count), left);
 	for (unsigned long i = 0; i < count; i++)
-		EQUAL(seen[i], i % 2);
-	FAILS(rmdir("d"), ENOTEMPTY);
+		EQUAL(seen[i], i % gap != 0);
+	FAILS(rmdir(folder), ENOTEMPTY);
 }

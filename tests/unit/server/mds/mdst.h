@@ -84,7 +84,7 @@ struct mdst_reply {
 	struct nacre_dirent entries[256];
 	uint8_t name_room[256][64];
 	uint64_t entry_size[256];
-	uint32_t entry_valid[256];
+	uint32_t entry_valid[256], entry_issued[256];
 };
 
 int mdst_setup(void **state);

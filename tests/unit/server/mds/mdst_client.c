@@ -273,6 +273,7 @@ static void take_entries(const struct nacre_reply *body, struct mdst_reply *repl
 		reply->entries[at].info = NULL;
 		reply->entry_size[at] = info.size;
 		reply->entry_valid[at] = info.valid;
+		reply->entry_issued[at] = info.issued;
 	}
 }
 

@@ -7,6 +7,10 @@
 
 #define ROOT NACRE_INO_ROOT
 
+#define FILE_GROUPS (NACRE_GROUP_AUTH | NACRE_GROUP_LINK | NACRE_GROUP_XATTR | NACRE_GROUP_FILE)
+#define FILE_SHARED (NACRE_CAP_AUTH_SHARED | NACRE_CAP_LINK_SHARED | NACRE_CAP_XATTR_SHARED | \
+		     NACRE_CAP_FILE_SHARED)
+
 static struct mdst_client *client(struct mdst *t, const char *name)
 {
 	struct mdst_client *c = mdst_client_new(t, name);
@@ -75,6 +79,26 @@ static void test_directory_shared(void **state)
 	assert_true(r.parent.issued & NACRE_CAP_DIR_SHARED);
 	assert_true(r.parent.valid & NACRE_GROUP_FILE);
 	assert_int_equal(mdst_readdir(b, dir, 0, 100).entry_count, 1);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* What a creator has let go of is shown in a listing, with caps: 100,000 GETATTRs followed one listing of such files. */
+static void test_left_files_are_listed(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	uint64_t dir = mdst_mkdir(a, ROOT, "d").target.ino;
+	struct mdst_reply r;
+
+	r = mdst_create(a, dir, "f");
+	mdst_sync(a);
+	mdst_release(a, &r.target);
+	mdst_run_ms(t, 50);
+	r = mdst_readdir(b, dir, 0, 100);
+	assert_int_equal(r.entry_count, 1);
+	assert_int_equal(r.entry_valid[0] & FILE_GROUPS, FILE_GROUPS);
+	assert_int_equal(r.entry_issued[0] & FILE_SHARED, FILE_SHARED);
 	mdst_client_destroy(a);
 	mdst_client_destroy(b);
 }
@@ -515,7 +539,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
-		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_untar_costs_little),
+		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_left_files_are_listed), T(test_untar_costs_little),
 		T(test_two_writers),
 		T(test_open_outlives_answers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_allocated), T(test_fence_2_stubborn), T(test_silent),
