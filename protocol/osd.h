@@ -50,6 +50,7 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(8, KV_GET, 0, "value of key `name` as output; ENODATA")			\
 	O(9, KV_LIST, 0, "keys behind `name` (empty: from the first) as nacre_key_value sequence, at most `length` keys, `offset` bytes") \
 	O(10, IF_NOXATTR, 0, "if attribute `name` exists, skip the next `length` operations") \
+	O(11, OBJECTS, 0, "objects of the request's group with inodes in [`offset`, +`length`), behind the nacre_oid in `value` if there is one, as nacre_oid array as output; whatever the request's own object") \
 	O(16, CREATE, 1, "make it; EEXIST with flag EXCL if it exists")			\
 	O(17, WRITE, 1, "write data at [offset, +length); grows; makes it if absent")	\
 	O(18, WRITE_FULL, 1, "replace all data by `length` bytes; makes it if absent")	\
@@ -109,6 +110,11 @@ enum nacre_osd_request_flags {
 	T(ops, 32 * NACRE_OSD_OPS_MAX, "nacre_osd_op array")			\
 	T(input, 1 << 19, "names and values, in order")
 NACRE_STRUCT(nacre_osd_request, NACRE_OSD_REQUEST_FIELDS, 120);
+
+/*
+ * OBJECTS names every object that exists throughout, in the order of (inode, index, snapshot). One that is made
+ * or deleted meanwhile may be named or not, and so may one whose making is not committed yet.
+ */
 
 /* What one operation gave. `output_size` bytes of `output`, `data_size` of the data payload. */
 #define NACRE_OSD_RESULT_FIELDS(F, R, T)				\

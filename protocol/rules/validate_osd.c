@@ -39,6 +39,8 @@ static const struct op_rule rules[] = {
 	{ NACRE_OSD_OP_KV_LIST, MAY_NAME | HAS_OFFSET | HAS_LENGTH | IS_LIST, NACRE_OSD_OPF_NAMES,
 	  NACRE_KEY_MAX, 0 },
 	{ NACRE_OSD_OP_IF_NOXATTR, HAS_NAME | HAS_LENGTH | IS_LIST, 0, NACRE_ATTR_NAME_MAX, 0 },
+	{ NACRE_OSD_OP_OBJECTS, HAS_VALUE | HAS_OFFSET | HAS_LENGTH | IS_LIST, 0, 0,
+	  sizeof(struct nacre_oid_wire) },
 	{ NACRE_OSD_OP_CREATE, 0, NACRE_OSD_OPF_EXCL, 0, 0 },
 	{ NACRE_OSD_OP_WRITE, HAS_RANGE | PUTS_DATA, 0, 0, 0 },
 	{ NACRE_OSD_OP_WRITE_FULL, HAS_LENGTH | PUTS_DATA, 0, 0, 0 },
@@ -120,6 +122,10 @@ static const char *walk_ops(const struct nacre_osd_request *m, int count, struct
 			return "object request: skips over the end";
 		if (op.code == NACRE_OSD_OP_KV_LIST && (!op.length || !op.offset))
 			return "object request: list of nothing";
+		if (op.code == NACRE_OSD_OP_OBJECTS &&
+		    (!op.length || op.length > ~op.offset ||
+		     (op.value_size && op.value_size != sizeof(struct nacre_oid_wire))))
+			return "object request: objects of nothing";
 		if (op.code == NACRE_OSD_OP_CLONE &&
 		    op.value_size != sizeof(struct nacre_oid_wire))
 			return "object request: clone of no object";

@@ -81,6 +81,8 @@ void osdc_request_truncation(struct osdc_request *request, uint32_t truncate_seq
 			     uint64_t truncate_size);
 void osdc_request_inline_gen(struct osdc_request *request, uint64_t inline_gen);
 void osdc_request_mtime(struct osdc_request *request, uint64_t mtime);
+/* It concerns this group of its pool, whatever its object (OBJECTS). */
+void osdc_request_group(struct osdc_request *request, uint32_t pg);
 /* Send it; `done` is called once from the top of the loop; the caller then frees it. */
 void osdc_submit(struct osdc_request *request, osdc_done done, void *owner);
 void *osdc_request_owner(const struct osdc_request *request);

@@ -69,6 +69,8 @@ struct osdc_request {
 	unsigned int data_count;
 	uint32_t data_bytes;
 	bool writes;
+	bool by_group;			/* its group is named, not found by its object */
+	uint32_t group;
 	int error;			/* -errno of the making */
 	/* how it fares */
 	struct osdc_target *target;	/* CONNECTING, SENT */

@@ -175,6 +175,12 @@ void osdc_request_mtime(struct osdc_request *request, uint64_t mtime)
 	request->body.mtime = mtime;
 }
 
+void osdc_request_group(struct osdc_request *request, uint32_t pg)
+{
+	request->by_group = true;
+	request->group = pg;
+}
+
 /*
  * What an OSD would refuse must not be sent: it would reset the connection, and the
  * request would come again.

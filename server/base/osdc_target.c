@@ -21,7 +21,7 @@ struct place {
 	uint64_t interval;
 };
 
-/* False: there is no such pool. */
+/* False: there is no such pool or group. */
 static bool find_place(const struct osdc_request *request, struct place *place)
 {
 	const struct nacre_map_view *view = &request->osdc->map->view;
@@ -30,7 +30,9 @@ static bool find_place(const struct osdc_request *request, struct place *place)
 	struct nacre_map_pg group;
 
 	nacre_placement_bytes(body->ino, body->index, body->pool, bytes);
-	if (nacre_map_pg_of(view, body->pool, XXH64(bytes, sizeof(bytes), 0), &place->pg) ||
+	place->pg = request->group;
+	if ((!request->by_group &&
+	     nacre_map_pg_of(view, body->pool, XXH64(bytes, sizeof(bytes), 0), &place->pg)) ||
 	    nacre_map_pg_at(view, body->pool, place->pg, &group))
 		return false;
 	place->interval = group.interval;

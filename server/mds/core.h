@@ -53,6 +53,7 @@
 	C(probes, "files whose size was probed (SIZE-2)")			\
 	C(trims, "truncations carried out")					\
 	C(purged_objects, "objects of removed files deleted")			\
+	C(listings, "groups asked which objects of a range of inodes they have")	\
 	C(busy, "requests refused because a queue was full")
 
 STATS_STRUCT(mds_counters, MDS_COUNTERS);

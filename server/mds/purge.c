@@ -2,9 +2,11 @@
 /* Deleting objects in the background; see purge.h. */
 #include "change.h"
 #include "core.h"
+#include "listing.h"
 #include "protocol/rules/size.h"
 
 #define PURGE_WIDTH 8			/* objects deleted together, over all jobs */
+#define LIST_FACTOR 4			/* so many deletions a group, and a file's objects are listed first */
 
 struct purge_job {
 	struct mds *mds;
@@ -13,6 +15,8 @@ struct purge_job {
 	uint64_t number;		/* next: of the numbers from image.ino */
 	uint64_t index;			/* and object of it */
 	bool meta_done;
+	bool begun;
+	struct mds_listing *listing;	/* NULL: all objects that there may be are deleted */
 	unsigned int in_flight;
 	TAILQ_ENTRY(purge_job) link;
 	UT_hash_handle hh;
@@ -39,6 +43,7 @@ static void free_job(struct mds_purger *purger, struct purge_job *job)
 	TAILQ_REMOVE(&purger->jobs, job, link);
 	HASH_DEL(purger->by_ino, job);
 	purger->count--;
+	mds_listing_free(job->listing);
 	free(job);
 }
 
@@ -195,21 +200,66 @@ static void delete_object(struct purge_job *job, uint32_t pool, uint64_t ino, ui
 	osdc_submit(request, deleted, job);
 }
 
-/* Start one deletion; false when all have been started. */
+static void listed(void *owner)
+{
+	struct purge_job *job = owner;
+
+	mds_purge_kick(job->mds);
+}
+
+/*
+ * Of a removed file most objects exist, unless it is sparse; of numbers that were never declared hardly any. Asking
+ * costs one request a group, whatever there is.
+ */
+static void begin_work(struct purge_job *job)
+{
+	const struct mds_purge_image *image = &job->image;
+	uint32_t factor = image->purge_flags & MDS_PURGE_META ? LIST_FACTOR : 1;
+	uint64_t asking = (uint64_t)factor * mds_listing_cost(job->mds, image->pool);
+
+	job->begun = true;
+	if (image->objects && image->objects > asking / image->count)
+		job->listing = mds_listing_new(job->mds, image->pool, image->ino, image->count, listed, job);
+}
+
+/* The next object; false: there is none, or it is not known yet. */
+static bool next_object(struct purge_job *job, uint64_t *ino, uint64_t *index)
+{
+	if (job->listing)
+		return mds_listing_take(job->listing, ino, index);
+	if (job->number >= job->image.count || !job->image.objects)
+		return false;
+	*ino = job->image.ino + job->number;
+	*index = job->index;
+	if (++job->index == job->image.objects) {
+		job->index = 0;
+		job->number++;
+	}
+	return true;
+}
+
+/* Have all deletions been started? */
+static bool is_started(const struct purge_job *job)
+{
+	return job->listing ? mds_listing_ended(job->listing) :
+			      job->number >= job->image.count || !job->image.objects;
+}
+
+/* Start one deletion; false when there is none to start. */
 static bool delete_next(struct purge_job *job)
 {
+	uint64_t ino, index;
+
+	if (!job->begun)
+		begin_work(job);
 	if (!job->meta_done && (job->image.purge_flags & MDS_PURGE_META)) {
 		job->meta_done = true;
 		delete_object(job, NACRE_POOL_META, job->image.ino, 0);
 		return true;
 	}
-	if (job->number >= job->image.count || !job->image.objects)
+	if (!next_object(job, &ino, &index))
 		return false;
-	delete_object(job, job->image.pool, job->image.ino + job->number, job->index);
-	if (++job->index == job->image.objects) {
-		job->index = 0;
-		job->number++;
-	}
+	delete_object(job, job->image.pool, ino, index);
 	return true;
 }
 
@@ -241,9 +291,9 @@ static void purge_task(struct io_task *task)
 		while (purger->in_flight < PURGE_WIDTH)
 			if (!delete_next(job))
 				break;
-		if (purger->in_flight >= PURGE_WIDTH && job->number < job->image.count)
+		if ((purger->in_flight >= PURGE_WIDTH || job->listing) && !is_started(job))
 			return;
-		if (!job->in_flight && !delete_next(job))
+		if (!job->in_flight && job->begun && is_started(job))
 			end_job(mds, job);
 	}
 }

@@ -202,7 +202,7 @@ uint32_t osd_exec_need_list(struct osd_exec *exec, const struct osd_key *first,
 
 	for (load = exec->loads; load; load = load->next) {
 		if (load->kind != LOAD_LIST || !same_key(&load->key, first) ||
-		    load->list_max != count_max)
+		    !same_key(&load->list.end, end) || load->list_max != count_max)
 			continue;
 		*ret_pairs = &load->list.pairs;
 		return load->loaded ? 0 : OSD_MISS;

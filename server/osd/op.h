@@ -30,6 +30,9 @@ uint32_t osd_op_listxattr(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_setxattr(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_rmxattr(struct osd_exec *exec, struct osd_op *op);
 
+/* op_objects.c: which objects the group has */
+uint32_t osd_op_objects(struct osd_exec *exec, struct osd_op *op);
+
 /* op_kv.c: key-value pairs */
 uint32_t osd_op_kv_get(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_kv_list(struct osd_exec *exec, struct osd_op *op);

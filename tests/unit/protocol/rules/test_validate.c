@@ -230,12 +230,17 @@ static void osd_operations(void **state)
 	assert_int_equal(osd_op(OP(KV_SET, .name_size = NACRE_KEY_MAX + 1), 0), -EBADMSG);
 	assert_int_equal(osd_op(OP(KV_LIST, .length = 5, .offset = 100), 0), 0);
 	assert_int_equal(osd_op(OP(KV_LIST, .length = 5), 0), -EBADMSG);
+	assert_int_equal(osd_op(OP(OBJECTS, .offset = ~0ull - 5, .length = 5), 0), 0);
+	assert_int_equal(osd_op(OP(OBJECTS, .offset = ~0ull - 5, .length = 6), 0), -EBADMSG);
+	assert_int_equal(osd_op(OP(OBJECTS, .length = 5, .value_size = 32), 0), 0);
+	assert_int_equal(osd_op(OP(OBJECTS, .length = 5, .value_size = 31), 0), -EBADMSG);
+	assert_int_equal(osd_op(OP(OBJECTS), 0), -EBADMSG);
 	assert_int_equal(osd_op(OP(CLONE, .value_size = 32), 0), 0);
 	assert_int_equal(osd_op(OP(CLONE, .value_size = 31), 0), -EBADMSG);
 	assert_int_equal(osd_op(OP(IF_NOXATTR, .name_size = 4, .length = 1), 0), -EBADMSG);
 	assert_int_equal(osd_op(OP(TRUNCATE, .offset = NACRE_OBJECT_MAX), 0), 0);
 	assert_int_equal(osd_op(OP(TRUNCATE, .offset = NACRE_OBJECT_MAX + 1), 0), -EBADMSG);
-	assert_int_equal(osd_op((struct nacre_osd_op){ .code = 11 }, 0), -EBADMSG);
+	assert_int_equal(osd_op((struct nacre_osd_op){ .code = 12 }, 0), -EBADMSG);
 	assert_int_equal(osd_op((struct nacre_osd_op){ .code = 0 }, 0), -EBADMSG);
 }
 

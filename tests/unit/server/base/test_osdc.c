@@ -209,6 +209,31 @@ static void a_group_without_primary_waits_for_one(void **state)
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
+/* Whatever its object: the group that is named, at that group's primary; ENXIO for one that does not exist. */
+static void a_group_can_be_asked_by_its_number(void **state)
+{
+	struct nacre_map_pool pool;
+	struct osdc_request *request;
+	struct end end;
+	uint32_t pg;
+
+	assert_int_equal(nacre_map_pool_at(&w.map->view, NACRE_POOL_DATA, &pool), 0);
+	for (pg = 0; pg <= pool.pg_count; pg++) {
+		int osd = nacre_map_primary(&w.map->view, NACRE_POOL_DATA, pg);
+
+		request = osdc_request_new(w.osdc, NACRE_POOL_DATA, FILE_INO, 0);
+		osdc_add(request, NACRE_OSD_OP_OBJECTS, 0, NULL, 0, NULL, 0, FILE_INO, 1);
+		osdc_request_group(request, pg);
+		submit(request, &end);
+		run_until_set(w.io, &end.done);
+		assert_int_equal(end.result, pg < pool.pg_count ? 0 : ENXIO);
+		osdc_request_free(request);
+		if (pg == pool.pg_count)
+			break;
+		assert_int_equal(w.osds[osd].seen[w.osds[osd].count - 1].head.pg, pg);
+	}
+}
+
 static void FENCE_1_a_dead_instance_ends_the_request(void **state)
 {
 	struct fake_osd *osd = find_primary(0);
@@ -434,6 +459,7 @@ int main(void)
 		CASE(FENCE_2_no_request_below_the_barrier),
 		CASE(a_missing_map_is_asked_for_again),
 		CASE(a_group_without_primary_waits_for_one),
+		CASE(a_group_can_be_asked_by_its_number),
 		CASE(FENCE_1_a_dead_instance_ends_the_request),
 		CASE(LOG_2_under_a_new_instance_nothing_sent_goes_again),
 		CASE(destroying_ends_all_of_them),

@@ -5,7 +5,6 @@
 
 #define FSID_LO 0x1234
 #define FSID_HI 0x5678
-#define PGS 2
 
 /* ---- the rank --------------------------------------------------------------------------------------------- */
 
@@ -108,8 +107,8 @@ static uint64_t half(const uint8_t *bytes)
 static void add_pool(struct mapedit *edit, uint32_t id)
 {
 	edit->pools[id] = (struct nacre_map_pool){
-		.id = id, .pg_count = PGS, .replicas = 1, .min_size = 1,
-		.object_bytes = 64 << 10, .pg_first = id * PGS,
+		.id = id, .pg_count = MDST_PGS, .replicas = 1, .min_size = 1,
+		.object_bytes = 64 << 10, .pg_first = id * MDST_PGS,
 	};
 	edit->pool_count = id + 1;
 	assert_int_equal(mapedit_place_pool(edit, id), 0);

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <bsd/sys/queue.h>
+#include <xxhash.h>
 #include "mdst_osd.h"
 #include "protocol/codec.h"
 #include "protocol/error.h"
+#include "protocol/rules/placement.h"
 #include "protocol/rules/validate.h"
 #include "server/base/msgr.h"
 
@@ -41,6 +43,7 @@ struct mdst_osd {
 	TAILQ_HEAD(, held) held;
 	uint64_t hold_ino;
 	unsigned int changes;
+	unsigned int ops[64];		/* executed, by code */
 	unsigned int changes_left;
 	bool limited;
 };
@@ -195,11 +198,39 @@ static uint32_t get_pair(struct run *run, const struct pairs *pairs, const struc
 	return 0;
 }
 
+static bool is_in_group(const struct object *object, uint32_t pg)
+{
+	uint8_t bytes[NACRE_PLACEMENT_BYTES];
+
+	nacre_placement_bytes(object->ino, object->index, object->pool, bytes);
+	return nacre_placement_group(XXH64(bytes, sizeof(bytes), 0), MDST_PGS) == pg;
+}
+
+/* In no order, and all at once: enough for the few that a test has. */
+static uint32_t list_objects(struct run *run, const struct nacre_osd_step *step,
+			     struct nacre_osd_result *result)
+{
+	uint8_t *start = run->output.at;
+	const struct object *object;
+
+	TAILQ_FOREACH(object, &run->osd->objects, link) {
+		struct nacre_oid oid = { object->ino, object->index, NACRE_SNAP_HEAD, object->pool };
+
+		if (object->pool == run->request->pool && is_in_group(object, run->request->pg) &&
+		    object->ino - step->op.offset < step->op.length)
+			nacre_encode(nacre_oid_desc(), &run->output, &oid);
+	}
+	result->output_size = (uint32_t)(run->output.at - start);
+	return 0;
+}
+
 static uint32_t read_op(struct run *run, struct object *object, const struct nacre_osd_step *step,
 			struct nacre_osd_result *result)
 {
 	uint64_t end = step->op.offset + step->op.length;
 
+	if (step->op.code == NACRE_OSD_OP_OBJECTS)
+		return list_objects(run, step, result);
 	if (!object)
 		return ENOENT;
 	result->size = object->size;
@@ -299,6 +330,7 @@ static void execute(struct mdst_osd *osd, struct conn *conn, struct message *mes
 		struct object *object = find(osd, run.request->pool, run.request->ino,
 					     run.request->index);
 
+		osd->ops[step.op.code]++;
 		result = nacre_osd_op_writes(step.op.code) ? write_op(&run, object, &step) :
 							     read_op(&run, object, &step, out);
 		out->result = result;
@@ -444,6 +476,11 @@ bool mdst_osd_is_dead(const struct mdst_osd *osd)
 unsigned int mdst_osd_changes(const struct mdst_osd *osd)
 {
 	return osd->changes;
+}
+
+unsigned int mdst_osd_ops(const struct mdst_osd *osd, enum nacre_osd_op_code code)
+{
+	return osd->ops[code];
 }
 
 bool mdst_osd_exists(const struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index)

@@ -8,12 +8,14 @@
 #define MDST_OSD_H
 
 #include <stdbool.h>
+#include "protocol/osd.h"
 #include "tests/sim/sim_mapstore.h"
 
 struct mdst_osd;
 
 #define MDST_OSD_INSTANCE 1
 #define MDST_OSD_PORT 7300
+#define MDST_PGS 2			/* groups of each pool */
 
 struct mdst_osd *mdst_osd_create(struct sim_world *world, struct sim_store *store);
 void mdst_osd_destroy(struct mdst_osd *osd);
@@ -27,6 +29,8 @@ void mdst_osd_revive(struct mdst_osd *osd);
 bool mdst_osd_is_dead(const struct mdst_osd *osd);
 /* Changing requests executed so far. */
 unsigned int mdst_osd_changes(const struct mdst_osd *osd);
+/* Operations of this kind executed so far. */
+unsigned int mdst_osd_ops(const struct mdst_osd *osd, enum nacre_osd_op_code code);
 
 /* What is there. */
 bool mdst_osd_exists(const struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index);
