@@ -103,8 +103,10 @@ static void created(struct request *request, const struct nacre_reply *reply)
 	dentry_learn(dir, request, reply, NACRE_TRACE_PARENT, call->name, call->attr.ino,
 		     call->attr.mode);
 	inode = inode_get(call->client, call->attr.ino);
-	if (request->unsafe)
+	if (request->unsafe) {
 		request_names(request, inode);
+		request->body.record.ino = inode->ino;	/* a resend makes the same inode */
+	}
 	call->created = reply->flags & NACRE_REPLY_CREATED;
 	if (call->kind == CLIENT_CREATE) {
 		inode->open_read++;

@@ -97,24 +97,29 @@ static bool must(struct reader *reader, enum client_call_kind kind, uint64_t ino
 
 /* ---- leaving -------------------------------------------------------------------------- */
 
-/* Whoever hears only now that it was evicted has nothing to sync; workload.c cleans up behind it. */
-static bool leave(struct sim *sim, struct sim_client *client)
+/* A last call; false when the client is gone before its end, or the history has failed. */
+static bool last_call(struct sim *sim, struct sim_client *client, enum client_call_kind kind)
 {
 	struct reader reader = { .sim = sim, .client = client->client, .life = client->life };
 
-	if (!client->client)
-		return true;
-	if (!call_named(&reader, CLIENT_SYNC, 0))
+	if (!call_named(&reader, kind, 0))
 		return false;
 	if (client->killed) {
 		sim_run(sim->world, sim->world->now_ns + SIM_NS_PER_S);
-		return !sim->failed;
+		return false;
 	}
 	if (reader.call.result)
-		sim_fail(sim, "at the end, client %u cannot sync: errno %d", client->id,
-			 -reader.call.result);
-	if (sim->failed || !must(&reader, CLIENT_UNMOUNT, 0))
-		return false;
+		sim_fail(sim, "at the end, %s of client %u gave errno %d", client_call_name(kind),
+			 client->id, -reader.call.result);
+	return !sim->failed;
+}
+
+/* Whoever hears only now that it was evicted has nothing to sync; workload.c cleans up behind it. */
+static bool leave(struct sim *sim, struct sim_client *client)
+{
+	if (!client->client || !last_call(sim, client, CLIENT_SYNC) ||
+	    !last_call(sim, client, CLIENT_UNMOUNT))
+		return !sim->failed;
 	client_destroy(client->client);
 	client->client = NULL;
 	return true;
