@@ -94,6 +94,7 @@ static void begin_end(struct osd *osd, enum osd_ending ending)
 	if (begun)
 		return;
 	io_timer_cancel(osd->io, &osd->tick);
+	osd_edits_end(osd);
 	osd->end_timer.fire = end_poll;
 	io_timer_arm(osd->io, &osd->end_timer, io_now(osd->io));
 }
@@ -120,6 +121,7 @@ void osd_destroy(struct osd *osd)
 	io_timer_cancel(osd->io, &osd->tick);
 	io_timer_cancel(osd->io, &osd->end_timer);
 	osd->failed = true;
+	osd_edits_end(osd);
 	osd_subscribers_free(osd);
 	osd_peers_close(osd);
 	if (osd->member)
@@ -333,6 +335,7 @@ int osd_create(const struct osd_config *config, struct osd **ret_osd)
 	osd->id = config->id;
 	TAILQ_INIT(&osd->replayed);
 	object_queues_init(&osd->queues, osd->io);
+	osd_edits_init(osd);
 	osd->stats_set = (struct stats_set){ "osd", osd_rows, (uint64_t *)&osd->stats,
 					     sizeof(osd_rows) / sizeof(osd_rows[0]) };
 	osd->store_stats_set = (struct stats_set){ "store", store_rows,

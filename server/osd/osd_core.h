@@ -38,6 +38,15 @@ STATS_STRUCT(osd_stats, OSD_COUNTERS);
 
 struct pg;
 struct request;
+struct sync_edit;
+
+/* Changes of the map that groups wait for: sync_edit.c. */
+struct osd_edits {
+	TAILQ_HEAD(, sync_edit) gathered, under_way;
+	struct io_timer window;
+	bool busy;			/* `under_way` is on its way to the map */
+	bool urgent;			/* `gathered` does not wait for more */
+};
 
 /* Another OSD, as a member of groups whose primary is here. Dialled when first needed. */
 struct osd_peer {
@@ -105,7 +114,8 @@ struct osd {
 	struct subscriber *subscribers;	/* subscribers.c */
 	struct object_queues queues;
 	uint32_t request_count;		/* queued and executing */
-	unsigned int recoveries;	/* members being caught up */
+	unsigned int recoveries;	/* members being caught up, without those that wait for the map */
+	struct osd_edits edits;
 	struct pg_kept_list replayed;	/* from the journal, until their group is loaded */
 	struct io_timer tick;
 	enum osd_ending ending;
@@ -142,6 +152,13 @@ bool osd_peer_send(struct osd *osd, uint16_t id, uint16_t type, const void *body
 void osd_peer_space(struct osd *osd, uint16_t id, uint64_t bytes_free);
 /* Is this connection that of the OSD's present instance? */
 bool osd_peer_is(struct osd *osd, struct conn *conn, uint16_t id);
+
+/* ---- sync_edit.c ------------------------------------------------------------------------ */
+
+void osd_edits_init(struct osd *osd);
+void osd_edits_end(struct osd *osd);
+/* Fewer are being caught up: need what was gathered wait any longer? */
+void osd_edits_kick(struct osd *osd);
 
 /* ---- clients.c -------------------------------------------------------------------------- */
 

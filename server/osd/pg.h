@@ -187,8 +187,15 @@ void pg_recovery_listed(struct pg *pg, struct pg_member *member,
 void pg_recovery_object_done(struct pg *pg, struct pg_member *member,
 			     const struct nacre_rep_object_done *done);
 void pg_recovery_log_done(struct pg *pg, struct pg_member *member);
+/* The map was asked to call it in sync, in that interval: 0, or why it does not. */
+void pg_recovery_edited(struct pg *pg, struct pg_member *member, uint64_t interval, int result);
 /* How far, for people: objects still to send. */
 uint64_t pg_recovery_left(const struct pg *pg);
+
+/* ---- sync_edit.c: who is in sync, in the map --------------------------------------------------------------- */
+
+/* Ask the map to call the member in sync, or not any more. Not while one of the group's edits is under way. */
+void pg_edit_sync(struct pg *pg, const struct pg_member *member, bool in);
 
 /* ---- member.c: under another primary ------------------------------------------------------------------ */
 

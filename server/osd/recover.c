@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include "recover.h"
-#include "server/base/mapedit.h"
 
 #define RECOVERIES_MAX 8u		/* at a time, of all groups here */
 #define CLOSE_AT 8u			/* so few objects are missing: hold writes and finish */
@@ -141,8 +140,9 @@ static void recovery_free(struct pg_recovery *recovery)
 		free(missing);
 	}
 	recovery->member->recovery = NULL;
-	pg->osd->recoveries--;
+	pg->osd->recoveries -= recovery->state != RECOVERY_EDITING;
 	free(recovery);
+	osd_edits_kick(pg->osd);
 	end_hold(pg);
 }
 
@@ -278,71 +278,44 @@ static void send_log(struct pg_recovery *recovery)
 		pg_recovery_end(recovery->pg, recovery->member, "its log cannot be sent");
 }
 
-struct edit {
-	struct osd *osd;
-	uint32_t pool, pg;
-	uint64_t interval, instance;
-	int slot;
-	uint16_t member;
-};
-
-/* Only in the interval, and with the very daemon, for which it was found true. */
-static int edit_in_sync(void *owner, const struct cluster_map *now, struct mapedit *next)
+void pg_recovery_edited(struct pg *pg, struct pg_member *member, uint64_t interval, int result)
 {
-	struct edit *edit = owner;
-	struct nacre_map_osd osd;
-	struct nacre_map_pg row;
-
-	if (nacre_map_pg_at(&now->view, edit->pool, edit->pg, &row) ||
-	    nacre_map_osd_at(&now->view, edit->member, &osd) || row.interval != edit->interval ||
-	    osd.instance != edit->instance || !(osd.flags & NACRE_OSD_UP))
-		return -EALREADY;
-	return mapedit_pg_in_sync(next, edit->pool, edit->pg, (unsigned int)edit->slot);
+	if (!result)
+		pg->osd->stats.members_caught_up++;
+	if (!result || pg->interval != interval)
+		return;
+	member->in_set = false;
+	if (member->recovery)
+		pg_recovery_end(pg, member, "the map was not changed");
+	pg_advance(pg);
 }
 
-/* The map is changed, or will never be by this: a new interval may have begun long since. */
-static void edited(void *owner, int result)
+/* One is done but for the map: others that waited for their turn may begin. */
+static void begin_others(struct osd *osd)
 {
-	struct edit *edit = owner;
-	struct pg *pg = pg_find(edit->osd, edit->pool, edit->pg);
-	struct pg_member *member;
+	struct pg *pg, *next;
 
-	if (!result)
-		edit->osd->stats.members_caught_up++;
-	if (pg)
-		pg->edit_under_way = false;
-	if (pg && pg->interval == edit->interval && result) {
-		member = &pg->members[edit->slot];
-		if (member->recovery) {
-			member->in_set = false;
-			pg_recovery_end(pg, member, "the map was not changed");
-			pg_advance(pg);
-		}
-	}
-	free(edit);
+	osd->recoveries--;
+	HASH_ITER(hh, osd->pgs, pg, next)
+		if (pg->state == PG_ACTIVE || pg->state == PG_STARVED)
+			pg_recover(pg);
 }
 
 /* Our log is durable there: the member holds all that is committed. */
 void pg_recovery_log_done(struct pg *pg, struct pg_member *member)
 {
 	struct pg_recovery *recovery = member->recovery;
-	struct nacre_map_osd row;
-	struct edit *edit;
 
-	if (recovery->state != RECOVERY_LOGGING || pg->edit_under_way ||
-	    nacre_map_osd_at(&pg->osd->map->view, member->osd, &row))
+	if (recovery->state != RECOVERY_LOGGING || pg->edit_under_way)
 		return;
 	recovery->state = RECOVERY_EDITING;
 	member->in_set = true;		/* from here on no write is acknowledged without it */
 	member->sent = member->acked = pg->last;
-	edit = mem_zero(1, sizeof(*edit));
-	*edit = (struct edit){ pg->osd, pg->key.pool, pg->key.pg, pg->interval, row.instance,
-			       (int)(member - pg->members), member->osd };
-	pg->edit_under_way = true;
 	end_hold(pg);
 	log_info(pg->osd->log, "recover", "%u.%u: osd%u is caught up, %llu objects sent",
 		 pg->key.pool, pg->key.pg, member->osd, (unsigned long long)recovery->pushed);
-	member_change_map(pg->osd->member, edit_in_sync, edited, edit);
+	begin_others(pg->osd);
+	pg_edit_sync(pg, member, true);
 }
 
 /* ---- turning ------------------------------------------------------------------------------------------ */

@@ -10,7 +10,6 @@
 #include <errno.h>
 #include "pg.h"
 #include "request.h"
-#include "server/base/mapedit.h"
 #include "server/base/mutate.h"
 
 static void apply_sent(void *owner)
@@ -172,42 +171,8 @@ void pg_tell_committed(struct pg *pg)
 
 /* ---- taking a member out of sync ---------------------------------------------------------------- */
 
-struct drop {
-	struct osd *osd;
-	uint32_t pool, pg;
-	uint64_t interval;
-	int slot;
-};
-
-/* Allowed only by the primary of the very interval, and never for the last member. */
-static int edit_drop(void *owner, const struct cluster_map *now, struct mapedit *next)
-{
-	struct drop *drop = owner;
-	struct nacre_map_pg row;
-	uint32_t index;
-
-	if (nacre_map_pg_at(&now->view, drop->pool, drop->pg, &row) ||
-	    row.interval != drop->interval || !(row.in_sync & ~(1u << drop->slot)))
-		return -EALREADY;
-	index = next->pools[drop->pool].pg_first + drop->pg;
-	next->pgs[index].in_sync &= (uint8_t)~(1u << drop->slot);
-	next->pgs[index].interval = next->head.epoch;
-	return 0;
-}
-
-static void edit_dropped(void *owner, int result)
-{
-	struct drop *drop = owner;
-	struct pg *pg = pg_find(drop->osd, drop->pool, drop->pg);
-
-	if (pg)
-		pg->edit_under_way = false;
-	free(drop);
-}
-
 void pg_drop_member(struct pg *pg, struct pg_member *member, uint32_t result)
 {
-	struct drop *drop;
 	char name[32];
 
 	if (member->recovery && !member->in_sync) {
@@ -216,13 +181,9 @@ void pg_drop_member(struct pg *pg, struct pg_member *member, uint32_t result)
 	}
 	if (!member->in_sync || pg->edit_under_way)
 		return;
-	drop = mem_zero(1, sizeof(*drop));
-	*drop = (struct drop){ pg->osd, pg->key.pool, pg->key.pg, pg->interval,
-			       (int)(member - pg->members) };
 	log_warn(pg->osd->log, "pg", "%u.%u: osd%u cannot apply a transaction (%s): out of sync",
 		 pg->key.pool, pg->key.pg, member->osd,
 		 nacre_error_name(result, name, sizeof(name)));
 	pg->osd->stats.members_dropped++;
-	pg->edit_under_way = true;
-	member_change_map(pg->osd->member, edit_drop, edit_dropped, drop);
+	pg_edit_sync(pg, member, false);
 }

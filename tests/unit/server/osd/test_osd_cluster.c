@@ -273,6 +273,32 @@ static void test_one_down_goes_on_and_catches_up_by_log(void **state)
 	expect(425, "during 425");
 }
 
+static uint64_t epoch_now(void)
+{
+	cluster_refresh(&c);
+	return c.map->view.epoch;
+}
+
+/* Eight groups are caught up by two primaries: each asks for few maps, not for one a group. */
+static void test_catching_up_takes_one_map_for_many_groups(void **state)
+{
+	uint64_t ino, before;
+
+	start(3, 3, 1);
+	cluster_osd_kill(&c.osds[1], SIM_CRASH_KILL);
+	for (ino = 700; ino < 740; ino++)
+		assert_int_equal(write_text(ino, "during"), 0);
+	sim_host_restart(c.osds[1].host);
+	cluster_osd_start(&c.osds[1]);
+	cluster_until(&c, cluster_all_serve, 60, "it serves again");
+	before = epoch_now();
+	cluster_until(&c, cluster_all_clean, 60, "all in sync again");
+	assert_int_equal(c.osds[0].osd->stats.members_caught_up + c.osds[2].osd->stats.members_caught_up,
+			 2 * CLUSTER_PGS);
+	assert_in_range(epoch_now() - before, 1, 4);
+	cluster_compare_replicas(&c);
+}
+
 /* The log is cut shorter than what happened meanwhile: all objects are compared. */
 static void test_catch_up_by_objects(void **state)
 {
@@ -473,6 +499,7 @@ int main(void)
 		CASE(test_newer_generation_discards),
 		CASE(test_replicas_are_equal),
 		CASE(test_one_down_goes_on_and_catches_up_by_log),
+		CASE(test_catching_up_takes_one_map_for_many_groups),
 		CASE(test_catch_up_by_objects),
 		CASE(test_writes_go_on_while_one_catches_up),
 		CASE(test_all_killed_together),
