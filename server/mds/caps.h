@@ -104,5 +104,7 @@ void mds_caps_end_writer(struct mds *mds, struct mds_inode *inode, uint64_t inst
 void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message);
 /* The same, at once: it has waited for a new incarnation's begin, or need not. */
 void mds_cap_take(struct mds *mds, struct mds_session *session, struct message *message);
+/* The values of a CAP_UPDATE alone; what it says of caps is known. */
+void mds_cap_take_values(struct mds *mds, struct mds_session *session, struct message *message);
 
 #endif

@@ -276,10 +276,11 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 		cap->waiting_since_ns = mds_now(mds);
 	}
 	/* a range for an OPEN that waits, or for a writer who has to step back for a moment, is kept */
-	if (!((cap->rank.held | cap->rank.wanted | cap->asked) & WRITING))
+	if (!((cap->rank.held | cap->rank.wanted | cap->asked) & WRITING) && !cap->claimed_dirty)
 		mds_caps_end_writer(mds, inode, instance);
 	mds_cap_revoke_answered(mds, cap);
 	if (news & NACRE_CAPR_GONE) {
+		mds_reconnect_take_values(mds, cap->session, inode->ino);
 		mds_cap_drop(mds, cap);
 		return;
 	}
@@ -292,20 +293,32 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 	mds_caps_settle(mds, inode);
 }
 
-static void take_update(struct mds *mds, struct mds_session *session, struct message *message)
+/* The cap it speaks of, or NULL. A generation before ours is that of a claimed cap whose grant it has not seen. */
+static struct mds_cap *find_cap(struct mds *mds, struct mds_session *session,
+				const struct nacre_cap_update *update)
 {
-	const struct nacre_cap_update *update = &message->host.cap_update;
 	struct mds_inode *inode = mds_inode_find(mds, update->ino);
 	struct mds_cap *cap = inode ? mds_cap_find(inode, session) : NULL;
 
-	/* one of the generation before speaks of a claimed cap whose grant it has not seen: its values count */
-	if (cap && cap->rank.cap_id != update->cap_id)
-		cap = NULL;
-	take_flush(mds, session, cap, update);
+	return cap && cap->rank.cap_id == update->cap_id ? cap : NULL;
+}
+
+static void answer_cap(struct mds *mds, struct mds_session *session, struct mds_cap *cap,
+		       const struct nacre_cap_update *update)
+{
 	if (cap)
 		update_cap(mds, cap, update);
 	else
 		refuse_cap(mds, session, update);
+}
+
+static void take_update(struct mds *mds, struct mds_session *session, struct message *message)
+{
+	const struct nacre_cap_update *update = &message->host.cap_update;
+	struct mds_cap *cap = find_cap(mds, session, update);
+
+	take_flush(mds, session, cap, update);
+	answer_cap(mds, session, cap, update);
 	message_put(message);
 }
 
@@ -349,13 +362,37 @@ void mds_cap_take(struct mds *mds, struct mds_session *session, struct message *
 		take_release(mds, session, message);
 }
 
+void mds_cap_take_values(struct mds *mds, struct mds_session *session, struct message *message)
+{
+	const struct nacre_cap_update *update = &message->host.cap_update;
+
+	take_flush(mds, session, find_cap(mds, session, update), update);
+	message_put(message);
+}
+
+/*
+ * While unsafe requests are repeated: what it says of caps counts at once, a request may wait for it.
+ * Its values are newer than those requests and come after them.
+ */
+static void take_caps_first(struct mds *mds, struct mds_session *session, struct message *message)
+{
+	const struct nacre_cap_update *update = &message->host.cap_update;
+	struct mds_cap *cap = find_cap(mds, session, update);
+
+	if (cap)
+		cap->claimed_dirty |= covered_groups(cap, update->dirty);
+	if (update->flush_id)
+		mds_reconnect_keep(mds, session, message_get(message), true);
+	answer_cap(mds, session, cap, update);
+	message_put(message);
+}
+
 void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message)
 {
-	if (is_early(mds, message)) {
-		mds_reconnect_keep(mds, session, message);
-		return;
-	}
-	if (message->type == NACRE_MSG_CAP_UPDATE)
-		mds_reconnect_catch_up(mds, session, message->host.cap_update.ino);
-	mds_cap_take(mds, session, message);
+	if (is_early(mds, message))
+		mds_reconnect_keep(mds, session, message, false);
+	else if (mds->reconnect && message->type == NACRE_MSG_CAP_UPDATE)
+		take_caps_first(mds, session, message);
+	else
+		mds_cap_take(mds, session, message);
 }

@@ -26,6 +26,7 @@ struct kept {
 	TAILQ_ENTRY(kept) link;
 	uint64_t instance;
 	struct message *message;
+	bool values_only;		/* CAP_UPDATE: what it says of caps was heeded at once */
 };
 
 struct mds_reconnect {
@@ -159,12 +160,14 @@ static void refuse_claims(struct mds *mds)
 
 /* ---- messages that wait ---------------------------------------------------------------------------------------- */
 
-void mds_reconnect_keep(struct mds *mds, struct mds_session *session, struct message *message)
+void mds_reconnect_keep(struct mds *mds, struct mds_session *session, struct message *message,
+			bool values_only)
 {
 	struct kept *kept = mds_zalloc(sizeof(*kept));
 
 	kept->instance = session->instance;
 	kept->message = message;
+	kept->values_only = values_only;
 	TAILQ_INSERT_TAIL(&mds->reconnect->kept, kept, link);
 }
 
@@ -173,7 +176,9 @@ static void handle(struct mds *mds, struct kept *kept)
 	struct mds_session *session = mds_session_find(mds, kept->instance);
 
 	TAILQ_REMOVE(&mds->reconnect->kept, kept, link);
-	if (session)
+	if (session && kept->values_only)
+		mds_cap_take_values(mds, session, kept->message);
+	else if (session)
 		mds_cap_take(mds, session, kept->message);
 	else
 		message_put(kept->message);
@@ -189,8 +194,7 @@ static void handle_kept(struct mds *mds)
 		handle(mds, kept);
 }
 
-/* One that cannot wait has come from this client: what it said before about that inode comes first. */
-void mds_reconnect_catch_up(struct mds *mds, const struct mds_session *session, uint64_t ino)
+void mds_reconnect_take_values(struct mds *mds, const struct mds_session *session, uint64_t ino)
 {
 	struct kept *kept, *next;
 
@@ -199,8 +203,10 @@ void mds_reconnect_catch_up(struct mds *mds, const struct mds_session *session, 
 	TAILQ_FOREACH_SAFE(kept, &mds->reconnect->kept, link, next)
 		if (kept->instance == session->instance &&
 		    kept->message->type == NACRE_MSG_CAP_UPDATE &&
-		    kept->message->host.cap_update.ino == ino)
+		    kept->message->host.cap_update.ino == ino) {
+			kept->values_only = true;
 			handle(mds, kept);
+		}
 }
 
 /* ---- writers that are gone ---------------------------------------------------------------------------------------- */

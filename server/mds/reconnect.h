@@ -23,10 +23,11 @@ void mds_reconnect_claims(struct mds *mds, struct mds_session *session,
 void mds_reconnect_done(struct mds *mds, struct mds_session *session);
 /* A session came back or went: is that all? */
 void mds_reconnect_check(struct mds *mds);
-/* Keep a message that can only be handled when the rank is active. */
-void mds_reconnect_keep(struct mds *mds, struct mds_session *session, struct message *message);
-/* Handle what was kept of this session about this inode: something newer has come that is not kept. */
-void mds_reconnect_catch_up(struct mds *mds, const struct mds_session *session, uint64_t ino);
+/* Keep a message that can only be handled when the rank is active; values_only: as far as it is about those. */
+void mds_reconnect_keep(struct mds *mds, struct mds_session *session, struct message *message,
+			bool values_only);
+/* Take in what was kept of this session's values of this inode: its cap ends now. */
+void mds_reconnect_take_values(struct mds *mds, const struct mds_session *session, uint64_t ino);
 void mds_reconnect_free(struct mds *mds);
 
 /* Are requests carried out: active, or on the way there and repeating unsafe ones? */
