@@ -94,6 +94,8 @@ void osdc_finish(struct osdc_request *request, uint32_t result)
 	struct osdc *osdc = request->osdc;
 	struct osdc_request *next;
 
+	if (result == NACRE_E_DEAD_INSTANCE)
+		osdc->fenced = true;
 	if (request->state != OSDC_QUEUED) {
 		osdc_order_leave(request);
 		osdc->admitted--;
@@ -101,6 +103,11 @@ void osdc_finish(struct osdc_request *request, uint32_t result)
 	finish_outside(request, result);
 	while (osdc->admitted < osdc->requests_max && (next = TAILQ_FIRST(&osdc->queued)))
 		admit(next);
+}
+
+bool osdc_is_fenced(const struct osdc *osdc)
+{
+	return osdc->fenced;
 }
 
 /* ---- the work task -------------------------------------------------------------------------- */

@@ -42,6 +42,9 @@ void osdc_set_barrier(struct osdc *osdc, uint64_t epoch);
 /* Called when an OSD answers that our map is old; the owner gets a newer one. */
 void osdc_on_stale_map(struct osdc *osdc, void (*want_map)(void *owner, uint64_t epoch), void *owner);
 
+/* A request has ended with DEAD_INSTANCE: whatever failed since failed for that reason. */
+bool osdc_is_fenced(const struct osdc *osdc);
+
 /*
  * The msgr's owner hands over what concerns OSD connections (peer role OSD):
  * true when it was ours. Of messages only OSD_REPLY is, and its reference passes;

@@ -123,6 +123,7 @@ struct osdc {
 	void *want_owner;
 	uint64_t wanted_epoch;		/* 0, or what somebody here waits for */
 	uint64_t asked_epoch;		/* asked for last … */
+	bool fenced;			/* an OSD, or the map, says that our instance is dead */
 	struct io_timer ask_timer;	/* … and again when this fires */
 };
 

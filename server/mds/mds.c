@@ -70,7 +70,8 @@ void mds_fail(struct mds *mds, int result, const char *format, ...)
 	vsnprintf(reason, sizeof(reason), format, args);
 	va_end(args);
 	log_error(mds->log, "rank", "%s", reason);
-	end(mds, result, reason);
+	/* an OSD may know before us that another has the rank: that is no failure of ours */
+	end(mds, mds->osdc && osdc_is_fenced(mds->osdc) ? 0 : result, reason);
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------------ */

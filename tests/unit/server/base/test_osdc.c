@@ -245,6 +245,7 @@ static void FENCE_1_a_dead_instance_ends_the_request(void **state)
 	submit(write_of(0), &said);
 	run_until_set(w.io, &said.done);
 	assert_int_equal(said.result, NACRE_E_DEAD_INSTANCE);
+	assert_true(osdc_is_fenced(w.osdc));
 	osdc_request_free(said.request);
 	/* our own map says it before any OSD does */
 	osd->silent = true;
