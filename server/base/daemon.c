@@ -199,6 +199,7 @@ static int create_ring(struct running *r)
 {
 	struct uring_config config = {
 		.helper_threads = (unsigned int)r->daemon.config->osd_helper_threads,
+		.time_scale_percent = (uint32_t)r->daemon.config->time_scale,
 	};
 	int err = uring_create(&config, &r->daemon.io);
 

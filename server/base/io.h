@@ -15,6 +15,7 @@
 #ifndef NACRE_IO_H
 #define NACRE_IO_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,6 +53,7 @@ struct io_address {
 
 struct io_stream;
 struct io_listener;
+struct io_folder;
 
 /* What a byte stream tells its owner. `closed` is the last call, made exactly once. */
 struct io_stream_events {
@@ -121,6 +123,9 @@ struct io_ops {
 	void (*stream_send)(struct io_stream *stream, struct io_send *send);
 	void (*stream_pause)(struct io_stream *stream, bool paused);
 	void (*stream_close)(struct io_stream *stream);
+	int (*folder_watch)(struct io *io, const char *path, void (*named)(void *owner, const char *name),
+			    void *owner, struct io_folder **ret_folder);
+	void (*folder_close)(struct io_folder *folder);
 	int (*file_open)(struct io *io, const char *path, struct io_file **ret_file);
 	uint64_t (*file_bytes)(struct io_file *file);
 	void (*file_close)(struct io_file *file);
@@ -204,6 +209,24 @@ static inline void io_stream_pause(struct io *io, struct io_stream *stream, bool
 static inline void io_stream_close(struct io *io, struct io_stream *stream)
 {
 	io->ops->stream_close(stream);
+}
+
+/*
+ * Tell of every name that appears in a folder; an empty name: some may have been missed. 0, or -errno: whoever
+ * wants to know has to look (NULL in ops: the same).
+ */
+static inline int io_folder_watch(struct io *io, const char *path,
+				  void (*named)(void *owner, const char *name), void *owner,
+				  struct io_folder **ret_folder)
+{
+	return io->ops->folder_watch ?
+	       io->ops->folder_watch(io, path, named, owner, ret_folder) : -ENOSYS;
+}
+/* NULL is harmless. */
+static inline void io_folder_close(struct io *io, struct io_folder *folder)
+{
+	if (folder)
+		io->ops->folder_close(folder);
 }
 
 /* Open a file or block device for direct I/O. At start-up only: it may block. 0 or -errno. */

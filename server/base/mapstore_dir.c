@@ -7,7 +7,8 @@
  * somebody else's N is there, which a rename would not. A file whose header or
  * checksum is wrong is refused: it is never taken for "no map".
  *
- * Watching is a look for map.(N + 1) every WATCH_MS. Old maps are removed but for
+ * Watching is a look for map.(N + 1) whenever a map's name appears in the folder, and every LOOK_MS in case
+ * nobody said so; every POLL_MS where folders cannot be watched. Old maps are removed but for
  * the last KEEP. All file work is done by helper threads; leases and offices are in
  * dir_lease.c and dir_office.c.
  */
@@ -22,7 +23,8 @@
 #include "mapstore_dir.h"
 #include "protocol/codec.h"
 
-#define WATCH_MS 50
+#define POLL_MS 50
+#define LOOK_MS 1000
 #define KEEP 32
 #define MAP_FILE_MAX (8u << 20)
 #define MAP_MAGIC 0x50414d455243414eull		/* "NACREMAP" */
@@ -49,7 +51,10 @@ struct dir_store {
 	void *watch_owner;
 	uint64_t watch_epoch;		/* told last */
 	int watch_result;		/* told last */
-	struct io_timer watch_timer;
+	struct io_timer watch_timer;	/* the next look */
+	struct io_folder *watch_folder;	/* NULL: names cannot be watched */
+	bool looking;			/* a look is with a helper … */
+	bool look_again;		/* … and a name has appeared meanwhile */
 };
 
 /* One call on its way through a helper thread. */
@@ -315,14 +320,22 @@ static void store_leases(struct mapstore *base,
 	io_offload(base->io, &job->job);
 }
 
+static uint64_t next_look_ns(const struct dir_store *store)
+{
+	if (store->look_again)
+		return 0;
+	return (store->watch_folder ? LOOK_MS : POLL_MS) * 1000000ull;
+}
+
 static void watch_done(struct io_job *io_job)
 {
 	struct dir_job *job = (struct dir_job *)io_job;
 	struct dir_store *store = job->store;
 
+	store->looking = false;
 	if (!store->closing)
 		io_timer_arm(store->base.io, &store->watch_timer,
-			     io_now(store->base.io) + WATCH_MS * 1000000ull);
+			     io_now(store->base.io) + next_look_ns(store));
 	/* a fault is told when it begins, not at every look */
 	if (!store->closing && job->result != -EALREADY &&
 	    (!job->result || job->result != store->watch_result)) {
@@ -341,9 +354,24 @@ static void watch_fire(struct io_timer *timer)
 				  offsetof(struct dir_store, watch_timer));
 	struct dir_job *job;
 
+	store->looking = true;
+	store->look_again = false;
 	job = job_create(&store->base, NULL, watch_work, watch_done);
 	job->epoch = store->watch_epoch;
 	io_offload(store->base.io, &job->job);
+}
+
+/* A new map is linked under its name at last; the rest of what appears is on the way there, or a lease. */
+static void watch_named(void *owner, const char *name)
+{
+	struct dir_store *store = owner;
+
+	if (*name && strncmp(name, "map.", 4))
+		return;
+	if (store->looking)
+		store->look_again = true;
+	else
+		io_timer_arm(store->base.io, &store->watch_timer, io_now(store->base.io));
 }
 
 static void store_watch(struct mapstore *base, mapstore_got got, void *owner)
@@ -353,6 +381,7 @@ static void store_watch(struct mapstore *base, mapstore_got got, void *owner)
 	store->watch_got = got;
 	store->watch_owner = owner;
 	store->watch_epoch = 0;
+	io_folder_watch(base->io, store->folder, watch_named, store, &store->watch_folder);
 	io_timer_arm(base->io, &store->watch_timer, io_now(base->io));
 }
 
@@ -385,6 +414,7 @@ static void store_destroy(struct mapstore *base)
 
 	store->closing = true;
 	io_timer_cancel(base->io, &store->watch_timer);
+	io_folder_close(base->io, store->watch_folder);
 	dir_lease_stop(&store->lease);
 	dir_office_stop(&store->office);
 	store_free_when_idle(store);

@@ -300,6 +300,8 @@ static const struct io_ops uring_ops = {
 	.stream_send = uring_stream_send,
 	.stream_pause = uring_stream_pause,
 	.stream_close = uring_stream_close,
+	.folder_watch = uring_folder_watch,
+	.folder_close = uring_folder_close,
 	.file_open = uring_file_open,
 	.file_bytes = uring_file_bytes,
 	.file_close = uring_file_close,
@@ -381,7 +383,7 @@ static unsigned int or_default(unsigned int value, unsigned int def)
 int uring_create(const struct uring_config *config, struct io **ret_io)
 {
 	struct uring *u = calloc(1, sizeof(*u));
-	uint32_t deadline_ms = or_default(config->deadline_ms, DEADLINE_MS_DEFAULT);
+	uint64_t deadline_ms = or_default(config->deadline_ms, DEADLINE_MS_DEFAULT);
 	int err;
 
 	if (!u)
@@ -391,8 +393,10 @@ int uring_create(const struct uring_config *config, struct io **ret_io)
 	u->signal_fd = -1;
 	u->stats = (struct stats_set){ "io", counter_rows, (const uint64_t *)&u->counters,
 				       sizeof(u->counters) / sizeof(uint64_t) };
-	u->disk_deadline.tv_sec = deadline_ms / 1000;
-	u->disk_deadline.tv_nsec = deadline_ms % 1000 * 1000000ll;
+	u->time_scale_percent = or_default(config->time_scale_percent, 100);
+	deadline_ms = deadline_ms * u->time_scale_percent / 100;
+	u->disk_deadline.tv_sec = (long long)deadline_ms / 1000;
+	u->disk_deadline.tv_nsec = (long long)(deadline_ms % 1000) * 1000000;
 	u->deadline_op.complete = uring_deadline_passed;
 	if (getrandom(u->random_state, sizeof(u->random_state), 0) != sizeof(u->random_state)) {
 		free(u);
@@ -441,6 +445,7 @@ void uring_destroy(struct io *io)
 	io_uring_queue_exit(&u->ring);
 	uring_streams_free(u);
 	uring_listeners_free(u);
+	uring_folders_free(u);
 	uring_disk_free(u);
 	timers_free(&u->timers);
 	if (u->signal_fd >= 0)

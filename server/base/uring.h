@@ -14,7 +14,8 @@ struct uring_config {
 	unsigned int helper_threads;	/* for io_offload, 0 = default; one more for urgent jobs */
 	unsigned int recv_buffers;	/* provided buffers, 0 = default */
 	unsigned int recv_buffer_bytes;
-	uint32_t deadline_ms;		/* no disk operation may take longer, 0 = default */
+	uint32_t deadline_ms;		/* no disk operation may take longer, 0 = default; before scaling */
+	uint32_t time_scale_percent;	/* of that deadline and of the sockets', 0 = 100 */
 };
 
 /* 0 or -errno (-ENOSYS, -EPERM: io_uring is switched off here). */

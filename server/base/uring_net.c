@@ -20,11 +20,11 @@
 #define BACKLOG 512
 #define ACCEPT_PAUSE_NS 100000000ull
 
-/* A silent peer is probed after 10 s, and given up after 30 s; so is one that takes no bytes. */
+/* Before scaling: a silent peer is probed after 10 s, and given up after 30 s; so is one that takes no bytes. */
 #define KEEPALIVE_IDLE_S 10
 #define KEEPALIVE_INTERVAL_S 5
 #define KEEPALIVE_PROBES 4
-#define UNACKED_MS 30000
+#define UNACKED_S 30
 
 struct io_listener {
 	struct uring *u;
@@ -83,14 +83,22 @@ static void set_option(int fd, int level, int option, int value)
 	setsockopt(fd, level, option, &value, sizeof(value));
 }
 
-void uring_socket_options(int fd)
+/* At least one, and what TCP takes at most. */
+static int scaled_seconds(const struct uring *u, unsigned int seconds)
+{
+	uint64_t scaled = (uint64_t)seconds * u->time_scale_percent / 100;
+
+	return scaled < 1 ? 1 : scaled > 32767 ? 32767 : (int)scaled;
+}
+
+void uring_socket_options(const struct uring *u, int fd)
 {
 	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, scaled_seconds(u, KEEPALIVE_IDLE_S));
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, scaled_seconds(u, KEEPALIVE_INTERVAL_S));
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS);
+	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, scaled_seconds(u, UNACKED_S) * 1000);
 }
 
 /* ---- accepting ------------------------------------------------------------------------------ */
@@ -133,7 +141,7 @@ static void take_socket(struct io_listener *listener, int fd)
 	}
 	address_of(&name, &peer);
 	if (!listener->path)
-		uring_socket_options(fd);
+		uring_socket_options(listener->u, fd);
 	stream = uring_stream_create(listener->u, fd);
 	if (!stream) {
 		close(fd);

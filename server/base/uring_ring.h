@@ -6,6 +6,7 @@
  *	uring.c		the loop: completions → tasks → timers → submit and wait
  *	uring_net.c	sockets and listeners		uring_stream.c	byte streams
  *	uring_disk.c	files and block devices		uring_helpers.c	blocking jobs
+ *	uring_folder.c	names that appear in folders
  *
  * One thread; only uring_helpers.c knows others.
  */
@@ -71,6 +72,7 @@ struct uring {
 	struct timers timers;
 	struct io_task *tasks, **tasks_tail;
 	uint64_t random_state[4];
+	uint32_t time_scale_percent;
 	size_t in_flight;		/* operations whose last completion has not come */
 	bool stopping;
 	bool dying;			/* being destroyed: nobody is called back */
@@ -81,6 +83,7 @@ struct uring {
 	unsigned int buffer_count, buffer_bytes;
 	struct io_stream *streams;
 	struct io_listener *listeners;
+	struct io_folder *folders;
 	/* disk */
 	struct io_file *files[URING_FILES];
 	bool files_registered;
@@ -119,7 +122,7 @@ uint16_t uring_listener_port(struct io_listener *listener);
 void uring_listener_close(struct io_listener *listener);
 void uring_listeners_free(struct uring *u);
 /* A connected socket's options: no delay, notice dead peers. */
-void uring_socket_options(int fd);
+void uring_socket_options(const struct uring *u, int fd);
 union uring_sockaddr;
 int uring_socket_for(const struct io_address *address, union uring_sockaddr *ret_name,
 		     socklen_t *ret_length);
@@ -136,6 +139,12 @@ void uring_stream_pause(struct io_stream *stream, bool paused);
 void uring_stream_close(struct io_stream *stream);
 void uring_streams_free(struct uring *u);
 void uring_buffer_recycle(struct uring *u, unsigned int id);
+
+/* uring_folder.c */
+int uring_folder_watch(struct io *io, const char *path, void (*named)(void *owner, const char *name),
+		       void *owner, struct io_folder **ret_folder);
+void uring_folder_close(struct io_folder *folder);
+void uring_folders_free(struct uring *u);
 
 /* uring_disk.c */
 int uring_file_open(struct io *io, const char *path, struct io_file **ret_file);

@@ -331,7 +331,7 @@ int uring_connect(struct io *io, const struct io_address *address,
 	fd = uring_socket_for(address, &name, &length);
 	if (fd < 0)
 		return fd;
-	uring_socket_options(fd);
+	uring_socket_options(u, fd);
 	stream = uring_stream_create(u, fd);
 	if (!stream) {
 		close(fd);

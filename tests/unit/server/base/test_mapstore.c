@@ -236,12 +236,11 @@ static bool has_epoch(void *arg)
 	return ((struct answer *)arg)->epoch == 7;
 }
 
-static void a_watcher_hears_of_every_change(void **state)
+static void hears_of_every_change(struct fixture *fixture)
 {
 	struct answer answer = { 0 };
-	struct fixture f;
+	struct fixture f = *fixture;
 
-	setup(&f);
 	assert_int_equal(swap(&f, 0, 1, "one"), 0);
 	mapstore_watch(f.store[1], on_got, &answer);
 	run_until_set(f.io, &answer.came);
@@ -252,6 +251,63 @@ static void a_watcher_hears_of_every_change(void **state)
 		assert_int_equal(swap(&f, 0, epoch, "more"), 0);
 	run_until(f.io, has_epoch, &answer);
 	assert_true(answer.count <= 7);
+	teardown(&f);
+}
+
+static void a_watcher_hears_of_every_change(void **state)
+{
+	struct fixture f;
+
+	setup(&f);
+	hears_of_every_change(&f);
+}
+
+/* The folder cannot be watched: it is looked at instead. */
+static void a_watcher_that_must_poll_hears_of_every_change(void **state)
+{
+	static struct io_ops ops;
+	struct fixture f;
+
+	setup(&f);
+	ops = *f.io->ops;
+	ops.folder_watch = NULL;
+	f.io->ops = &ops;
+	hears_of_every_change(&f);
+}
+
+static uint64_t jobs_done(struct fixture *f)
+{
+	const struct stats_set *set = uring_stats(f->io);
+
+	for (size_t i = 0; i < set->count; i++)
+		if (!strcmp(set->rows[i].name, "jobs"))
+			return set->values[i];
+	fail();
+	return 0;
+}
+
+/* Nobody looks for a map while there is none: three watchers, at most one look each in the time of six polls. */
+static void watching_costs_nothing_while_nothing_changes(void **state)
+{
+	struct answer answers[3] = { 0 };
+	struct fixture f;
+	uint64_t before;
+
+	setup(&f);
+	assert_int_equal(swap(&f, 0, 1, "one"), 0);
+	for (int i = 0; i < 3; i++)
+		mapstore_watch(f.store[i], on_got, &answers[i]);
+	for (int i = 0; i < 3; i++)
+		run_until_set(f.io, &answers[i].came);
+	before = jobs_done(&f);
+	run_ms(f.io, 300);
+	assert_in_range(jobs_done(&f) - before, 0, 3);
+	before = jobs_done(&f);
+	for (uint64_t epoch = 2; epoch <= 7; epoch++)
+		assert_int_equal(swap(&f, 0, epoch, "more"), 0);
+	for (int i = 0; i < 3; i++)
+		run_until(f.io, has_epoch, &answers[i]);
+	assert_in_range(jobs_done(&f) - before, 6 + 3, 6 + 3 * 7 * 2);	/* swaps, and looks because of them */
 	teardown(&f);
 }
 
@@ -498,6 +554,8 @@ int main(void)
 		cmocka_unit_test(of_racing_processes_one_wins),
 		cmocka_unit_test(old_maps_are_trimmed),
 		cmocka_unit_test(a_watcher_hears_of_every_change),
+		cmocka_unit_test(a_watcher_that_must_poll_hears_of_every_change),
+		cmocka_unit_test(watching_costs_nothing_while_nothing_changes),
 		cmocka_unit_test(a_torn_map_is_refused_with_a_reason),
 		cmocka_unit_test(wrong_urls_are_named),
 		cmocka_unit_test(a_lease_is_renewed_and_exclusive),

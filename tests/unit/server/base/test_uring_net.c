@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Streams on loopback: order and content, back-pressure, closing from either side, refusals. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "run.h"
+#include "server/base/uring_ring.h"
 
 struct end {
 	struct io *io;
@@ -342,6 +345,38 @@ static void addresses_are_parsed_and_printed(void **state)
 		assert_int_equal(io_address_parse(bad[i], 7270, &address), -EINVAL);
 }
 
+static int tcp_option(int fd, int option)
+{
+	socklen_t length = sizeof(int);
+	int value = 0;
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, option, &value, &length), 0);
+	return value;
+}
+
+static void deadlines_of_sockets_are_scaled(void **state)
+{
+	static const struct { uint32_t percent; int idle, interval, unacked_ms; } rows[] = {
+		{ 0, 10, 5, 30000 }, { 1000, 100, 50, 300000 }, { 5, 1, 1, 1000 },
+		{ 100000, 10000, 5000, 30000000 },
+	};
+	struct uring_config config = { 0 };
+	struct io *io;
+	int fd;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		config.time_scale_percent = rows[i].percent;
+		assert_int_equal(uring_create(&config, &io), 0);
+		fd = socket(AF_INET, SOCK_STREAM, 0);
+		uring_socket_options(uring_of(io), fd);
+		assert_int_equal(tcp_option(fd, TCP_KEEPIDLE), rows[i].idle);
+		assert_int_equal(tcp_option(fd, TCP_KEEPINTVL), rows[i].interval);
+		assert_int_equal(tcp_option(fd, TCP_USER_TIMEOUT), rows[i].unacked_ms);
+		close(fd);
+		uring_destroy(io);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +388,7 @@ int main(void)
 		cmocka_unit_test(an_accepted_stream_may_be_refused),
 		cmocka_unit_test(a_stale_unix_socket_is_replaced),
 		cmocka_unit_test(addresses_are_parsed_and_printed),
+		cmocka_unit_test(deadlines_of_sockets_are_scaled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
