@@ -134,12 +134,12 @@ static void source_of_ipv4(struct kunit *test)
 {
 	const struct sockaddr_in *in = (void *)&options(test)->server;
 
-	KUNIT_ASSERT_EQ(test, set_source(test, "10.1.2.3:/home/x"), 0);
+	KUNIT_ASSERT_EQ(test, set_source(test, "10.1.2.3:/pearls/x"), 0);
 	KUNIT_EXPECT_EQ(test, in->sin_family, AF_INET);
 	KUNIT_EXPECT_EQ(test, ntohl(in->sin_addr.s_addr), 0x0a010203);
 	KUNIT_EXPECT_EQ(test, ntohs(in->sin_port), NACRE_DEFAULT_PORT);
-	KUNIT_EXPECT_STREQ(test, options(test)->path, "/home/x");
-	KUNIT_EXPECT_STREQ(test, options(test)->source, "10.1.2.3:/home/x");
+	KUNIT_EXPECT_STREQ(test, options(test)->path, "/pearls/x");
+	KUNIT_EXPECT_STREQ(test, options(test)->source, "10.1.2.3:/pearls/x");
 }
 
 static void source_with_a_port(struct kunit *test)

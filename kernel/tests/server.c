@@ -364,6 +364,15 @@ struct test_message *test_server_expect(struct test_server *server, u16 type)
 	return message;
 }
 
+struct test_message *test_server_poll(struct test_server *server, u16 type)
+{
+	struct test_message *message = pick(server, type);
+
+	if (message)
+		kunit_add_action(server->test, message_free_action, message);
+	return message;
+}
+
 bool test_server_is_quiet(struct test_server *server, u16 type)
 {
 	struct test_message *message = NULL;

@@ -94,6 +94,8 @@ int test_server_say_raw(struct test_server *server, u16 type, const void *body, 
  * when none comes. It is the test's until its end.
  */
 struct test_message *test_server_expect(struct test_server *server, u16 type);
+/* The same without waiting: NULL if none is there. */
+struct test_message *test_server_poll(struct test_server *server, u16 type);
 /* True if no message of this type comes for a while. */
 bool test_server_is_quiet(struct test_server *server, u16 type);
 /* Drop what was kept. */
