@@ -230,6 +230,16 @@ static inline int nacre_fs_error(const struct nacre_fs *fs)
 	return state == NACRE_FS_FORCED || state == NACRE_FS_BROKEN ? -EIO : 0;
 }
 
+/* WAIT-1: wait until `condition`, killably, and no longer than a soft mount waits. 0, -EINTR, -ETIMEDOUT. */
+#define nacre_wait(fs, wq_head, condition)							\
+({												\
+	unsigned int soft_ms_ = READ_ONCE((fs)->options.soft_timeout_ms);			\
+	long left_ = wait_event_killable_timeout(wq_head, condition,				\
+			soft_ms_ ? msecs_to_jiffies(soft_ms_) : MAX_SCHEDULE_TIMEOUT);		\
+												\
+	left_ < 0 ? -EINTR : left_ ? 0 : -ETIMEDOUT;						\
+})
+
 /* Times on the wire: signed nanoseconds, as unsigned. */
 static inline u64 nacre_time_ns(struct timespec64 t)
 {

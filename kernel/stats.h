@@ -34,6 +34,7 @@ struct seq_file;
 	C(caps_granted, "cap grants taken in")					\
 	C(caps_revoked, "revokes taken in")					\
 	C(cap_waits, "times a call waited for caps")				\
+	C(cap_asks_again, "times such a call asked again because nothing had come")	\
 	C(lookups_local, "lookups answered from the dcache under a cap")	\
 	C(lookups_sent, "lookups asked of the MDS")				\
 	C(evictions, "times this client found itself evicted")

@@ -131,10 +131,11 @@ build/guest-obj/%.o: %.c scripts/build.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(GUEST_COMPILE) -MT $@ -MF $(@:.o=.d) -c -o $@.$$$$ $< && mv $@.$$$$ $@ || { rm -f $@.$$$$; exit 1; }
+build/guest/async: GUEST_LIBS := -laio -luring
 build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselftest/harness.o
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
-	$(Q)gcc -static -o $@.$$$$ $^ && mv $@.$$$$ $@
+	$(Q)gcc -static -o $@.$$$$ $^ $(GUEST_LIBS) && mv $@.$$$$ $@
 build/guest/%: build/guest-obj/tests/vm/%.o $(filter build/lib/libprotocol.a,$(ARCHIVES))
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"

@@ -291,10 +291,9 @@ int nacre_caps_flush_wait(struct inode *inode)
 	if (!flush_id || err)
 		return err;
 	/* A loss is reported by the mapping's error; here it only ends the wait. */
-	if (wait_event_killable(fs->caps.flush_wait,
-				flush_is_over(ni, flush_id) || nacre_fs_error(fs)))
-		return -EINTR;
-	return nacre_fs_error(fs);
+	err = nacre_wait(fs, fs->caps.flush_wait,
+			 flush_is_over(ni, flush_id) || nacre_fs_error(fs));
+	return err ?: nacre_fs_error(fs);
 }
 
 /* ---- by age, and all ------------------------------------------------------------------------------------ */
@@ -351,6 +350,7 @@ static bool flushed_up_to(struct nacre_fs *fs, u64 flush_id)
 int nacre_caps_sync_fs(struct nacre_fs *fs, bool wait)
 {
 	u64 last;
+	int err;
 
 	flush_older(fs, jiffies, false);
 	if (!wait)
@@ -360,8 +360,7 @@ int nacre_caps_sync_fs(struct nacre_fs *fs, bool wait)
 		return nacre_fs_error(fs);
 	/* One request makes the rank journal everything that came before it. */
 	nacre_mds_sync_all(fs);
-	if (wait_event_killable(fs->caps.flush_wait,
-				flushed_up_to(fs, last) || nacre_fs_error(fs)))
-		return -EINTR;
-	return nacre_fs_error(fs);
+	err = nacre_wait(fs, fs->caps.flush_wait,
+			 flushed_up_to(fs, last) || nacre_fs_error(fs));
+	return err ?: nacre_fs_error(fs);
 }

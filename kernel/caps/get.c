@@ -97,12 +97,14 @@ int nacre_caps_try(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 static int wait_settled(struct inode *inode)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	int err;
 
-	if (wait_event_killable(ni->cap_wait, !(READ_ONCE(ni->cap_todo) & NACRE_CAPA_LOST) ||
-				nacre_fs_error(nacre_inode_fs(inode))))
-		return -EINTR;
-	nacre_caps_settle_size(inode);
-	return 0;
+	err = nacre_wait(fs, ni->cap_wait, !(READ_ONCE(ni->cap_todo) & NACRE_CAPA_LOST) ||
+			 nacre_fs_error(fs));
+	if (!err)
+		nacre_caps_settle_size(inode);
+	return err;
 }
 
 static u32 wanted_locked(const struct nacre_inode *ni)
@@ -163,11 +165,14 @@ static int wait_granted(struct inode *inode, u32 need)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
 
-	if (wait_event_killable_timeout(ni->cap_wait, nacre_caps_held(inode, need) ||
-					nacre_fs_error(nacre_inode_fs(inode)),
-					msecs_to_jiffies(CAPS_ASK_AGAIN_MS)) < 0)
-		return -EINTR;
-	return 0;
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	long left;
+
+	left = wait_event_killable_timeout(ni->cap_wait, nacre_caps_held(inode, need) ||
+					   nacre_fs_error(fs), msecs_to_jiffies(CAPS_ASK_AGAIN_MS));
+	if (!left)
+		nacre_count(fs, cap_asks_again);
+	return left < 0 ? -EINTR : 0;
 }
 
 int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
@@ -201,8 +206,7 @@ int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 			break;
 		case NEED_ROOM:
 			ask_max_size(inode, end);
-			if (wait_event_killable(ni->cap_wait, has_room(ni, need, end)))
-				err = -EINTR;
+			err = nacre_wait(fs, ni->cap_wait, has_room(ni, need, end));
 			break;
 		}
 		if (err)

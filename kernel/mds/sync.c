@@ -55,21 +55,10 @@ int nacre_mds_sync_fs(struct nacre_fs *fs)
 int nacre_mds_wait_io(struct nacre_fs *fs)
 {
 	struct nacre_mds_client *mds = fs->mds;
-	unsigned int soft_ms = fs->options.soft_timeout_ms;
-	long left = 1;
 	int err;
 
-	/* WAIT-1: killable, ended by umount -f, bounded by the soft limit. */
-	if (soft_ms) {
-		left = wait_event_killable_timeout(mds->wait,
-			nacre_mds_may_io(fs) || nacre_fs_error(fs) ||
-			READ_ONCE(mds->state) == NACRE_SESSION_CLOSED, msecs_to_jiffies(soft_ms));
-		err = left < 0 ? -EINTR : left ? 0 : -ETIMEDOUT;
-	} else {
-		err = wait_event_killable(mds->wait,
-			nacre_mds_may_io(fs) || nacre_fs_error(fs) ||
-			READ_ONCE(mds->state) == NACRE_SESSION_CLOSED) ? -EINTR : 0;
-	}
+	err = nacre_wait(fs, mds->wait, nacre_mds_may_io(fs) || nacre_fs_error(fs) ||
+			 READ_ONCE(mds->state) == NACRE_SESSION_CLOSED);
 	if (err)
 		return err;
 	if (READ_ONCE(mds->state) == NACRE_SESSION_CLOSED)

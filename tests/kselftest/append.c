@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Several clients append to one file, each record a write of its own with O_APPEND: none is lost, torn, overwritten or out
+ * of its writer's order.
+ *
+ *   append write FILE WHO COUNT         one writer, 0 … 9
+ *   append check FILE WRITERS COUNT     what they have left
+ */
+#include "harness.h"
+
+enum { RECORD = 35, ROOM = 64 };
+
+static void record(char *text, unsigned int who, unsigned int number)
+{
+	/* its own number from end to end, so that a torn one shows */
+	snprintf(text, ROOM, "%u %010u %010u %010u\n", who % 10, number, number * 7, number * 13);
+}
+
+static void write_records(const char *path, unsigned int who, unsigned int count)
+{
+	char text[ROOM];
+	int fd = OK(open(path, O_CREAT | O_WRONLY | O_APPEND, 0644));
+
+	for (unsigned int i = 0; i < count; i++) {
+		record(text, who, i);
+		EQUAL(write(fd, text, RECORD), RECORD);
+	}
+	OK(close(fd));
+}
+
+static void check_records(const char *path, unsigned int writers, unsigned int count)
+{
+	unsigned int next[10] = { 0 }, before = 0, changes = 0;
+	char text[ROOM], wanted[ROOM];
+	FILE *file = fopen(path, "r");
+
+	CHECK(file && writers <= 10);
+	EQUAL(stat_of(path).st_size, writers * count * RECORD);
+	for (unsigned int i = 0; i < writers * count; i++) {
+		unsigned int who;
+
+		EQUAL(fread(text, 1, RECORD, file), RECORD);
+		who = (unsigned int)(text[0] - '0');
+		CHECK(who < writers);
+		record(wanted, who, next[who]++);
+		if (memcmp(text, wanted, RECORD))
+			test_fail(__FILE__, __LINE__, "record %u is \"%.34s\", wanted \"%.34s\"", i, text,
+				  wanted);
+		changes += i && who != before;
+		before = who;
+	}
+	for (unsigned int who = 0; who < writers; who++)
+		EQUAL(next[who], count);
+	fclose(file);
+	test_note("writers took turns %u times", changes);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 5) {
+		fprintf(stderr, "usage: append write FILE WHO COUNT | append check FILE WRITERS COUNT\n");
+		return 2;
+	}
+	if (!strcmp(argv[1], "write"))
+		write_records(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+	else
+		check_records(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+	return 0;
+}
