@@ -42,6 +42,7 @@ struct mds_dir {
 	struct mds_loads loads;		/* under way on this directory */
 	uint64_t entry_count;		/* nodes in the tree */
 	uint64_t absent_count;		/* of them, absent ones */
+	uint64_t misses;		/* entries read one by one since it was last read whole */
 	uint32_t busy;			/* loads and listings: nothing may be dropped */
 	uint32_t writing;		/* write-backs under way */
 	bool complete;			/* every entry of the object is in the tree */

@@ -5,6 +5,8 @@
 #include "protocol/rules/names.h"
 
 #define SMALL_DIR_ENTRIES 1024		/* such a directory is read whole at the first miss */
+#define MISS_SHARE 64			/* a larger one when one of so many entries was read by itself */
+#define MEMORY_SHARE 4			/* if it fills no more than this part of the memory for inodes */
 #define PAGE_KEYS 512
 #define PAGE_BYTES (256u << 10)
 
@@ -231,6 +233,16 @@ static void read_page(struct mds_load *load)
 
 /* ---- what others ask for ------------------------------------------------------------------------------------ */
 
+/* A page has hundreds of entries: reading all costs far less than has been spent on single ones. */
+static bool is_worth_all(const struct mds *mds, const struct mds_inode *dir)
+{
+	if (dir->stub)
+		return false;
+	return dir->size <= SMALL_DIR_ENTRIES ||
+	       (dir->dir->misses >= dir->size / MISS_SHARE &&
+		dir->size <= mds->config.cache_inodes / MEMORY_SHARE);
+}
+
 static struct mds_load *load_entry(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
 				   uint32_t name_bytes)
 {
@@ -241,11 +253,13 @@ static struct mds_load *load_entry(struct mds *mds, struct mds_inode *dir, const
 		    (load->kind == MDS_LOAD_ENTRY && load->name_bytes == name_bytes &&
 		     !memcmp(load->name, name, name_bytes)))
 			return load;
-	if (!dir->stub && dir->size <= SMALL_DIR_ENTRIES) {
+	if (is_worth_all(mds, dir)) {
+		dir->dir->misses = 0;
 		load = load_new(mds, MDS_LOAD_ALL, dir);
 		read_page(load);
 		return load;
 	}
+	dir->dir->misses++;
 	load = load_new(mds, MDS_LOAD_ENTRY, dir);
 	load->name_bytes = (uint8_t)name_bytes;
 	memcpy(load->name, name, name_bytes);

@@ -45,7 +45,7 @@ struct mds_load {
 	uint8_t name[NACRE_NAME_MAX];
 };
 
-/* Read one entry: if the directory is small, all of it. */
+/* Read one entry: if the directory is small, or many of its entries are asked for, all of it. */
 struct mds_waitlist *mds_load_entry(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
 				    uint32_t name_bytes);
 void mds_load_entry_for(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
