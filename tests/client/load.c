@@ -16,6 +16,8 @@
 #define LOAD_NAME(name, doc) #name,
 const char *const load_kind_names[] = { LOAD_KINDS(LOAD_NAME) };
 
+#define PARTS_ALL 100			/* more than any kind has */
+
 struct load;
 
 /* One call at a time. */
@@ -164,10 +166,12 @@ static bool ask_stat(struct lane *lane)
 {
 	if (lane->part > 1)
 		return false;
-	if (!lane->part++)
+	if (!lane->part++) {
 		ask(lane, CLIENT_LOOKUP, lane->client->dir);
-	else
-		ask(lane, CLIENT_GETATTR, lane->client->inos[lane->file]);
+	} else {
+		lane->client->inos[lane->file] = lane->call.attr.ino;
+		ask(lane, CLIENT_GETATTR, lane->call.attr.ino);
+	}
 	return true;
 }
 
@@ -248,6 +252,8 @@ static void lane_done(struct client_call *call)
 		fprintf(stderr, "nacre-load: %s of %s: %s\n", client_call_name(call->kind),
 			lane->name, strerror(-call->result));
 	}
+	if (call->result)
+		lane->part = PARTS_ALL;
 	client_call_clean(call);
 	lane_go(lane);
 }
@@ -334,6 +340,14 @@ static int run_kind(struct load *load, enum load_kind kind)
 	return load->error;
 }
 
+static void dir_name(const struct load_options *options, unsigned int i, char *name, size_t room)
+{
+	if (options->dir)
+		snprintf(name, room, "%s.%u", options->dir, i);
+	else
+		snprintf(name, room, "load.%d.%u", (int)getpid(), i);
+}
+
 static int begin_client(struct load *load, unsigned int i)
 {
 	const struct load_options *options = load->options;
@@ -341,13 +355,17 @@ static int begin_client(struct load *load, unsigned int i)
 	struct client_call call = { .kind = CLIENT_MKDIR, .ino = NACRE_INO_ROOT, .mode = 0755 };
 	char name[64];
 
-	snprintf(name, sizeof(name), "load.%d.%u", (int)getpid(), i);
+	dir_name(options, i, name, sizeof(name));
 	client->client = load_mount(options, name);
 	if (!client->client)
 		return -EIO;
 	client->inos = client_alloc(options->files * sizeof(*client->inos));
 	call.name = name;
-	if (load_call(options, client->client, &call)) {
+	if (load_call(options, client->client, &call) == -EEXIST && options->dir) {
+		call.kind = CLIENT_LOOKUP;
+		load_call(options, client->client, &call);
+	}
+	if (call.result) {
 		fprintf(stderr, "nacre-load: mkdir %s: %s\n", name, strerror(-call.result));
 		return call.result;
 	}
@@ -360,7 +378,7 @@ static void end_client(struct load *load, unsigned int i)
 	struct client_call call = { .kind = CLIENT_RMDIR, .ino = NACRE_INO_ROOT };
 	char name[64];
 
-	snprintf(name, sizeof(name), "load.%d.%u", (int)getpid(), i);
+	dir_name(load->options, i, name, sizeof(name));
 	call.name = name;
 	if (!load->options->keep && !load->error)
 		load_call(load->options, load->clients[i].client, &call);

@@ -21,12 +21,13 @@ struct load_options {
 	const char *hook;		/* verify: run between its stages, e.g. to restart servers */
 	bool fsync;			/* write: sync every file */
 	bool keep;			/* do not remove what was made */
+	const char *dir;		/* of the clients' directories, which may be there; NULL: new ones */
 };
 
 /* Kinds of load, each on the files that `create` made. */
 #define LOAD_KINDS(K)								\
 	K(create, "make files, each client in a directory of its own")		\
-	K(stat, "ask for attributes, by name")					\
+	K(stat, "look up and ask for attributes, by name; finds what another run has kept")					\
 	K(readdir, "list the directory")					\
 	K(write, "write each file")						\
 	K(read, "read each file")						\

@@ -22,6 +22,7 @@ static int usage(FILE *out)
 		"  --bytes N     bytes of one file (4096)\n"
 		"  --fsync       write: sync every file\n"
 		"  --keep        leave what was made\n"
+		"  --dir NAME    directories NAME.0, NAME.1 … one a client; with stat first, files of a run with --keep\n"
 		"kinds, run in the order given:");
 	for (i = 0; i < LOAD_KIND_COUNT; i++)
 		fprintf(out, " %s", load_kind_names[i]);
@@ -34,6 +35,7 @@ static const struct option long_options[] = {
 	{ "depth", required_argument, NULL, 'd' }, { "files", required_argument, NULL, 'f' },
 	{ "bytes", required_argument, NULL, 'b' }, { "hook", required_argument, NULL, 'k' },
 	{ "verify", no_argument, NULL, 'v' }, { "keep", no_argument, NULL, 'K' },
+	{ "dir", required_argument, NULL, 'D' },
 	{ "fsync", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -69,6 +71,9 @@ static bool parse_option(struct load_options *options, int option, bool *verify)
 		return true;
 	case 'v':
 		*verify = true;
+		return true;
+	case 'D':
+		options->dir = optarg;
 		return true;
 	case 'K':
 		options->keep = true;
