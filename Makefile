@@ -37,8 +37,8 @@ guest: $(GUEST_PROGRAMS) ## static programs that run inside the test guests
 unit-programs: $(UNIT_PROGRAMS)
 	@:
 
-unit: unit-programs ## unit tests (SAN=1 to run them under the sanitizers)
-	@scripts/unit $(O)/unit
+unit: unit-programs $(if $(IO),build/forbid-uring) ## unit tests (SAN=1: under the sanitizers; IO=aio: with io_uring forbidden)
+	@IO=$(IO) scripts/unit $(O)/unit
 
 check: tidy build/gen-docs ## what a script can check of the sources, and the module with W=1 and sparse
 	@scripts/gen-docs --check

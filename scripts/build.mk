@@ -98,6 +98,12 @@ build/gen-docs: $(call objects,scripts/gen-docs.c) $(call archives,protocol)
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(CFLAGS) $(FLAVOR_CFLAGS) -o $@ $^
 
+# runs a command without io_uring; not for installing
+build/forbid-uring: $(call objects,scripts/forbid-uring.c)
+	@mkdir -p $(@D)
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(CFLAGS) $(FLAVOR_CFLAGS) -o $@.$$$$ $^ && mv $@.$$$$ $@
+
 # ---- unit tests: tests/unit/**/test_*.c, each a cmocka program --------------------------------------------------
 UNIT_ALL     := $(call sources,tests/unit)
 UNIT_TESTS   := $(foreach f,$(UNIT_ALL),$(if $(filter test_%,$(notdir $(f))),$(f)))

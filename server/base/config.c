@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "config.h"
+#include "loop.h"
 
 struct option {
 	const char *name;
@@ -116,9 +117,16 @@ static bool parse_number(struct loading *loading, const struct option *option, c
 
 static bool check_string(struct loading *loading, const struct option *option, const char *text)
 {
+	enum loop_kind kind;
+
 	if (!strcmp(option->name, "log_level") && find_level(text) < 0) {
 		snprintf(loading->text, sizeof(loading->text),
 			 "log_level = %.64s: must be error, warn, info or debug", text);
+		return false;
+	}
+	if (!strcmp(option->name, "io") && !loop_kind_parse(text, &kind)) {
+		snprintf(loading->text, sizeof(loading->text),
+			 "io = %.64s: must be auto, uring or aio", text);
 		return false;
 	}
 	return true;

@@ -21,6 +21,7 @@
 	S(run_dir, "/run/nacre", "sockets and pid files")				\
 	S(log_file, "", "empty = standard error")					\
 	S(log_level, "info", "error, warn, info or debug")				\
+	S(io, "auto", "uring = io_uring, aio = epoll and libaio, auto = io_uring if it can be had") \
 	S(device, "", "OSD: data file or block device")					\
 	S(kv_dir, "", "OSD: directory of its RocksDB")					\
 	U(time_scale, 100, 1, 100000, "percent; multiplies every lease and deadline")	\

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What every daemon does around its server: arguments, configuration, log, ring,
+ * What every daemon does around its server: arguments, configuration, log, loop,
  * map store, admin socket, signals, and the rounds start → run → destroy, of which
  * a fenced server needs more than one. See daemon.h.
  */
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "daemon.h"
-#include "uring.h"
+#include "loop.h"
 #include "version.h"
 
 #define EXIT_USAGE 2
@@ -159,24 +159,7 @@ static int load_config(struct running *r)
 	return -1;
 }
 
-/* ---- ring, admin socket --------------------------------------------------------------------- */
-
-static const char *ring_error(int err)
-{
-	switch (err) {
-	case -EPERM:
-	case -EACCES:
-		return "io_uring is not allowed here: see sysctl kernel.io_uring_disabled, and seccomp filters";
-	case -ENOSYS:
-		return "this kernel has no io_uring";
-	case -EINVAL:
-		return "this kernel's io_uring is too old, Linux 6.1 or newer is needed";
-	case -ENOMEM:
-		return "io_uring got no memory: see ulimit -l";
-	default:
-		return strerror(-err);
-	}
-}
+/* ---- loop, admin socket --------------------------------------------------------------------- */
 
 static void on_signal(void *owner, int signal)
 {
@@ -187,7 +170,7 @@ static void on_signal(void *owner, int signal)
 	if (r->stopping || r->ending != RUNNING || !r->daemon.server) {
 		log_warn(r->daemon.log, "daemon", "%s: ends at once", strsignal(signal));
 		r->ending = r->ending == RUNNING ? STOPPED : r->ending;
-		uring_stop(r->daemon.io);
+		loop_stop(r->daemon.io);
 		return;
 	}
 	log_info(r->daemon.log, "daemon", "%s: stops", strsignal(signal));
@@ -195,18 +178,33 @@ static void on_signal(void *owner, int signal)
 	r->daemon.kind->stop(r->daemon.server);
 }
 
-static int create_ring(struct running *r)
+/* One line says what the loop runs on, and why not on io_uring. */
+static void log_loop(struct daemon *daemon)
 {
-	struct uring_config config = {
+	const char *why = loop_fallback(daemon->io);
+
+	if (why)
+		log_warn(daemon->log, "daemon", "runs on %s: %s", daemon->io->ops->name, why);
+	else
+		log_info(daemon->log, "daemon", "runs on %s", daemon->io->ops->name);
+}
+
+static int create_loop(struct running *r)
+{
+	struct loop_config config = {
 		.helper_threads = (unsigned int)r->daemon.config->osd_helper_threads,
 		.time_scale_percent = (uint32_t)r->daemon.config->time_scale,
 	};
-	int err = uring_create(&config, &r->daemon.io);
+	int err;
 
+	loop_kind_parse(r->daemon.config->io, &config.kind);	/* the configuration is checked */
+	err = loop_create(&config, &r->daemon.io);
 	if (!err)
-		err = uring_on_signal(r->daemon.io, on_signal, r);
+		err = loop_on_signal(r->daemon.io, on_signal, r);
 	if (err)
-		log_error(r->daemon.log, "daemon", "%s", ring_error(err));
+		log_error(r->daemon.log, "daemon", "%s", loop_error(err));
+	else
+		log_loop(&r->daemon);
 	return err;
 }
 
@@ -215,9 +213,9 @@ static bool run_status(void *owner, int argc, char **argv, struct admin_answer *
 	struct daemon *daemon = owner;
 	uint64_t up_ns = io_now(daemon->io) - daemon->started_ns;
 
-	admin_print(answer, "name %s\npid %d\nversion %s\nuptime_ms %llu\nrestarts %u\n", daemon->name,
-		    getpid(), NACRE_VERSION, (unsigned long long)(up_ns / 1000000),
-		    running_of(daemon)->restarts);
+	admin_print(answer, "name %s\npid %d\nversion %s\nio %s\nuptime_ms %llu\nrestarts %u\n",
+		    daemon->name, getpid(), NACRE_VERSION, daemon->io->ops->name,
+		    (unsigned long long)(up_ns / 1000000), running_of(daemon)->restarts);
 	if (daemon->kind->status && daemon->server)
 		daemon->kind->status(daemon->server, answer);
 	return true;
@@ -269,7 +267,7 @@ static int create_admin(struct daemon *daemon)
 	if (!err)
 		err = admin_register(daemon->admin, "log", "LEVEL: how much is logged", run_log, daemon);
 	if (!err)
-		err = admin_register_stats(daemon->admin, uring_stats(daemon->io));
+		err = admin_register_stats(daemon->admin, loop_stats(daemon->io));
 	return err;
 }
 
@@ -312,7 +310,7 @@ static enum ending run_round(struct running *r)
 		r->ending = FAILED;
 	}
 	if (r->ending == RUNNING)
-		uring_run(daemon->io);
+		loop_run(daemon->io);
 	close_round(daemon);
 	return r->ending;
 }
@@ -321,7 +319,7 @@ static void pause_over(struct io_timer *timer)
 {
 	struct running *r = (struct running *)((char *)timer - offsetof(struct running, pause));
 
-	uring_stop(r->daemon.io);
+	loop_stop(r->daemon.io);
 }
 
 /* Let the loop run: what the old server has left under way ends meanwhile. */
@@ -329,7 +327,7 @@ static void settle(struct running *r, uint64_t ms)
 {
 	r->pause.fire = pause_over;
 	io_timer_arm(r->daemon.io, &r->pause, io_now(r->daemon.io) + ms * 1000000);
-	uring_run(r->daemon.io);
+	loop_run(r->daemon.io);
 	io_timer_cancel(r->daemon.io, &r->pause);
 }
 
@@ -362,7 +360,7 @@ int daemon_main(const struct daemon_kind *kind, int argc, char **argv)
 	status = parse_arguments(&r, argc, argv);
 	if (status < 0)
 		status = load_config(&r);
-	if (status < 0 && create_ring(&r))
+	if (status < 0 && create_loop(&r))
 		status = EXIT_FAILURE;
 	if (status < 0) {
 		log_info(daemon->log, "daemon", "%s %s starts", kind->program, NACRE_VERSION);
@@ -371,7 +369,7 @@ int daemon_main(const struct daemon_kind *kind, int argc, char **argv)
 	}
 	if (daemon->io) {
 		settle(&r, END_PAUSE_MS);
-		uring_destroy(daemon->io);
+		loop_destroy(daemon->io);
 	}
 	log_destroy(daemon->log);
 	config_free(daemon->config);
@@ -384,7 +382,7 @@ static void end_round(struct daemon *daemon, enum ending ending)
 {
 	if (running_of(daemon)->ending == RUNNING)
 		running_of(daemon)->ending = ending;
-	uring_stop(daemon->io);
+	loop_stop(daemon->io);
 }
 
 void daemon_stopped(struct daemon *daemon)

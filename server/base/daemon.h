@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The shape every daemon has: arguments (-c FILE -n NAME), configuration, log,
- * ring, map store, admin socket, signals. What differs between nacre-mds and
+ * loop, map store, admin socket, signals. What differs between nacre-mds and
  * nacre-osd is a struct daemon_kind; their main() is one call of daemon_main().
  *
  * A daemon stays in the foreground. SIGTERM and SIGINT stop it cleanly, a second
@@ -27,7 +27,7 @@ struct daemon {
 	uint16_t id;			/* the number in it */
 	struct config *config;
 	struct log *log;
-	struct io *io;			/* the ring of the main thread */
+	struct io *io;			/* the loop of the main thread */
 	struct mapstore *store;
 	struct admin *admin;
 	struct io_address listen;	/* parsed from the configuration */

@@ -2,7 +2,7 @@
 /*
  * The seam: clock, random numbers, timers, network and disk, as the servers
  * see them. All that is not a function of received bytes comes through here,
- * so that the same server code runs on io_uring and in the simulator.
+ * so that the same server code runs on a machine and in the simulator.
  *
  * One struct io belongs to one thread, which runs its loop; nothing here may be
  * called from another thread. Completions and timers are called from the top
@@ -10,7 +10,8 @@
  * objects are embedded in the caller's structures and stay untouched by the
  * caller until their callback has run.
  *
- * Implementations: uring.c (io_uring), tests/sim/sim_io.c (deterministic).
+ * Implementations: loop.h (this machine: on io_uring, or on epoll and libaio),
+ * tests/sim/sim_io.c (deterministic).
  */
 #ifndef NACRE_IO_H
 #define NACRE_IO_H

@@ -1,311 +1,261 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Sockets: addresses, options, listeners. A listener is one multishot accept;
- * each completion is a new socket that becomes a stream (uring_stream.c).
+ * Sockets on io_uring: multishot accept, connect, multishot receive into provided
+ * buffers, gathered sends in order.
  *
- * A listener that is closed lives on until its accept has ended in the kernel.
- * When the process is out of descriptors it pauses and tries again.
+ * A stream has at most one connect, one receive and one send in the kernel; it is
+ * idle when none is left there. Pausing cancels the receive. What had been received
+ * by then is held back, at most as much as the provided buffers hold, and
+ * delivered first afterwards.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include "uring_ring.h"
-#include "uring_sockaddr.h"
-
-#define BACKLOG 512
-#define ACCEPT_PAUSE_NS 100000000ull
-
-/* Before scaling: a silent peer is probed after 10 s, and given up after 30 s; so is one that takes no bytes. */
-#define KEEPALIVE_IDLE_S 10
-#define KEEPALIVE_INTERVAL_S 5
-#define KEEPALIVE_PROBES 4
-#define UNACKED_S 30
-
-struct io_listener {
-	struct uring *u;
-	struct io_listener *next, **link;	/* in u->listeners */
-	int fd;
-	bool closing;
-	bool armed;				/* the accept is under way */
-	struct uring_op op;
-	struct io_timer retry;
-	char *path;				/* UNIX socket, to be unlinked */
-	void (*accepted)(void *owner, struct io_stream *stream, const struct io_address *peer);
-	void *owner;
-};
-
-/* ---- addresses and options ------------------------------------------------------------------ */
-
-static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
-
-int uring_socket_for(const struct io_address *address, union uring_sockaddr *ret_name,
-		     socklen_t *ret_length)
-{
-	bool v4 = !memcmp(address->ip, mapped, sizeof(mapped));
-	int fd;
-
-	memset(ret_name, 0, sizeof(*ret_name));
-	if (v4) {
-		ret_name->v4.sin_family = AF_INET;
-		ret_name->v4.sin_port = htons(address->port);
-		memcpy(&ret_name->v4.sin_addr, address->ip + 12, 4);
-		*ret_length = sizeof(ret_name->v4);
-	} else {
-		ret_name->v6.sin6_family = AF_INET6;
-		ret_name->v6.sin6_port = htons(address->port);
-		memcpy(&ret_name->v6.sin6_addr, address->ip, 16);
-		*ret_length = sizeof(ret_name->v6);
-	}
-	fd = socket(v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return fd < 0 ? -errno : fd;
-}
-
-static void address_of(const union uring_sockaddr *name, struct io_address *ret_address)
-{
-	memset(ret_address, 0, sizeof(*ret_address));
-	if (name->any.sa_family == AF_INET) {
-		memcpy(ret_address->ip, mapped, sizeof(mapped));
-		memcpy(ret_address->ip + 12, &name->v4.sin_addr, 4);
-		ret_address->port = ntohs(name->v4.sin_port);
-	} else if (name->any.sa_family == AF_INET6) {
-		memcpy(ret_address->ip, &name->v6.sin6_addr, 16);
-		ret_address->port = ntohs(name->v6.sin6_port);
-	}
-}
-
-static void set_option(int fd, int level, int option, int value)
-{
-	setsockopt(fd, level, option, &value, sizeof(value));
-}
-
-/* At least one, and what TCP takes at most. */
-static int scaled_seconds(const struct uring *u, unsigned int seconds)
-{
-	uint64_t scaled = (uint64_t)seconds * u->time_scale_percent / 100;
-
-	return scaled < 1 ? 1 : scaled > 32767 ? 32767 : (int)scaled;
-}
-
-void uring_socket_options(const struct uring *u, int fd)
-{
-	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, scaled_seconds(u, KEEPALIVE_IDLE_S));
-	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, scaled_seconds(u, KEEPALIVE_INTERVAL_S));
-	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
-	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, scaled_seconds(u, UNACKED_S) * 1000);
-}
 
 /* ---- accepting ------------------------------------------------------------------------------ */
 
-static void accept_arm(struct io_listener *listener)
+static struct uring_listener *listener_of(struct io_listener *listener)
 {
-	struct io_uring_sqe *sqe = uring_sqe(listener->u, &listener->op);
-
-	io_uring_prep_multishot_accept(sqe, listener->fd, NULL, NULL, SOCK_CLOEXEC);
-	listener->armed = true;
+	return container(listener, struct uring_listener, common);
 }
 
-static void listener_free(struct io_listener *listener)
+static void accept_arm(struct uring_listener *l)
 {
-	timers_cancel(&listener->u->timers, &listener->retry);
-	*listener->link = listener->next;
-	if (listener->next)
-		listener->next->link = listener->link;
-	close(listener->fd);
-	free(listener->path);
-	free(listener);
+	struct io_uring_sqe *sqe = uring_sqe(uring_of(l->common.loop), &l->op);
+
+	io_uring_prep_multishot_accept(sqe, l->common.fd, NULL, NULL, SOCK_CLOEXEC);
+	l->armed = true;
 }
 
 static void accept_retry(struct io_timer *timer)
 {
-	accept_arm(container(timer, struct io_listener, retry));
+	accept_arm(container(timer, struct uring_listener, retry));
 }
 
-static void take_socket(struct io_listener *listener, int fd)
+static void accept_complete(struct loop *loop, struct loop_op *op, int result, unsigned int flags)
 {
-	union uring_sockaddr name;
-	socklen_t length = sizeof(name);
-	struct io_address peer;
-	struct io_stream *stream;
-
-	memset(&name, 0, sizeof(name));
-	if (listener->closing || getpeername(fd, &name.any, &length)) {
-		close(fd);
-		return;
-	}
-	address_of(&name, &peer);
-	if (!listener->path)
-		uring_socket_options(listener->u, fd);
-	stream = uring_stream_create(listener->u, fd);
-	if (!stream) {
-		close(fd);
-		return;
-	}
-	listener->u->counters.net_accepted++;
-	listener->accepted(listener->owner, stream, &peer);
-}
-
-static void accept_complete(struct uring *u, struct uring_op *op, int result, unsigned int flags)
-{
-	struct io_listener *listener = container(op, struct io_listener, op);
+	struct uring_listener *l = container(op, struct uring_listener, op);
 
 	if (!(flags & IORING_CQE_F_MORE))
-		listener->armed = false;
-	if (u->dying) {
-		if (result >= 0)
-			close(result);
-		return;
-	}
+		l->armed = false;
 	if (result >= 0)
-		take_socket(listener, result);
-	if (listener->armed)
+		loop_listener_took(&l->common, result);
+	if (l->armed || loop->dying)
 		return;
-	if (listener->closing)
-		listener_free(listener);
+	if (l->common.closing)
+		loop_listener_free(&l->common);
 	else if (result >= 0 || result == -ECONNABORTED)
-		accept_arm(listener);
+		accept_arm(l);
 	else
-		timers_arm(&u->timers, &listener->retry, io_now(&u->io) + ACCEPT_PAUSE_NS);
+		io_timer_arm(&loop->io, &l->retry, io_now(&loop->io) + ACCEPT_PAUSE_NS);
 }
 
-/* ---- listening ------------------------------------------------------------------------------ */
-
-static int listener_create(struct uring *u, int fd, const char *path,
-			   void (*accepted)(void *, struct io_stream *, const struct io_address *),
-			   void *owner, struct io_listener **ret_listener)
+int uring_accept_start(struct io_listener *listener)
 {
-	struct io_listener *listener = calloc(1, sizeof(*listener));
+	struct uring_listener *l = listener_of(listener);
 
-	if (listener && path)
-		listener->path = strdup(path);
-	if (!listener || (path && !listener->path)) {
-		free(listener);
-		return -ENOMEM;
-	}
-	listener->u = u;
-	listener->fd = fd;
-	listener->accepted = accepted;
-	listener->owner = owner;
-	listener->op.complete = accept_complete;
-	listener->retry.fire = accept_retry;
-	listener->next = u->listeners;
-	listener->link = &u->listeners;
-	if (listener->next)
-		listener->next->link = &listener->next;
-	u->listeners = listener;
-	accept_arm(listener);
-	*ret_listener = listener;
+	l->op.complete = accept_complete;
+	l->retry.fire = accept_retry;
+	accept_arm(l);
 	return 0;
 }
 
-int uring_listen(struct io *io, const struct io_address *address,
-		 void (*accepted)(void *, struct io_stream *, const struct io_address *),
-		 void *owner, struct io_listener **ret_listener)
+void uring_accept_stop(struct io_listener *listener)
 {
-	union uring_sockaddr name;
-	socklen_t length;
-	int fd, err = 0;
+	struct uring_listener *l = listener_of(listener);
 
-	fd = uring_socket_for(address, &name, &length);
-	if (fd < 0)
-		return fd;
-	set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bind(fd, &name.any, length) || listen(fd, BACKLOG))
-		err = -errno;
-	if (!err)
-		err = listener_create(uring_of(io), fd, NULL, accepted, owner, ret_listener);
-	if (err)
-		close(fd);
-	return err;
+	if (l->armed)
+		uring_cancel(uring_of(listener->loop), &l->op);
+	else
+		loop_listener_free(listener);
 }
 
-/* A socket file that nobody listens on is left from a process that died. */
-static int remove_stale(const struct sockaddr_un *name)
+void uring_listener_exit(struct io_listener *listener)
 {
-	int fd, err = 0;
-
-	if (access(name->sun_path, F_OK))
-		return 0;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	if (!connect(fd, (const struct sockaddr *)name, sizeof(*name)))
-		err = -EADDRINUSE;
-	else if (errno != ECONNREFUSED)
-		err = -errno;
-	else if (unlink(name->sun_path))
-		err = -errno;
-	close(fd);
-	return err;
+	io_timer_cancel(&listener->loop->io, &listener_of(listener)->retry);
 }
 
-int uring_listen_path(struct io *io, const char *path,
-		      void (*accepted)(void *, struct io_stream *, const struct io_address *),
-		      void *owner, struct io_listener **ret_listener)
-{
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
-	mode_t mask;
-	int fd, err;
+/* ---- what is held back ---------------------------------------------------------------------- */
 
-	if (strlen(path) >= sizeof(name.sun_path))
-		return -ENAMETOOLONG;
-	memcpy(name.sun_path, path, strlen(path) + 1);
-	err = remove_stale(&name);
-	if (err)
-		return err;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	mask = umask(0177);
-	if (bind(fd, (const struct sockaddr *)&name, sizeof(name)))
-		err = -errno;
-	umask(mask);
-	if (!err && listen(fd, BACKLOG))
-		err = -errno;
-	if (!err)
-		err = listener_create(uring_of(io), fd, path, accepted, owner, ret_listener);
-	if (err)
-		close(fd);
-	return err;
+/* Received while paused. */
+struct held {
+	struct held *next;
+	size_t bytes;
+	uint8_t data[];
+};
+
+static struct uring_stream *stream_of(struct io_stream *stream)
+{
+	return container(stream, struct uring_stream, common);
 }
 
-uint16_t uring_listener_port(struct io_listener *listener)
+static int hold(struct uring_stream *s, const uint8_t *bytes, size_t length)
 {
-	union uring_sockaddr name;
-	socklen_t length = sizeof(name);
-	struct io_address address;
+	struct held *held = malloc(sizeof(*held) + length);
 
-	memset(&name, 0, sizeof(name));
-	if (getsockname(listener->fd, &name.any, &length))
-		return 0;
-	address_of(&name, &address);
-	return address.port;
+	if (!held)
+		return -ENOMEM;
+	held->next = NULL;
+	held->bytes = length;
+	memcpy(held->data, bytes, length);
+	*s->held_tail = held;
+	s->held_tail = &held->next;
+	return 0;
 }
 
-void uring_listener_close(struct io_listener *listener)
+static struct held *take_held(struct uring_stream *s)
 {
-	if (listener->closing)
-		return;
-	listener->closing = true;
-	if (listener->path)
-		unlink(listener->path);
-	if (listener->armed) {
-		/* connecting is refused from now on, though the accept is still to end */
-		shutdown(listener->fd, SHUT_RDWR);
-		uring_cancel(listener->u, &listener->op);
-	} else {
-		listener_free(listener);
+	struct held *held = s->held;
+
+	if (held)
+		s->held = held->next;
+	if (!s->held)
+		s->held_tail = &s->held;
+	return held;
+}
+
+static void deliver_held(struct uring_stream *s)
+{
+	struct held *held;
+
+	while (!s->common.paused && !s->common.ended && (held = take_held(s))) {
+		loop_stream_received(&s->common, held->data, held->bytes);
+		free(held);
 	}
 }
 
-void uring_listeners_free(struct uring *u)
+/* ---- receiving ------------------------------------------------------------------------------ */
+
+static void take_bytes(struct uring_stream *s, const uint8_t *bytes, size_t length)
 {
-	while (u->listeners)
-		listener_free(u->listeners);
+	s->common.loop->counters.net_received_bytes += length;
+	if (s->common.ended)
+		return;
+	if (!s->common.paused && !s->held)
+		loop_stream_received(&s->common, bytes, length);
+	else if (hold(s, bytes, length))
+		loop_stream_end(&s->common, -ENOMEM);
+}
+
+static void receive_complete(struct loop *loop, struct loop_op *op, int result, unsigned int flags)
+{
+	struct uring_stream *s = container(op, struct uring_stream, receive_op);
+	unsigned int buffer = flags >> IORING_CQE_BUFFER_SHIFT;
+	struct uring *u = uring_of(loop);
+
+	if (!(flags & IORING_CQE_F_MORE))
+		s->receiving = false;
+	if (loop->dying)
+		return;
+	if (result > 0 && flags & IORING_CQE_F_BUFFER)
+		take_bytes(s, u->buffers + (size_t)buffer * u->buffer_bytes, (size_t)result);
+	if (flags & IORING_CQE_F_BUFFER)
+		uring_buffer_recycle(u, buffer);
+	if (result == -ENOBUFS)
+		loop->counters.net_starved++;
+	else if (result <= 0 && result != -EINTR && result != -ECANCELED)
+		loop_stream_end(&s->common, result);	/* -ECANCELED: paused, perhaps only for a moment */
+	if (!s->receiving)
+		loop_defer(&loop->io, &s->common.task);
+}
+
+void uring_stream_receive(struct io_stream *stream)
+{
+	struct uring_stream *s = stream_of(stream);
+	struct io_uring_sqe *sqe;
+
+	deliver_held(s);
+	if (stream->ended || stream->paused || s->receiving)
+		return;
+	sqe = uring_sqe(uring_of(stream->loop), &s->receive_op);
+	io_uring_prep_recv_multishot(sqe, stream->fd, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = 0;
+	s->receiving = true;
+}
+
+void uring_stream_quiet(struct io_stream *stream)
+{
+	struct uring_stream *s = stream_of(stream);
+	struct uring *u = uring_of(stream->loop);
+
+	if (stream->connecting && stream->ended)
+		uring_cancel(u, &s->send_op);
+	if (s->receiving)
+		uring_cancel(u, &s->receive_op);
+}
+
+/* ---- connecting and sending ----------------------------------------------------------------- */
+
+static void send_complete(struct loop *loop, struct loop_op *op, int result, unsigned int flags)
+{
+	struct uring_stream *s = container(op, struct uring_stream, send_op);
+
+	if (loop->dying)
+		return;
+	if (s->common.connecting) {
+		loop_stream_connected(&s->common, result);
+		return;
+	}
+	s->sending = false;
+	if (result > 0)
+		loop_stream_sent(&s->common, (size_t)result);
+	else if (result != -EINTR && result != -EAGAIN)
+		loop_stream_end(&s->common, result ? result : -EPIPE);
+	loop_defer(&loop->io, &s->common.task);
+}
+
+void uring_stream_send(struct io_stream *stream)
+{
+	struct uring_stream *s = stream_of(stream);
+	struct io_uring_sqe *sqe;
+	unsigned int count;
+
+	if (s->sending)
+		return;
+	count = loop_stream_gather(stream);
+	if (!count) {
+		loop_stream_sent(stream, 0);	/* empty sends */
+		return;
+	}
+	memset(&s->msg, 0, sizeof(s->msg));
+	s->msg.msg_iov = stream->iov;
+	s->msg.msg_iovlen = count;
+	sqe = uring_sqe(uring_of(stream->loop), &s->send_op);
+	io_uring_prep_sendmsg(sqe, stream->fd, &s->msg, MSG_NOSIGNAL | MSG_WAITALL);
+	s->sending = true;
+}
+
+/* ---- life ----------------------------------------------------------------------------------- */
+
+int uring_stream_init(struct io_stream *stream, const void *name, unsigned int name_bytes)
+{
+	struct uring_stream *s = stream_of(stream);
+
+	s->receive_op.complete = receive_complete;
+	s->send_op.complete = send_complete;
+	s->held_tail = &s->held;
+	if (!name)
+		return 0;
+	memcpy(&s->name, name, name_bytes);
+	io_uring_prep_connect(uring_sqe(uring_of(stream->loop), &s->send_op), stream->fd,
+			      &s->name.any, name_bytes);
+	return 0;
+}
+
+bool uring_stream_idle(const struct io_stream *stream)
+{
+	const struct uring_stream *s = (const struct uring_stream *)stream;
+
+	return !stream->connecting && !s->receiving && !s->sending;
+}
+
+void uring_stream_exit(struct io_stream *stream)
+{
+	struct held *held;
+
+	while ((held = take_held(stream_of(stream))))
+		free(held);
 }

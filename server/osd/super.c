@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "server/base/uring.h"
+#include "server/base/loop.h"
 #include "store.h"
 
 #define JOURNAL_BYTES_DEFAULT (256ull << 20)
@@ -184,7 +184,7 @@ static void tool_done(void *owner, int result, const char *why)
 	tool->result = result;
 	if (result)
 		snprintf(tool->error, tool->error_bytes, "%s", why);
-	uring_stop(tool->io);
+	loop_stop(tool->io);
 }
 
 static int refuse(char *error, size_t error_bytes, int result, const char *what, const char *path)
@@ -209,7 +209,7 @@ static int format_opened(struct tool *tool, struct osd_format_config *config)
 	tool->result = -EIO;
 	osd_store_format(config, tool_done, tool);
 	if (tool->result != -ENOSPC)
-		uring_run(tool->io);
+		loop_run(tool->io);
 	return tool->result;
 }
 
@@ -217,15 +217,15 @@ int osd_store_format_paths(const struct osd_format_paths *paths, struct osd_form
 			   char *error, size_t error_bytes)
 {
 	struct tool tool = { .error = error, .error_bytes = error_bytes };
-	struct uring_config ring = { 0 };
-	int err = uring_create(&ring, &tool.io);
+	struct loop_config loop = { 0 };
+	int err = loop_create(&loop, &tool.io);
 
 	if (err)
-		return refuse(error, error_bytes, err, "io_uring cannot be set up", paths->device);
+		return refuse(error, error_bytes, err, loop_error(err), paths->device);
 	err = io_file_open(tool.io, paths->device, &config->file);
 	if (err) {
 		refuse(error, error_bytes, err, "the device cannot be opened", paths->device);
-		uring_destroy(tool.io);
+		loop_destroy(tool.io);
 		return err;
 	}
 	if (config->force)
@@ -236,6 +236,6 @@ int osd_store_format_paths(const struct osd_format_paths *paths, struct osd_form
 		kv_close(config->kv);
 	}
 	io_file_close(tool.io, config->file);
-	uring_destroy(tool.io);
+	loop_destroy(tool.io);
 	return err;
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "mapaccess.h"
-#include "server/base/uring.h"
+#include "server/base/loop.h"
 
 #define LIMIT_S 30			/* no store may take longer */
 
@@ -24,30 +24,30 @@ struct access {
 static void answered(struct access *access, int result)
 {
 	access->result = result;
-	uring_stop(access->io);
+	loop_stop(access->io);
 }
 
 static int begin(struct access *access, const char *url, char *error, size_t error_bytes)
 {
-	struct uring_config config = { .helper_threads = 1 };
+	struct loop_config config = { .helper_threads = 1 };
 	const char *fault = "";
-	int err = uring_create(&config, &access->io);
+	int err = loop_create(&config, &access->io);
 
 	if (err) {
-		snprintf(error, error_bytes, "io_uring cannot be set up: %s", strerror(-err));
+		snprintf(error, error_bytes, "%s", loop_error(err));
 		return err;
 	}
 	err = mapstore_open(access->io, url, &access->store, &fault);
 	if (err) {
 		snprintf(error, error_bytes, "map_store = %s: %s", url, fault);
-		uring_destroy(access->io);
+		loop_destroy(access->io);
 	}
 	return err;
 }
 
 static void time_over(struct io_timer *timer)
 {
-	uring_stop(((struct access *)((char *)timer - offsetof(struct access, timer)))->io);
+	loop_stop(((struct access *)((char *)timer - offsetof(struct access, timer)))->io);
 }
 
 /* Wait for the answer, then let what the store has left under way end. */
@@ -56,14 +56,14 @@ static int finish(struct access *access, const char *url, char *error, size_t er
 	access->result = -ETIMEDOUT;
 	access->timer.fire = time_over;
 	io_timer_arm(access->io, &access->timer, io_now(access->io) + LIMIT_S * 1000000000ull);
-	uring_run(access->io);
+	loop_run(access->io);
 	if (access->result)
 		snprintf(error, error_bytes, "%s: %s", url,
 			 *access->store->fault ? access->store->fault : strerror(-access->result));
 	mapstore_destroy(access->store);
 	io_timer_arm(access->io, &access->timer, io_now(access->io));
-	uring_run(access->io);
-	uring_destroy(access->io);
+	loop_run(access->io);
+	loop_destroy(access->io);
 	return access->result;
 }
 

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "load.h"
-#include "server/base/uring.h"
+#include "server/base/loop.h"
 #include "state.h"
 
 #define LOAD_NAME(name, doc) #name,
@@ -54,7 +54,7 @@ struct load {
 
 static void stop_ring(struct client_call *call)
 {
-	uring_stop(call->owner);
+	loop_stop(call->owner);
 }
 
 int load_call(const struct load_options *options, struct client *client, struct client_call *call)
@@ -62,7 +62,7 @@ int load_call(const struct load_options *options, struct client *client, struct 
 	call->done = stop_ring;
 	call->owner = options->io;
 	client_start(client, call);
-	uring_run(options->io);
+	loop_run(options->io);
 	return call->result;
 }
 
@@ -222,7 +222,7 @@ static void lane_go(struct lane *lane)
 	while (!ask_kind(lane, load->kind))
 		if (!next_file(lane)) {
 			if (!--load->running)
-				uring_stop(load->options->io);
+				loop_stop(load->options->io);
 			return;
 		}
 	lane->call.done = lane_done;
@@ -333,7 +333,7 @@ static int run_kind(struct load *load, enum load_kind kind)
 		}
 	}
 	if (load->running)
-		uring_run(options->io);
+		loop_run(options->io);
 	if (!load->error)
 		load->error = sync_all(load);
 	report(load, io_now(options->io) - begin_ns, &before);

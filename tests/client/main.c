@@ -5,7 +5,7 @@
 #include <string.h>
 #include "load.h"
 #include "protocol/session.h"
-#include "server/base/uring.h"
+#include "server/base/loop.h"
 
 #define KINDS_MAX 32
 
@@ -104,7 +104,7 @@ static int parse_kinds(char **words, int count, enum load_kind *kinds)
 int main(int argc, char **argv)
 {
 	struct load_options options = { .clients = 1, .depth = 16, .files = 10000, .bytes = 4096 };
-	const struct uring_config config = { .entries = 0 };
+	const struct loop_config config = { .entries = 0 };
 	enum load_kind kinds[KINDS_MAX];
 	bool verify = false;
 	int option, count, err;
@@ -118,14 +118,14 @@ int main(int argc, char **argv)
 	count = parse_kinds(argv + optind, argc - optind, kinds);
 	if (!options.mds.port || count < 0 || (!count && !verify))
 		return usage(stderr);
-	err = uring_create(&config, &options.io);
+	err = loop_create(&config, &options.io);
 	if (err) {
-		fprintf(stderr, "nacre-load: io_uring: %s\n", strerror(-err));
+		fprintf(stderr, "nacre-load: %s\n", loop_error(err));
 		return 1;
 	}
 	err = verify ? verify_run(&options) : 0;
 	if (!err && count)
 		err = load_run(&options, kinds, (unsigned int)count);
-	uring_destroy(options.io);
+	loop_destroy(options.io);
 	return err;
 }

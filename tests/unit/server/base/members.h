@@ -155,7 +155,7 @@ static inline void setup(struct fixture *f, unsigned int osds, uint8_t replicas,
 	struct mapedit *edit = maps_edit(osds, replicas);
 
 	memset(f, 0, sizeof(*f));
-	f->io = run_ring();
+	f->io = run_loop();
 	f->folder = run_folder();
 	snprintf(f->url, sizeof(f->url), "dir:%s", f->folder);
 	f->log = getenv("TEST_LOG") ? log_create(NULL, "test", LOG_DEBUG) : NULL;
@@ -192,7 +192,7 @@ static inline void teardown(struct fixture *f)
 	for (int i = 0; i < DAEMONS; i++)
 		crash(f, i);
 	run_ms(f->io, 10);
-	uring_destroy(f->io);
+	loop_destroy(f->io);
 	log_destroy(f->log);
 	run_folder_remove(f->folder);
 }

@@ -104,7 +104,7 @@ static inline void create(unsigned int requests_max)
 static inline int setup_bare(void **state)
 {
 	memset(&w, 0, sizeof(w));
-	w.io = run_ring();
+	w.io = run_loop();
 	for (uint16_t id = 0; id < OSDS; id++)
 		fake_start(&w.osds[id], w.io, id, FAKE_INSTANCE + id, 0);
 	make_map();
@@ -140,7 +140,7 @@ static inline int teardown(void **state)
 		msgr_destroy(w.osds[id].msgr);
 	cluster_map_put(w.map);
 	run_ms(w.io, 5);
-	uring_destroy(w.io);
+	loop_destroy(w.io);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * For tests on a real ring: run the loop until something is true, or fail after
- * ten seconds. Also a scratch folder that goes away with the test.
+ * For tests on a real loop: run it until something is true, or fail after ten
+ * seconds; run a group on each kind of loop. Also a scratch folder that goes away
+ * with the test.
  */
 #ifndef NACRE_TEST_RUN_H
 #define NACRE_TEST_RUN_H
@@ -17,7 +18,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "server/base/io.h"
-#include "server/base/uring.h"
+#include "server/base/loop.h"
 
 #define RUN_LIMIT_NS 10000000000ull
 
@@ -36,7 +37,7 @@ static inline void run_look(struct io_timer *timer)
 
 	run->reached = run->until(run->arg);
 	if (run->reached || io_now(run->io) >= run->give_up_ns)
-		uring_stop(run->io);
+		loop_stop(run->io);
 	else
 		io_timer_arm(run->io, timer, io_now(run->io) + 200000);
 }
@@ -48,7 +49,7 @@ static inline bool run_for(struct io *io, bool (*until)(void *arg), void *arg, u
 			   .timer.fire = run_look, .give_up_ns = io_now(io) + limit_ns };
 
 	io_timer_arm(io, &run.timer, io_now(io));
-	uring_run(io);
+	loop_run(io);
 	return run.reached;
 }
 
@@ -71,14 +72,37 @@ static inline void run_ms(struct io *io, unsigned int ms)
 	run_for(io, run_never, NULL, ms * 1000000ull);
 }
 
-static inline struct io *run_ring(void)
+static inline struct io *run_loop(void)
 {
-	struct uring_config config = { 0 };
+	struct loop_config config = { 0 };
 	struct io *io;
 
-	assert_int_equal(uring_create(&config, &io), 0);
+	assert_int_equal(loop_create(&config, &io), 0);
 	return io;
 }
+
+/* Loops are of this kind from here on, if there can be one of it. */
+static inline bool run_choose(const char *kind)
+{
+	struct loop_config config = { 0 };
+	struct io *io;
+	int err;
+
+	setenv("NACRE_IO", kind, 1);
+	err = loop_create(&config, &io);
+	if (err) {
+		printf("not on %s: %s\n", kind, loop_error(err));
+		return false;
+	}
+	printf("on %s\n", io->ops->name);
+	loop_destroy(io);
+	return true;
+}
+
+/* The tests of the seam itself run on either kind; the rest on what the environment says. */
+#define run_on_each_loop(tests)							\
+	((run_choose("uring") ? cmocka_run_group_tests(tests, NULL, NULL) : 0) +	\
+	 (run_choose("aio") ? cmocka_run_group_tests(tests, NULL, NULL) : 1))
 
 static inline char *run_folder(void)
 {

@@ -38,7 +38,7 @@ static bool run_flood(void *owner, int argc, char **argv, struct admin_answer *a
 static void setup(struct fixture *f)
 {
 	memset(f, 0, sizeof(*f));
-	f->io = run_ring();
+	f->io = run_loop();
 	f->folder = run_folder();
 	snprintf(f->path, sizeof(f->path), "%s/sock", f->folder);
 	assert_int_equal(admin_create(f->io, f->path, &f->admin), 0);
@@ -51,7 +51,7 @@ static void teardown(struct fixture *f)
 {
 	admin_destroy(f->admin);
 	run_ms(f->io, 5);
-	uring_destroy(f->io);
+	loop_destroy(f->io);
 	run_folder_remove(f->folder);
 }
 
@@ -206,5 +206,5 @@ int main(void)
 		cmocka_unit_test(another_daemon_on_the_socket_is_noticed),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_each_loop(tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The life of a daemon, in a child process: arguments and configuration that are
- * wrong, a clean stop, a start that fails, a restart after fencing, a second signal.
+ * wrong, a kernel that forbids io_uring, a clean stop, a start that fails, a restart after fencing, a second signal.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,12 +9,14 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include "forbid.h"
 #include "run.h"
 #include "server/base/daemon.h"
 
 /* ---- a server that does as its name says ---------------------------------------------------- */
 
 static int starts;
+static bool forbids;			/* the next one is refused io_uring */
 
 static int server_start(struct daemon *daemon, void **ret_server)
 {
@@ -81,6 +83,7 @@ static void setup(struct fixture *f)
 	for (int i = 0; i < 6; i++)
 		fprintf(file, "[osd%d]\nkv_dir = x\n%s\n", i, i == 5 ? "listen = 0.0.0.0:0" : "");
 	fprintf(file, "[osd6]\nlease_ms = 1000\n[osd7]\nkv_dir = x\nlisten = nowhere\n");
+	fprintf(file, "[osd8]\nkv_dir = x\nio = uring\n[osd9]\nkv_dir = x\nio = aio\n");
 	fclose(file);
 }
 
@@ -101,6 +104,8 @@ static pid_t launch(struct fixture *f, int argc, ...)
 	fd = open(f->out, O_CREAT | O_WRONLY | O_TRUNC, 0600);
 	dup2(fd, 1);
 	dup2(fd, 2);
+	if (forbids && forbid_call(__NR_io_uring_setup, EPERM))
+		exit(77);
 	exit(daemon_main(&kind, argc + 1, argv));
 }
 
@@ -206,6 +211,46 @@ static void it_serves_until_it_is_told_to_stop(void **state)
 	run_folder_remove(f.folder);
 }
 
+/* As in a container whose seccomp filter knows no io_uring: it serves, and says on what and why. */
+static void without_io_uring_it_serves_on_epoll(void **state)
+{
+	struct fixture f;
+	pid_t child;
+
+	setup(&f);
+	forbids = true;
+	unsetenv("NACRE_IO");
+	child = launch(&f, 4, "-c", f.conf, "-n", "osd0");
+	assert_non_null(strstr(status_of(&f, "osd0"), "\nio epoll and libaio\n"));
+	assert_non_null(strstr(status_of(&f, "osd0"), "\nstate serving\n"));
+	said(&f, "runs on epoll and libaio: io_uring is not allowed here");
+	kill(child, SIGTERM);
+	assert_int_equal(ending(child), 0);
+	/* who insists on it gets none */
+	assert_int_equal(ending(launch(&f, 4, "-c", f.conf, "-n", "osd8")), 1);
+	said(&f, "error daemon: io_uring is not allowed here");
+	forbids = false;
+	run_folder_remove(f.folder);
+}
+
+static void the_configuration_chooses_the_loop(void **state)
+{
+	struct fixture f;
+	pid_t child;
+
+	setup(&f);
+	setenv("NACRE_IO", "uring", 1);		/* is weaker */
+	child = launch(&f, 4, "-c", f.conf, "-n", "osd9");
+	assert_non_null(strstr(status_of(&f, "osd9"), "\nio epoll and libaio\n"));
+	said(&f, "runs on epoll and libaio\n");
+	kill(child, SIGTERM);
+	assert_int_equal(ending(child), 0);
+	setenv("NACRE_IO", "kqueue", 1);
+	assert_int_equal(ending(launch(&f, 4, "-c", f.conf, "-n", "osd0")), 1);
+	said(&f, "NACRE_IO must be auto, uring or aio");
+	run_folder_remove(f.folder);
+}
+
 static void failures_end_it_with_a_reason(void **state)
 {
 	struct fixture f;
@@ -256,6 +301,10 @@ static void a_second_signal_ends_it_at_once(void **state)
 
 int main(void)
 {
+	const struct CMUnitTest choices[] = {
+		cmocka_unit_test(without_io_uring_it_serves_on_epoll),
+		cmocka_unit_test(the_configuration_chooses_the_loop),
+	};
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_arguments_are_named),
 		cmocka_unit_test(it_serves_until_it_is_told_to_stop),
@@ -264,5 +313,5 @@ int main(void)
 		cmocka_unit_test(a_second_signal_ends_it_at_once),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_each_loop(tests) + cmocka_run_group_tests(choices, NULL, NULL);
 }

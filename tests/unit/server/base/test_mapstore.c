@@ -86,7 +86,7 @@ static void setup(struct fixture *f)
 	const char *error = NULL;
 	char url[128];
 
-	f->io = run_ring();
+	f->io = run_loop();
 	f->folder = run_folder();
 	snprintf(url, sizeof(url), "dir:%s", f->folder);
 	for (int i = 0; i < 3; i++)
@@ -98,7 +98,7 @@ static void teardown(struct fixture *f)
 	for (int i = 0; i < 3; i++)
 		if (f->store[i])
 			mapstore_destroy(f->store[i]);
-	uring_destroy(f->io);
+	loop_destroy(f->io);
 	run_folder_remove(f->folder);
 }
 
@@ -168,7 +168,7 @@ static void of_racing_swaps_one_wins(void **state)
 /* A process that swaps whatever epoch is next, as fast as it can; its exit status is how often it won. */
 static int swap_in_a_process(const char *folder, uint64_t last)
 {
-	struct fixture f = { .io = run_ring() };
+	struct fixture f = { .io = run_loop() };
 	struct answer answer;
 	const char *error;
 	char url[128];
@@ -277,7 +277,7 @@ static void a_watcher_that_must_poll_hears_of_every_change(void **state)
 
 static uint64_t jobs_done(struct fixture *f)
 {
-	const struct stats_set *set = uring_stats(f->io);
+	const struct stats_set *set = loop_stats(f->io);
 
 	for (size_t i = 0; i < set->count; i++)
 		if (!strcmp(set->rows[i].name, "jobs"))
@@ -350,7 +350,7 @@ static void a_torn_map_is_refused_with_a_reason(void **state)
 
 static void wrong_urls_are_named(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct mapstore *store;
 	const char *error;
 
@@ -360,7 +360,7 @@ static void wrong_urls_are_named(void **state)
 	assert_int_equal(mapstore_open(io, "etcd:http://x", &store, &error), -EINVAL);
 	assert_int_equal(mapstore_open(io, "dir:/nonexistent/x", &store, &error), -ENOENT);
 	assert_int_equal(mapstore_open(io, "dir:/proc/version", &store, &error), -ENOTDIR);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 /* ---- leases --------------------------------------------------------------------------------- */
@@ -442,7 +442,7 @@ static void a_dead_process_leaves_its_lease_at_once(void **state)
 	setup(&f);
 	child = fork();
 	if (!child) {
-		struct io *io = run_ring();
+		struct io *io = run_loop();
 		struct mapstore *store;
 		const char *error;
 		char url[128];
@@ -566,5 +566,5 @@ int main(void)
 		cmocka_unit_test(erasing_is_refused_while_a_daemon_runs),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_each_loop(tests);
 }

@@ -8,7 +8,7 @@
 
 static void hello_tells_who_is_who(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, client;
 	struct io_address address;
 
@@ -31,13 +31,13 @@ static void hello_tells_who_is_who(void **state)
 	party_free(&client);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void data_arrives_page_aligned_and_padded(void **state)
 {
 	static const uint32_t sizes[] = { 1, 4095, 4096, 4097, 100000, 4 << 20 };
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, client;
 	struct io_address address;
 
@@ -73,13 +73,13 @@ static void data_arrives_page_aligned_and_padded(void **state)
 	party_free(&client);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 /* A receiver that holds what it gets stops the sender; the sender's queue is bounded. */
 static void a_full_window_holds_the_sender_back(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, client;
 	struct io_address address;
 	unsigned int sent = 0, before;
@@ -118,12 +118,12 @@ static void a_full_window_holds_the_sender_back(void **state)
 	party_free(&client);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void a_peer_reconnects_under_a_new_generation(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, client;
 	struct io_address address;
 	struct conn *first;
@@ -161,12 +161,12 @@ static void a_peer_reconnects_under_a_new_generation(void **state)
 	party_free(&client);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void other_file_systems_are_refused_for_good(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, client;
 	struct io_address address;
 
@@ -191,12 +191,12 @@ static void other_file_systems_are_refused_for_good(void **state)
 	party_free(&client);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void a_daemon_that_has_not_joined_asks_to_come_later(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, client;
 	struct io_address address;
 
@@ -213,12 +213,12 @@ static void a_daemon_that_has_not_joined_asks_to_come_later(void **state)
 	party_free(&client);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void an_older_connection_of_an_instance_is_replaced(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, a, b;
 	struct io_address address;
 	struct conn *conn;
@@ -239,13 +239,13 @@ static void an_older_connection_of_an_instance_is_replaced(void **state)
 	party_free(&b);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 /* Closing, and destroying the whole messenger, from inside a handler. */
 static void handlers_may_close_and_destroy(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 
 	for (int destroy = 0; destroy < 2; destroy++) {
 		struct party server, client;
@@ -268,7 +268,7 @@ static void handlers_may_close_and_destroy(void **state)
 		party_free(&server);
 	}
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 int main(void)
@@ -284,5 +284,5 @@ int main(void)
 		cmocka_unit_test(handlers_may_close_and_destroy),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_each_loop(tests);
 }

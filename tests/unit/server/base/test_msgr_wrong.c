@@ -159,7 +159,7 @@ static bool raw_ended(void *arg)
 
 static void wrong_bytes_cost_the_sender_its_connection(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server, client;
 	struct io_address address;
 	uint8_t bytes[8192];
@@ -220,12 +220,12 @@ static void wrong_bytes_cost_the_sender_its_connection(void **state)
 	party_free(&client);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void a_frame_seen_before_is_forgotten(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server;
 	struct io_address address;
 	uint8_t bytes[4096];
@@ -254,12 +254,12 @@ static void a_frame_seen_before_is_forgotten(void **state)
 	close(fd);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void a_wrong_version_is_told_why(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct party server;
 	struct io_address address;
 	uint8_t bytes[4096];
@@ -291,7 +291,7 @@ static void a_wrong_version_is_told_why(void **state)
 	close(wait.fd);
 	party_free(&server);
 	run_ms(io, 5);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 int main(void)
@@ -302,5 +302,5 @@ int main(void)
 		cmocka_unit_test(a_wrong_version_is_told_why),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_each_loop(tests);
 }

@@ -38,7 +38,7 @@ static bool run_never_ends(void *owner, int argc, char **argv, struct admin_answ
 
 static bool run_stop(void *owner, int argc, char **argv, struct admin_answer *answer)
 {
-	uring_stop(owner);
+	loop_stop(owner);
 	return true;
 }
 
@@ -46,23 +46,23 @@ static bool run_stop(void *owner, int argc, char **argv, struct admin_answer *an
 static void *serve(void *arg)
 {
 	struct server *server = arg;
-	struct uring_config config = { 0 };
+	struct loop_config config = { 0 };
 	struct admin_answer *open = NULL;
 	struct admin *admin;
 
-	if (uring_create(&config, &server->io) || admin_create(server->io, server->path, &admin) ||
+	if (loop_create(&config, &server->io) || admin_create(server->io, server->path, &admin) ||
 	    admin_register(admin, "echo", "", run_echo, NULL) ||
 	    admin_register(admin, "much", "", run_much, NULL) ||
 	    admin_register(admin, "hang", "", run_never_ends, &open) ||
 	    admin_register(admin, "stop", "", run_stop, server->io))
 		abort();
 	sem_post(&server->ready);
-	uring_run(server->io);
+	loop_run(server->io);
 	admin_destroy(admin);
 	if (open)
 		admin_finish(open);
 	run_for(server->io, run_never, NULL, 5000000);	/* closed streams end */
-	uring_destroy(server->io);
+	loop_destroy(server->io);
 	return NULL;
 }
 

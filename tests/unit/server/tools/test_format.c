@@ -208,7 +208,7 @@ static void on_lost(void *owner)
 
 static void a_daemon_that_runs_is_not_pulled_from_under(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct mapaccess_lease *leases;
 	struct mapstore *store;
 	const char *fault;
@@ -234,7 +234,7 @@ static void a_daemon_that_runs_is_not_pulled_from_under(void **state)
 	assert_int_equal(format(true), TOOL_OK);
 	mapstore_destroy(store);
 	run_ms(io, 20);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 /* ---- mistakes ------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The ring's loop: tasks, timers, helper threads, signals, disk operations on a temporary file. */
+/* The loop, on either driver: tasks, timers, helper threads, signals, disk operations on a temporary file. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -9,7 +9,7 @@
 
 static uint64_t counter(struct io *io, const char *name)
 {
-	const struct stats_set *set = uring_stats(io);
+	const struct stats_set *set = loop_stats(io);
 
 	for (size_t i = 0; i < set->count; i++)
 		if (!strcmp(set->rows[i].name, name))
@@ -41,7 +41,7 @@ static void step_run(struct io_task *task)
 
 static void tasks_run_in_order_and_may_queue_themselves(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	int log = 0;
 	struct step a = { .task.run = step_run, .io = io, .log = &log, .number = 1, .again = 2 };
 	struct step b = { .task.run = step_run, .io = io, .log = &log, .number = 2 };
@@ -51,7 +51,7 @@ static void tasks_run_in_order_and_may_queue_themselves(void **state)
 	io_defer(io, &b.task);		/* queued already: harmless */
 	run_until_set(io, &a.done);
 	assert_int_equal(log, 1211);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 struct alarm {
@@ -69,7 +69,7 @@ static void alarm_fire(struct io_timer *timer)
 
 static void timers_fire_not_before_their_time(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct alarm a = { .timer.fire = alarm_fire, .io = io };
 	struct alarm b = { .timer.fire = alarm_fire, .io = io };
 	uint64_t start = io_now(io);
@@ -80,7 +80,7 @@ static void timers_fire_not_before_their_time(void **state)
 	run_ms(io, 40);
 	assert_true(a.fired_ns >= start + 20000000);
 	assert_int_equal(b.fired_ns, 0);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 /* ---- helpers and signals -------------------------------------------------------------------- */
@@ -106,7 +106,7 @@ static void job_done(struct io_job *job)
 
 static void jobs_run_in_other_threads(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct job jobs[100] = { 0 };
 	int left = 100;
 	bool done = false;
@@ -122,7 +122,7 @@ static void jobs_run_in_other_threads(void **state)
 	for (int i = 0; i < 100; i++)
 		assert_true(jobs[i].worker && jobs[i].worker != gettid());
 	assert_int_equal(counter(io, "jobs"), 100);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static int last_signal;
@@ -135,10 +135,10 @@ static void on_signal(void *owner, int signal)
 
 static void signals_come_through_the_loop(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	bool seen = false;
 
-	assert_int_equal(uring_on_signal(io, on_signal, &seen), 0);
+	assert_int_equal(loop_on_signal(io, on_signal, &seen), 0);
 	kill(getpid(), SIGTERM);
 	run_until_set(io, &seen);
 	assert_int_equal(last_signal, SIGTERM);
@@ -146,7 +146,7 @@ static void signals_come_through_the_loop(void **state)
 	kill(getpid(), SIGHUP);
 	run_until_set(io, &seen);
 	assert_int_equal(last_signal, SIGHUP);
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 /* ---- disk ----------------------------------------------------------------------------------- */
@@ -194,7 +194,7 @@ static char *make_file(const char *folder, size_t bytes)
 
 static void disk_writes_and_reads_back(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	char *folder = run_folder(), *path = make_file(folder, 1 << 20);
 	uint8_t *out = aligned_alloc(4096, 65536), *in = aligned_alloc(4096, 65536);
 	struct io_file *file;
@@ -217,7 +217,7 @@ static void disk_writes_and_reads_back(void **state)
 	assert_int_equal(transfer(io, IO_DISK_READ, file, in, 1 << 20, 4096, false), -EIO);
 	assert_int_equal(transfer(io, IO_DISK_READ, file, in, (1 << 20) - 4096, 8192, false), -EIO);
 	io_file_close(io, file);
-	uring_destroy(io);
+	loop_destroy(io);
 	free(out);
 	free(in);
 	free(path);
@@ -227,7 +227,7 @@ static void disk_writes_and_reads_back(void **state)
 /* More at once than the submission queue holds, in vectors longer than an operation's own. */
 static void many_disk_operations_at_once(void **state)
 {
-	struct uring_config config = { .entries = 16 };
+	struct loop_config config = { .entries = 16 };
 	char *folder = run_folder(), *path = make_file(folder, 64 << 20);
 	static struct transfer t[200];
 	static struct iovec iov[200][12];
@@ -236,7 +236,7 @@ static void many_disk_operations_at_once(void **state)
 	struct io *io;
 	bool all = false;
 
-	assert_int_equal(uring_create(&config, &io), 0);
+	assert_int_equal(loop_create(&config, &io), 0);
 	assert_int_equal(io_file_open(io, path, &file), 0);
 	memset(bytes, 0x5a, 12 * 4096);
 	for (int i = 0; i < 200; i++) {
@@ -256,7 +256,7 @@ static void many_disk_operations_at_once(void **state)
 	for (int i = 0; i < 200; i++)
 		assert_int_equal(t[i].result, 0);
 	io_file_close(io, file);
-	uring_destroy(io);
+	loop_destroy(io);
 	free(bytes);
 	free(path);
 	run_folder_remove(folder);
@@ -264,7 +264,7 @@ static void many_disk_operations_at_once(void **state)
 
 static void a_file_is_opened_once(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	char *folder = run_folder(), *path = make_file(folder, 1 << 20);
 	struct io_file *file, *second;
 
@@ -275,7 +275,7 @@ static void a_file_is_opened_once(void **state)
 	io_file_close(io, file);
 	assert_int_equal(io_file_open(io, path, &file), 0);
 	io_file_close(io, file);
-	uring_destroy(io);
+	loop_destroy(io);
 	free(path);
 	run_folder_remove(folder);
 }
@@ -283,7 +283,7 @@ static void a_file_is_opened_once(void **state)
 /* Destroyed with an operation under way: its memory is not touched afterwards (sanitizers see it). */
 static void destroy_waits_for_the_disk(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	char *folder = run_folder(), *path = make_file(folder, 1 << 20);
 	struct transfer *t = calloc(1, sizeof(*t));
 	uint8_t *bytes = aligned_alloc(4096, 65536);
@@ -294,7 +294,7 @@ static void destroy_waits_for_the_disk(void **state)
 	*t = (struct transfer){ .disk = { .kind = IO_DISK_READ, .file = file, .iov = &iov,
 		.iov_count = 1, .done = transfer_done } };
 	io_disk_submit(io, &t->disk);
-	uring_destroy(io);
+	loop_destroy(io);
 	assert_false(t->done);
 	free(t);
 	free(bytes);
@@ -315,5 +315,5 @@ int main(void)
 		cmocka_unit_test(destroy_waits_for_the_disk),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_each_loop(tests);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Streams on loopback: order and content, back-pressure, closing from either side, refusals. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include "run.h"
-#include "server/base/uring_ring.h"
+#include "server/base/loop_net.h"
 
 struct end {
 	struct io *io;
@@ -88,7 +90,7 @@ static void pair_open(struct pair *pair)
 	struct io_address address;
 
 	memset(pair, 0, sizeof(*pair));
-	pair->io = run_ring();
+	pair->io = run_loop();
 	pair->server.io = pair->io;
 	pair->client.io = pair->io;
 	assert_int_equal(io_address_parse("127.0.0.1:0", 0, &address), 0);
@@ -105,7 +107,7 @@ static void pair_free(struct pair *pair)
 {
 	io_listener_close(pair->io, pair->listener);
 	run_ms(pair->io, 5);
-	uring_destroy(pair->io);
+	loop_destroy(pair->io);
 }
 
 struct sending {
@@ -253,7 +255,7 @@ static void destroying_tells_who_has_closed(void **state)
 	s.send = (struct io_send){ .iov = s.iov, .iov_count = 0, .done = sending_done };
 	io_stream_send(pair.io, pair.client.stream, &s.send);
 	io_stream_close(pair.io, pair.client.stream);
-	uring_destroy(pair.io);
+	loop_destroy(pair.io);
 	assert_true(s.done);
 	assert_int_equal(pair.client.closes, 1);
 	assert_int_equal(pair.server.end.closes, 0);
@@ -261,7 +263,7 @@ static void destroying_tells_who_has_closed(void **state)
 
 static void nobody_listens(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	struct end end = { .io = io };
 	struct io_address address;
 
@@ -281,7 +283,7 @@ static void nobody_listens(void **state)
 		run_until_set(io, &end.closed);
 		assert_int_equal(end.closes, 1);
 	}
-	uring_destroy(io);
+	loop_destroy(io);
 }
 
 static void an_accepted_stream_may_be_refused(void **state)
@@ -302,9 +304,38 @@ static void an_accepted_stream_may_be_refused(void **state)
 	pair_free(&pair);
 }
 
+/* Out of descriptors, the connection waits in the backlog and is accepted when there is one again. */
+static void accepting_goes_on_when_there_are_descriptors(void **state)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct rlimit limit, low;
+	int fds[64], count = 0, fd;
+	struct pair pair;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = (struct rlimit){ 64, limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	pair_open(&pair);
+	pair.server.refuse = true;
+	pair.server.accepted = false;
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	while ((fds[count] = open("/dev/null", O_RDONLY)) >= 0)
+		count++;
+	name.sin_port = htons(io_listener_port(pair.io, pair.listener));
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	run_ms(pair.io, 50);
+	assert_false(pair.server.accepted);
+	while (count)
+		close(fds[--count]);
+	run_until_set(pair.io, &pair.server.accepted);
+	close(fd);
+	pair_free(&pair);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 static void a_stale_unix_socket_is_replaced(void **state)
 {
-	struct io *io = run_ring();
+	struct io *io = run_loop();
 	char *folder = run_folder(), *path;
 	struct sockaddr_un name = { .sun_family = AF_UNIX };
 	struct server server = { .io = io };
@@ -320,7 +351,7 @@ static void a_stale_unix_socket_is_replaced(void **state)
 	io_listener_close(io, listener);
 	run_ms(io, 5);
 	assert_int_equal(access(path, F_OK), -1);
-	uring_destroy(io);
+	loop_destroy(io);
 	free(path);
 	run_folder_remove(folder);
 }
@@ -360,20 +391,20 @@ static void deadlines_of_sockets_are_scaled(void **state)
 		{ 0, 10, 5, 30000 }, { 1000, 100, 50, 300000 }, { 5, 1, 1, 1000 },
 		{ 100000, 10000, 5000, 30000000 },
 	};
-	struct uring_config config = { 0 };
+	struct loop_config config = { 0 };
 	struct io *io;
 	int fd;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		config.time_scale_percent = rows[i].percent;
-		assert_int_equal(uring_create(&config, &io), 0);
+		assert_int_equal(loop_create(&config, &io), 0);
 		fd = socket(AF_INET, SOCK_STREAM, 0);
-		uring_socket_options(uring_of(io), fd);
+		socket_options(loop_of(io), fd);
 		assert_int_equal(tcp_option(fd, TCP_KEEPIDLE), rows[i].idle);
 		assert_int_equal(tcp_option(fd, TCP_KEEPINTVL), rows[i].interval);
 		assert_int_equal(tcp_option(fd, TCP_USER_TIMEOUT), rows[i].unacked_ms);
 		close(fd);
-		uring_destroy(io);
+		loop_destroy(io);
 	}
 }
 
@@ -386,10 +417,11 @@ int main(void)
 		cmocka_unit_test(destroying_tells_who_has_closed),
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(an_accepted_stream_may_be_refused),
+		cmocka_unit_test(accepting_goes_on_when_there_are_descriptors),
 		cmocka_unit_test(a_stale_unix_socket_is_replaced),
 		cmocka_unit_test(addresses_are_parsed_and_printed),
 		cmocka_unit_test(deadlines_of_sockets_are_scaled),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return run_on_each_loop(tests);
 }
