@@ -147,6 +147,7 @@ struct mds {
 	struct io_task bury_task;	/* frees this struct behind all other tasks */
 	int end_result;			/* 0: fenced */
 	char end_reason[256];
+	struct mds_intervals closed;	/* replay: instances whose clients took their leave; till active */
 	struct mds_intervals dying;	/* instances on their way into the dead set */
 	bool burying;
 	uint64_t bury_at_ns;

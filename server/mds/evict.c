@@ -154,7 +154,7 @@ static void finish(struct mds *mds, struct mds_session *session)
 	 */
 	for (i = 0; session->inherited && !session->claimed && i < session->inos.count; i++)
 		mds_purge_numbers(mds, session->inos.runs[i].first, session->inos.runs[i].count);
-	mds_session_journal_end(mds, session);
+	mds_session_journal_end(mds, session, false);
 	mds_journal_flush(mds);
 	mds_session_step(mds, session, NACRE_RSESE_RECOVERED);
 }

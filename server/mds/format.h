@@ -201,7 +201,7 @@ NACRE_STRUCT(mds_link, MDS_LINK_FIELDS, 24);
 
 #define MDS_SESSION_ITEM_FIELDS(F, R, T)				\
 	F(64, instance, "of the client")				\
-	F(64, first, "INOS: first number delegated")			\
+	F(64, first, "INOS: first number delegated; END: 1 = its client closed it, with nothing left to flush") \
 	F(64, count, "INOS: how many")					\
 	R(32, reserved0)						\
 	T(name, 64, "BEGIN: host name")

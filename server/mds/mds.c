@@ -431,6 +431,7 @@ static void free_parts(struct mds *mds)
 	mds_load_free_all(mds);
 	mds_inode_free_all(mds);
 	mds_record_free_all(mds);
+	mds_intervals_free(&mds->closed);
 	mds_intervals_free(&mds->dying);
 	mds_replay_free(mds);
 	mds_ids_free(mds);

@@ -211,7 +211,7 @@ void mds_reconnect_take_values(struct mds *mds, const struct mds_session *sessio
 
 /* ---- writers that are gone ---------------------------------------------------------------------------------------- */
 
-/* Of each range: its holder is back with the cap, is back without it (all is flushed), or is lost. */
+/* Of each range: its holder is back with the cap, is back without it or has left (all is flushed), or is lost. */
 static void check_writers(struct mds *mds, struct mds_inode *inode)
 {
 	uint32_t i = 0;
@@ -223,7 +223,7 @@ static void check_writers(struct mds *mds, struct mds_inode *inode)
 
 		if (cap && (cap->rank.held & NACRE_CAPS_FILE))
 			i++;
-		else if (session)
+		else if (session || mds_intervals_has(&mds->closed, instance))
 			mds_caps_end_writer(mds, inode, instance);
 		else
 			mds_evict_writer(mds, inode, instance);
@@ -319,6 +319,7 @@ static void become_active(struct mds *mds)
 	io_timer_cancel(mds->io, &reconnect->window);
 	mds->reconnect = NULL;
 	free(reconnect);
+	mds_intervals_free(&mds->closed);
 	mds_wake(mds, &mds->waiting_active);
 	mds_purge_kick(mds);
 	mds_checkpoint_kick(mds);

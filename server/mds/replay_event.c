@@ -113,6 +113,8 @@ static int apply_session(struct mds *mds, uint16_t type, const uint8_t *bytes, u
 		if (session)
 			mds_session_free(mds, session);
 		mds_record_set(mds, MDS_RECORD_SESSION, item.instance, false, seq);
+		if (item.first)
+			mds_intervals_add(&mds->closed, item.instance, 1);
 		return 0;
 	}
 	/* The table is newer than this event: the session has ended since, and its end comes further on. */

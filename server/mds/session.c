@@ -232,13 +232,13 @@ static void journal_begin(struct mds *mds, struct mds_session *session)
 	mds_journal_flush(mds);
 }
 
-uint64_t mds_session_journal_end(struct mds *mds, struct mds_session *session)
+uint64_t mds_session_journal_end(struct mds *mds, struct mds_session *session, bool closed)
 {
 	struct mds_change change;
 	uint64_t seq;
 
 	mds_change_begin(&change, mds, NULL);
-	mds_change_session(&change, MDS_ITEM_SESSION_END, session->instance, 0, 0);
+	mds_change_session(&change, MDS_ITEM_SESSION_END, session->instance, closed, 0);
 	seq = mds_change_commit(&change);
 	mds_record_set(mds, MDS_RECORD_SESSION, session->instance, false, seq);
 	return seq;
@@ -250,7 +250,7 @@ static void journal_end(struct mds *mds, struct mds_session *session)
 		mds_journal_forget(mds, &session->commit);
 	session->commit.done = journaled;
 	session->committing = true;
-	mds_journal_on_safe(mds, mds_session_journal_end(mds, session), &session->commit);
+	mds_journal_on_safe(mds, mds_session_journal_end(mds, session, true), &session->commit);
 	mds_journal_flush(mds);
 }
 

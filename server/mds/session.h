@@ -102,7 +102,7 @@ void mds_session_finished(struct mds_session *session, uint64_t oldest_tid);
 /* A session of this instance on this connection: new, or known already. */
 void mds_session_open(struct mds *mds, struct conn *conn, uint64_t instance);
 /* Its end goes into the journal; the batch. */
-uint64_t mds_session_journal_end(struct mds *mds, struct mds_session *session);
+uint64_t mds_session_journal_end(struct mds *mds, struct mds_session *session, bool closed);
 
 /* Journal progress: called by journal.c. */
 void mds_session_is_safe(struct mds *mds, uint64_t instance, uint64_t applied);

@@ -386,6 +386,28 @@ static void test_size_2_lost_in_restart(void **state)
 	mdst_client_destroy(b);
 }
 
+/* SIZE-2: a client that has closed its session has flushed all: a restart asks no OSD about what it could have written. */
+static void test_size_2_closed(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_session_close close = { .instance = a->instance };
+
+	assert_true(cap.max_size > 0);
+	mdst_sync(a);
+	mdst_send(a, NACRE_MSG_SESSION_CLOSE, &close);
+	mdst_run_ms(t, 100);
+	mdst_client_destroy(a);
+	assert_int_equal(mdst_counter(t, "sessions"), 1);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(b, NULL, 0, NULL);
+	assert_int_equal(mdst_lookup(b, ROOT, "f").result, 0);
+	assert_int_equal(mdst_counter(t, "probes"), 0);
+	mdst_client_destroy(b);
+}
+
 /* Claims: what was held is held again, under the same id and without a revoke. */
 static void test_claims(void **state)
 {
@@ -543,7 +565,8 @@ int main(void)
 		T(test_two_writers),
 		T(test_open_outlives_answers), T(test_share_1_waits_for_journal), T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_allocated), T(test_fence_2_stubborn), T(test_silent),
-		T(test_size_2_lost_in_restart), T(test_claims), T(test_flush_outlives_its_cover),
+		T(test_size_2_lost_in_restart), T(test_size_2_closed),
+		T(test_claims), T(test_flush_outlives_its_cover),
 		T(test_no_grant_before_all_claims), T(test_reset),
 		T(test_renames_against_each_other),
 	};
