@@ -38,11 +38,11 @@ static size_t finish(struct text *t)
 	return (size_t)(t->at - t->start);
 }
 
-/* What stands before a field: a blank, or its own line. */
-static void add_label(struct text *t, const char *name)
+/* What stands before a field: a blank, or its own line; what stands below it has lines of its own. */
+static void add_label(struct text *t, const char *name, int below)
 {
 	if (t->flags & NACRE_DUMP_LINES)
-		add(t, "\n%*s%s: ", 2 * t->depth, "", name);
+		add(t, "\n%*s%s:%s", 2 * t->depth, "", name, below ? "" : " ");
 	else
 		add(t, " %s=", name);
 }
@@ -53,7 +53,7 @@ static void add_int(struct text *t, const struct nacre_field *f, __u64 value)
 
 	if (!value && !(t->flags & NACRE_DUMP_ZEROS))
 		return;
-	add_label(t, f->name);
+	add_label(t, f->name, 0);
 	add(t, "%s", nacre_value_text(f, value, words));
 }
 
@@ -138,7 +138,7 @@ static void add_tail(struct text *t, const struct nacre_struct *desc, const stru
 
 	if (!length && !(t->flags & NACRE_DUMP_ZEROS))
 		return;
-	add_label(t, f->name);
+	add_label(t, f->name, element && !(t->flags & NACRE_DUMP_BRIEF));
 	if (nacre_tail_is_text(f))
 		add_quoted(t, bytes, length);
 	else if (t->flags & NACRE_DUMP_BRIEF)

@@ -40,7 +40,7 @@ $(error FLAVOR is san, fuzz or nothing, not "$(FLAVOR)")
 endif
 
 COMPILE := $(CC) -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) $(FLAVOR_CFLAGS)
-LDLIBS  := -Wl,--as-needed -luring -laio -lrocksdb -lisal -lxxhash -linih -lbsd -lpthread -lm
+LDLIBS  := -Wl,--as-needed -luring -laio -lpcap -lrocksdb -lisal -lxxhash -linih -lbsd -lpthread -lm
 
 # Every .c below a folder, except the files that hold a main().
 sources = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))

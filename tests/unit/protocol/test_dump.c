@@ -84,7 +84,7 @@ static void dump_frames(void **state)
 static void dump_in_lines(void **state)
 {
 	assert_string_equal(dump(NACRE_MSG_CAP_RELEASE, NACRE_DUMP_LINES),
-			    "CAP_RELEASE\n  caps: \n    [0] nacre_cap_ref\n      ino: 1\n"
+			    "CAP_RELEASE\n  caps:\n    [0] nacre_cap_ref\n      ino: 1\n"
 			    "      cap_id: 2\n      cap_gen: 1\n      cap_seq: 3");
 }
 
