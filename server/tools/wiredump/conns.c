@@ -83,6 +83,8 @@ static void on_gap(void *owner, uint64_t length)
 {
 	struct side *side = owner;
 
+	if (side->foreign)
+		return;
 	if (!side->begun)
 		begin(side, false);	/* where the first frame begins is not known any more */
 	frames_gap(&side->frames, length);
@@ -100,7 +102,8 @@ static void side_init(struct side *side, struct conn *conn, unsigned int index,
 
 static void side_end(struct side *side)
 {
-	stream_end(&side->stream);
+	if (!side->foreign)
+		stream_end(&side->stream);
 	if (side->begun && !side->foreign)
 		frames_end(&side->frames);
 	else if (side->foreign && side->conn->is_nacre)

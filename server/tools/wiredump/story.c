@@ -37,7 +37,7 @@ static const struct template_row {
 	{ NACRE_MSG_CREATE, NEW_INODE "[ mode {mode}][ ({record_flags})]" },
 	{ NACRE_MSG_MKDIR, NEW_INODE "[ mode {mode}]" },
 	{ NACRE_MSG_MKNOD, NEW_INODE "[ mode {mode}][ device {rdev}]" },
-	{ NACRE_MSG_SYMLINK, NEW_INODE " to {value!}" },
+	{ NACRE_MSG_SYMLINK, NEW_INODE "[ to {value!}]" },
 	{ NACRE_MSG_LINK, "{name} in {parent} to {ino}" },
 	{ NACRE_MSG_UNLINK, "{name} in {parent}[, known as {ino}]" },
 	{ NACRE_MSG_RMDIR, "{name} in {parent}[, known as {ino}]" },

@@ -484,6 +484,10 @@ static void something_else_is_passed_over(void **state)
 	send_bytes(WIRE_TO_SERVER, 18);
 	memcpy(frame, "HTTP/1.1 200\r\n\r\n", 16);
 	send_bytes(WIRE_TO_CLIENT, 16);
+	/* what is not looked at is not missed */
+	send_bytes(WIRE_TO_CLIENT, 16);
+	send_bytes(WIRE_TO_SERVER, 18);
+	send_bytes(WIRE_TO_CLIENT, 16);
 	finish();
 	assert_string_equal(text, "-- 0 messages, 0 shown, on 0 connections; 1 connections of something else\n");
 }
