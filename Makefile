@@ -42,6 +42,7 @@ unit: unit-programs $(if $(IO),build/forbid-uring) ## unit tests (SAN=1: under t
 
 check: tidy build/gen-docs ## what a script can check of the sources, and the module with W=1 and sparse
 	@scripts/gen-docs --check
+	@scripts/check-man
 	@C=1 scripts/module
 
 tidy: ## conventions of the tree only
@@ -75,7 +76,7 @@ bench: build module guest ## counts and ratios, never a timed test
 fmt: ## show where formatting differs from .clang-format
 	@scripts/fmt
 
-docs: build/gen-docs ## generate Documentation/generated from the tables in protocol/
+docs: build/gen-docs ## generate Documentation/generated, and lists in Documentation/man, from the tables
 	@scripts/gen-docs
 
 install: build ## programs and module below DESTDIR

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Prints the manual pages that are made from tables: messages, structures, results, options of the configuration, and
- * the state machines. `make docs` calls it once per page and keeps what it prints in Documentation/generated. It owns
- * the form of these pages only; what they say stands in the tables.
+ * the state machines; and the lists of options within Documentation/man. `make docs` calls it once per page and keeps
+ * what it prints in Documentation/generated. It owns the form of these pages only; what they say stands in the tables.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include "protocol/rules/lock_table.h"
 #include "protocol/rules/session.h"
 #include "server/base/config.h"
+#include "tests/client/load.h"
 
 static void title(const char *text, const char *from)
 {
@@ -111,6 +112,49 @@ static void print_options(void)
 	CONFIG_OPTIONS(PRINT_STRING, PRINT_NUMBER)
 }
 
+/* ---- parts of manual pages: lists in the language of mdoc(7) ------------------------------------------ */
+
+/* What mdoc would take for its own. */
+static void print_mdoc(const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '\\')
+			printf("\\e");
+		else if (*text == '-')
+			printf("\\-");
+		else
+			putchar(*text);
+	}
+	printf(".\n");
+}
+
+static void print_config_man(void)
+{
+	printf(".Bl -tag -width indent\n");
+#define MAN_STRING(name, def, doc)                                                                 \
+	printf(".It Cm %s\n", #name);                                                              \
+	print_mdoc(doc);                                                                           \
+	if (*def)                                                                                  \
+		printf("The standard is\n.Ql %s .\n", def);
+#define MAN_NUMBER(name, def, min, max, doc)                                                       \
+	printf(".It Cm %s\n", #name);                                                              \
+	print_mdoc(doc);                                                                           \
+	printf("%llu to %llu; the standard is %llu.\n", (unsigned long long)(min),                 \
+	       (unsigned long long)(max), (unsigned long long)(def));
+	CONFIG_OPTIONS(MAN_STRING, MAN_NUMBER)
+	printf(".El\n");
+}
+
+static void print_load_man(void)
+{
+	printf(".Bl -tag -width indent\n");
+#define MAN_KIND(name, doc)                                                                        \
+	printf(".It Cm %s\n", #name);                                                              \
+	print_mdoc(doc);
+	LOAD_KINDS(MAN_KIND)
+	printf(".El\n");
+}
+
 static void print_words(const char *kind, const struct nacre_machine_word *words, unsigned int count)
 {
 	printf("| %s | why |\n|---|---|\n", kind);
@@ -173,7 +217,15 @@ int main(int argc, char **argv)
 	} pages[] = {
 		{ "messages", print_messages }, { "structures", print_structures }, { "results", print_errors },
 		{ "options", print_options },	{ "machines", print_machines },
+	}, parts[] = {
+		{ "config-options", print_config_man }, { "load-kinds", print_load_man },
 	};
+
+	for (unsigned int i = 0; argc == 2 && i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!strcmp(argv[1], parts[i].name)) {
+			parts[i].print();
+			return 0;
+		}
 
 	for (unsigned int i = 0; argc == 2 && i < sizeof(pages) / sizeof(pages[0]); i++)
 		if (!strcmp(argv[1], pages[i].name)) {
