@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 include scripts/build.mk
 
 .PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm run shell bench fmt docs \
-	install clean
+	install uninstall deb clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -79,8 +79,14 @@ fmt: ## show where formatting differs from .clang-format
 docs: build/gen-docs ## generate Documentation/generated, and lists in Documentation/man, from the tables
 	@scripts/gen-docs
 
-install: build ## programs and module below DESTDIR
-	@scripts/install
+install: build ## servers, tools, pages, units, and the module through DKMS: DESTDIR= PREFIX=/usr/local PARTS="server client dkms tools"
+	@scripts/install $(PARTS)
+
+uninstall: ## take away what install has put there
+	@scripts/install --remove $(PARTS)
+
+deb: build ## binary packages in build/deb
+	@scripts/deb
 
 clean: ## remove build/
 	rm -rf build
