@@ -331,6 +331,11 @@ uint64_t osd_view_limit(const struct osd_exec *exec, uint64_t truncate_size)
 
 /* ---- keys -------------------------------------------------------------------------------------------- */
 
+/*
+ * Whether an object has a prefix for keys differs between replicas: one that was sent as a copy without keys has
+ * none. What counts as a change must not (OSD-3), so removing a key that is not there is one.
+ */
+
 /* The newest change of a key in this view stands for all. */
 static void enter_key(struct osd_view *view)
 {
@@ -363,7 +368,10 @@ void osd_view_key_remove(struct osd_exec *exec, const uint8_t *name, uint32_t na
 	struct osd_view *view = &exec->view;
 	struct osd_key key;
 
-	if (!view->exists || !view->onode.kv_id)
+	if (!view->exists)
+		return;
+	view->changed = true;
+	if (!view->onode.kv_id)
 		return;
 	osd_key_pair(&key, view->onode.kv_id, name, name_bytes);
 	osd_txn_delete(view->txn, &key);
@@ -376,11 +384,13 @@ void osd_view_keys_clear(struct osd_exec *exec)
 	struct osd_view *view = &exec->view;
 	struct osd_key first, end;
 
-	if (!view->exists || !view->onode.kv_id)
+	if (!view->exists)
+		return;
+	view->changed = true;
+	if (!view->onode.kv_id)
 		return;
 	osd_key_pair(&first, view->onode.kv_id, NULL, 0);
 	osd_key_pair(&end, view->onode.kv_id + 1, NULL, 0);
 	osd_txn_delete_range(view->txn, &first, &end);
 	view->onode.kv_id = 0;
-	view->changed = true;
 }

@@ -265,6 +265,37 @@ static void test_if_noxattr_uninlines_once(void **state)
 	expect_data(15, 0, "Initial BYTES", 13);
 }
 
+static uint64_t version_of(uint64_t ino)
+{
+	struct rig_request r;
+	struct rig_reply reply;
+
+	rig_request(&rig, &r, ino, 0);
+	rig_op(&r, NACRE_OSD_OP_STAT, 0, NULL, 0, NULL, 0, 0, 0);
+	assert_int_equal(rig_run(&rig, &r, &reply, true), 0);
+	rig_reply_free(&reply);
+	return reply.version;
+}
+
+/*
+ * OSD-3: one replica's object has had keys, the other's was sent as a copy without any. Removing one that is not there
+ * is a change for both, or for none.
+ */
+static void test_absent_key_removed(void **state)
+{
+	uint64_t before[2];
+
+	assert_int_equal(named(40, NACRE_OSD_OP_KV_SET, "k", "v"), 0);
+	assert_int_equal(named(40, NACRE_OSD_OP_KV_RM, "k", NULL), 0);
+	assert_int_equal(named(41, NACRE_OSD_OP_SETXATTR, "x", "y"), 0);
+	before[0] = version_of(40);
+	before[1] = version_of(41);
+	assert_int_equal(named(40, NACRE_OSD_OP_KV_RM, "k", NULL), 0);
+	assert_int_equal(named(41, NACRE_OSD_OP_KV_RM, "k", NULL), 0);
+	assert_true(version_of(40) > before[0]);
+	assert_true(version_of(41) > before[1]);
+}
+
 static void test_keys_list_in_order(void **state)
 {
 	struct rig_request r;
@@ -541,6 +572,7 @@ int main(void)
 		CASE(test_attributes),
 		CASE(test_compound_is_atomic),
 		CASE(test_if_noxattr_uninlines_once),
+		CASE(test_absent_key_removed),
 		CASE(test_keys_list_in_order),
 		CASE(test_keys_list_sees_own_request),
 		CASE(test_clone),
