@@ -280,8 +280,8 @@ static bool reap_orphan(struct mds *mds, struct mds_inode *inode)
 {
 	if (inode->nlink || inode->cap_count || inode->pins || !TAILQ_EMPTY(&inode->waiters) ||
 	    !TAILQ_EMPTY(&inode->claims) || inode->trim_end || inode->probe ||
-	    !mds_is_serving(mds) || inode->ino == NACRE_INO_ROOT)
-		return false;
+	    mds->state != MDS_ACTIVE || inode->ino == NACRE_INO_ROOT)
+		return false;	/* before that an unsafe request may still be about it */
 	return mds_purge_inode(mds, inode);
 }
 

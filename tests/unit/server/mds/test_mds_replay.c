@@ -311,6 +311,38 @@ static void test_unsafe_resent(void **state)
 	mdst_client_destroy(c);
 }
 
+static void send_setattr(struct mdst_client *c)
+{
+	unsafe[0].flags |= NACRE_REQUEST_RESEND;
+	mdst_send(c, NACRE_MSG_SETATTR, &unsafe[0]);
+}
+
+/* An inode without a name that nobody claims any more: it stays until the unsafe requests about it are repeated. */
+static void test_orphan_with_unsafe(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t, "c1");
+	struct nacre_inode_info file = mdst_create(c, ROOT, "f").target;
+	struct mdst_reply r;
+
+	mdst_unlink(c, ROOT, "f");
+	mdst_sync(c);
+	mds_journal_hold(t->mds, true);
+	unsafe[0] = mdst_record(c, 0, "");
+	unsafe[0].kind = NACRE_RECORD_SETATTR;
+	unsafe[0].ino = file.ino;
+	unsafe[0].mode = 0600;
+	unsafe[0].set_mask = NACRE_SET_MODE;
+	r = mdst_call(c, NACRE_MSG_SETATTR, &unsafe[0]);
+	assert_int_equal(r.result, 0);
+	unsafe[0].applied = r.applied;
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(c, NULL, 0, send_setattr);
+	assert_int_equal(mdst_wait(c, unsafe[0].tid).result, 0);
+	mdst_client_destroy(c);
+}
+
 /* Far more inodes than memory may hold: they come back from the directory objects. */
 static void test_cache_eviction(void **state)
 {
@@ -399,7 +431,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_replay_journal), T(test_replay_after_writeback),
 		T(test_crash_at_every_write), T(test_crash_in_every_writeback),
-		T(test_session_ended_in_table), T(test_log_2_resend), T(test_unsafe_resent),
+		T(test_session_ended_in_table), T(test_log_2_resend), T(test_unsafe_resent), T(test_orphan_with_unsafe),
 		T(test_cache_eviction), T(test_journal_bounded),
 	};
 
