@@ -51,6 +51,7 @@ struct nacre_mds_client {
 	u64 lease_ms;			/* already scaled by the rank */
 	u64 renew_seq;
 	u64 renew_sent_ns[NACRE_RENEWALS_KEPT];	/* by renew_seq, CLOCK_BOOTTIME */
+	u32 open_gen;			/* inbox: connection generation on which SESSION_OPEN went out, 0 = none */
 	u64 begin_sent_ns;		/* SESSION_OPEN or _RECONNECT_DONE, CLOCK_BOOTTIME */
 	u64 map_wanted;			/* epoch that object requests wait for */
 	int open_error;			/* why the session cannot be opened, if that is final */

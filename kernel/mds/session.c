@@ -87,13 +87,22 @@ void mds_session_renew_work(struct work_struct *work)
 
 /* ---- beginnings ------------------------------------------------------------------------------- */
 
+/*
+ * Once a connection: without an instance each of them asks for another one, and the rank would in the end evict
+ * the session that nobody took.
+ */
 static void send_open(struct nacre_mds_client *mds)
 {
 	struct nacre_session_open open = { .instance = mds->fs->instance };
+	u32 generation;
 
 	mutex_lock(&mds->send_mutex);
-	mds->begin_sent_ns = mds_now_ns();
-	mds_send_locked(mds, NACRE_MSG_SESSION_OPEN, &open, true);
+	generation = nacre_conn_generation(mds->conn);
+	if (mds->open_gen != generation) {
+		mds->begin_sent_ns = mds_now_ns();
+		if (!mds_send_locked(mds, NACRE_MSG_SESSION_OPEN, &open, true))
+			mds->open_gen = generation;
+	}
 	mutex_unlock(&mds->send_mutex);
 }
 
@@ -189,6 +198,7 @@ static void restart(struct nacre_mds_client *mds)
 	spin_unlock(&mds->lock);
 	mds_inos_drop(mds);
 	fs->instance = 0;
+	mds->open_gen = nacre_conn_generation(mds->conn);	/* the next connection is asked */
 	mds_session_event(mds, NACRE_SESE_RESTART);
 	mds_session_event(mds, NACRE_SESE_OPEN);
 	nacre_conn_reset(mds->conn, -ESTALE);	/* the next hello says: no instance yet */
@@ -329,6 +339,7 @@ static void refused(struct nacre_mds_client *mds, u32 result)
 		wake_up_all(&mds->wait);
 		return;
 	}
+	mds->open_gen = 0;
 	mds_session_event(mds, NACRE_SESE_REFUSED);
 	if (state == NACRE_SESSION_RECONNECTING) {
 		mds->retry_begin = true;

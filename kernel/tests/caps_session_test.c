@@ -77,7 +77,7 @@ static void wishes_travel_with_the_next_message(struct kunit *test)
 	KUNIT_EXPECT_EQ(test,
 			update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE))->wanted,
 			NACRE_WANT_READ);
-	test_close(file);
+	test_close(world, file);
 }
 
 /* SIZE-1 */
@@ -129,7 +129,7 @@ static void waiting_for_a_group_is_said(struct kunit *test)
 	test_osd_reply(world, request, 0, NULL, 0, 5);
 	update = update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE));
 	KUNIT_EXPECT_TRUE(test, update->update_flags & NACRE_CAP_UPDATE_ANSWER);
-	test_close(file);
+	test_close(world, file);
 }
 
 /* ---- the session's life --------------------------------------------------------------------- */
@@ -208,7 +208,7 @@ static void action_lost(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, filemap_check_errors(inode->i_mapping), 0);
 	KUNIT_EXPECT_EQ(test, filemap_check_errors(other->i_mapping), 0);
 	KUNIT_EXPECT_EQ(test, world->fs->caps.dirty_count, 0);
-	test_close(file);
+	test_close(world, file);
 }
 
 static void nothing_is_used_without_a_lease(struct kunit *test)
@@ -255,7 +255,7 @@ static void new_incarnation_gets_claims(struct kunit *test)
 	test_server_expect(&world->rank, NACRE_MSG_SESSION_RECONNECT_DONE);
 	test_say_state(world, 0);
 	test_wait(world, READ_ONCE(world->fs->mds->state) == NACRE_SESSION_OPEN);
-	test_close(file);
+	test_close(world, file);
 }
 
 /* Nothing is said about a claimed cap before the new incarnation has granted it. */

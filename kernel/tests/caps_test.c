@@ -292,7 +292,7 @@ static void action_writeback(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, update->held & NACRE_CAP_FILE_BUFFER);
 	KUNIT_EXPECT_FALSE(test, nacre_pages_dirty(inode));
 	KUNIT_EXPECT_NE(test, inode->i_mapping->nrpages, 0);
-	test_close(file);
+	test_close(world, file);
 }
 
 static void action_invalidate(struct kunit *test)
@@ -309,7 +309,7 @@ static void action_invalidate(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE))->held,
 			ALL_SHARED);
 	KUNIT_EXPECT_EQ(test, inode->i_mapping->nrpages, 0);
-	test_close(file);
+	test_close(world, file);
 }
 
 /* The values ride in the answer that gives up the bit which covers them. */

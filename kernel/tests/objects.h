@@ -7,7 +7,7 @@
 
 /* Open without asking anybody for permission. Close with test_close(), which does not leave it to a worker. */
 struct file *test_open(struct test_world *world, struct inode *inode, int flags);
-void test_close(struct file *file);
+void test_close(struct test_world *world, struct file *file);
 /* Write at an offset; the number of bytes or -errno. */
 ssize_t test_write(struct file *file, const void *bytes, size_t length, loff_t offset);
 

@@ -3,7 +3,7 @@
 #include <linux/fs_context.h>
 #include <linux/in.h>
 #include <linux/in6.h>
-#include <linux/seq_file.h>
+#include <linux/module.h>
 #include <kunit/test.h>
 #include "../vfs/vfs.h"
 
@@ -26,7 +26,7 @@ static int begin(struct kunit *test)
 	if (!type)
 		return -ENODEV;
 	fc = fs_context_for_mount(type, 0);
-	put_filesystem(type);
+	module_put(type->owner);
 	if (IS_ERR(fc))
 		return PTR_ERR(fc);
 	test->priv = fc;

@@ -420,6 +420,22 @@ static void killed_session_reports_unsafe_changes(struct kunit *test)
 	nacre_mds_request_put(req);
 }
 
+/* A second SESSION_OPEN would begin a session that nobody uses, and that is evicted in the end. */
+static void session_is_asked_for_once(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+
+	KUNIT_EXPECT_EQ(test, world->opens, 1);
+	for (u32 i = 1; i <= 3; i++) {
+		test_kill_session(world);
+		test_settle(world);
+		KUNIT_EXPECT_EQ(test, world->opens, 1 + i);
+	}
+	test_reconnect(world, false);
+	test_settle(world);
+	KUNIT_EXPECT_EQ(test, world->opens, 4);
+}
+
 static void no_session_in_a_reply_kills(struct kunit *test)
 {
 	struct test_world *world = test_world(test);
@@ -478,6 +494,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(killed_session_fails_a_sent_change),
 	KUNIT_CASE(killed_session_repeats_what_reads),
 	KUNIT_CASE(killed_session_reports_unsafe_changes),
+	KUNIT_CASE(session_is_asked_for_once),
 	KUNIT_CASE(no_session_in_a_reply_kills),
 	KUNIT_CASE(ino_1_numbers_are_used_once),
 	{}

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A mount with the test as its servers. See world.h. */
+#include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/kthread.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
@@ -94,7 +96,7 @@ void test_say_state(struct test_world *world, u32 result)
 void test_kill_session(struct test_world *world)
 {
 	struct nacre_session_killed killed = {
-		.instance = world->next_instance - 1,
+		.instance = READ_ONCE(world->fs->instance),
 		.result = NACRE_E_EVICTED,
 	};
 
@@ -121,7 +123,8 @@ static void say_root(struct test_world *world, const struct test_message *messag
 	test_reply(world, message, NULL, &info, 1);
 }
 
-static void take_flush(struct test_world *world, const struct nacre_cap_update *update)
+/* A case may look at a flush and leave it at that; an unmount waits until it is acknowledged. */
+static void note_flush(struct test_world *world, const struct nacre_cap_update *update)
 {
 	struct nacre_cap_flush_ack ack = {
 		.ino = update->ino,
@@ -129,8 +132,17 @@ static void take_flush(struct test_world *world, const struct nacre_cap_update *
 		.flags = NACRE_FLUSH_ACK_SAFE,
 	};
 
-	if (update->flush_id)
+	if (!update->flush_id)
+		return;
+	world->flushes[world->flush_count++ % TEST_FLUSHES] = ack;
+	if (world->obliging)
 		test_server_say(&world->rank, NACRE_MSG_CAP_FLUSH_ACK, &ack);
+}
+
+static void acknowledge_flushes(struct test_world *world)
+{
+	for (u32 i = 0; i < min(world->flush_count, TEST_FLUSHES); i++)
+		test_server_say(&world->rank, NACRE_MSG_CAP_FLUSH_ACK, &world->flushes[i]);
 }
 
 /* The end of a case: whatever it left open is answered in a way that ends it. */
@@ -142,8 +154,6 @@ static bool oblige(struct test_world *world, const struct test_message *message)
 		return false;
 	if (message->type == NACRE_MSG_SESSION_RECONNECT_DONE)
 		test_say_state(world, 0);
-	else if (message->type == NACRE_MSG_CAP_UPDATE)
-		take_flush(world, (const void *)message->host);
 	else if (message->type == NACRE_MSG_SYNC)
 		test_reply(world, message, NULL, NULL, 0);
 	else if (mds_op_find(message->type))
@@ -162,6 +172,7 @@ static bool rank_answer(struct test_server *server, struct test_message *message
 		say_map(world, server);
 		return true;
 	case NACRE_MSG_SESSION_OPEN:
+		world->opens++;
 		world->next_instance++;
 		say_state(world, 0, 0);
 		return true;
@@ -171,6 +182,9 @@ static bool rank_answer(struct test_server *server, struct test_message *message
 	case NACRE_MSG_SESSION_CLOSE:
 		say_state(world, NACRE_E_NO_SESSION, 0);
 		return true;
+	case NACRE_MSG_CAP_UPDATE:
+		note_flush(world, (const void *)message->host);
+		return oblige(world, message);
 	case NACRE_MSG_GETATTR:
 		if (getattr->ino != NACRE_INO_ROOT || world->keeps_silent)
 			return oblige(world, message);
@@ -412,7 +426,7 @@ static int mount_it(struct test_world *world)
 		return -ENODEV;
 	/* SB_KERNMOUNT: the last mntput unmounts at once, not later by a worker. */
 	fc = fs_context_for_mount(type, SB_KERNMOUNT);
-	put_filesystem(type);
+	module_put(type->owner);
 	if (IS_ERR(fc))
 		return PTR_ERR(fc);
 	snprintf(source, sizeof(source), "127.0.0.1:%u:/", world->rank.port);
@@ -469,20 +483,27 @@ static void end_calls(struct test_world *world)
 }
 
 /* What was heard and never answered, is now. */
-static void answer_the_rest(struct test_world *world)
+static void answer_heard(struct test_server *server)
 {
-	struct test_message *message, *next;
+	struct test_message *message;
 	LIST_HEAD(all);
 
+	spin_lock(&server->lock);
+	list_splice_init(&server->heard, &all);
+	spin_unlock(&server->lock);
+	list_for_each_entry(message, &all, link)
+		server->answer(server, message);
+	spin_lock(&server->lock);
+	list_splice(&all, &server->heard);
+	spin_unlock(&server->lock);
+}
+
+static void answer_the_rest(struct test_world *world)
+{
 	world->obliging = true;
-	spin_lock(&world->rank.lock);
-	list_splice_init(&world->rank.heard, &all);
-	spin_unlock(&world->rank.lock);
-	list_for_each_entry_safe(message, next, &all, link)
-		oblige(world, message);
-	spin_lock(&world->rank.lock);
-	list_splice(&all, &world->rank.heard);
-	spin_unlock(&world->rank.lock);
+	acknowledge_flushes(world);
+	answer_heard(&world->rank);
+	answer_heard(&world->osd);
 }
 
 void test_world_exit(struct kunit *test)
@@ -492,10 +513,17 @@ void test_world_exit(struct kunit *test)
 	if (!world)
 		return;
 	world->rank.hello_result = 0;
+	world->map.epoch += 100;
 	world->map.in_sync = 1;
-	if (world->mnt)
+	world->map.osd_flags = NACRE_OSD_UP | NACRE_OSD_IN;
+	if (world->mnt) {
+		say_map(world, &world->rank);
 		answer_the_rest(world);
+	}
 	end_calls(world);
+	for (u32 i = 0; i < TEST_CALLS; i++)
+		if (world->files[i])
+			__fput_sync(world->files[i]);
 	for (u32 i = 0; i < world->inode_count; i++)
 		iput(world->inodes[i]);
 	if (world->mnt)

@@ -294,8 +294,8 @@ static int run_connection(int host)
 
 int main(void)
 {
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(AGENT_PORT) };
-	int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(AGENT_PORT) };
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int on = 1;
 
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
