@@ -42,7 +42,7 @@ static int create(enum loop_kind kind, const char **ret_name, const char **ret_w
 
 	if (err)
 		return err;
-	*ret_name = strdup(io->ops->name);
+	*ret_name = io->ops->name;	/* of a table: it outlives the loop */
 	*ret_why = loop_fallback(io);
 	loop_destroy(io);
 	return 0;

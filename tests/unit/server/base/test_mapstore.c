@@ -81,16 +81,21 @@ struct fixture {
 	struct mapstore *store[3];
 };
 
-static void setup(struct fixture *f)
+static void setup_stores(struct fixture *f)
 {
 	const char *error = NULL;
 	char url[128];
 
 	f->io = run_loop();
-	f->folder = run_folder();
 	snprintf(url, sizeof(url), "dir:%s", f->folder);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(mapstore_open(f->io, url, &f->store[i], &error), 0);
+}
+
+static void setup(struct fixture *f)
+{
+	f->folder = run_folder();
+	setup_stores(f);
 }
 
 static void teardown(struct fixture *f)
@@ -165,6 +170,11 @@ static void of_racing_swaps_one_wins(void **state)
 	teardown(&f);
 }
 
+/*
+ * A process is forked before the test has a loop: a thread of it might hold the allocator's lock, and a child would wait
+ * for that thread for ever.
+ */
+
 /* A process that swaps whatever epoch is next, as fast as it can; its exit status is how often it won. */
 static int swap_in_a_process(const char *folder, uint64_t last)
 {
@@ -192,7 +202,7 @@ static void of_racing_processes_one_wins(void **state)
 	struct fixture f;
 	int status, won = 0;
 
-	setup(&f);
+	f.folder = run_folder();
 	for (int i = 0; i < 4; i++) {
 		child[i] = fork();
 		if (!child[i])
@@ -204,6 +214,7 @@ static void of_racing_processes_one_wins(void **state)
 		won += WEXITSTATUS(status);
 	}
 	assert_int_equal(won, 100);
+	setup_stores(&f);
 	teardown(&f);
 }
 
@@ -439,7 +450,7 @@ static void a_dead_process_leaves_its_lease_at_once(void **state)
 	int status;
 	pid_t child;
 
-	setup(&f);
+	f.folder = run_folder();
 	child = fork();
 	if (!child) {
 		struct io *io = run_loop();
@@ -455,6 +466,7 @@ static void a_dead_process_leaves_its_lease_at_once(void **state)
 	}
 	waitpid(child, &status, 0);
 	assert_true(WIFSIGNALED(status));
+	setup_stores(&f);
 	list(&f, &leases);
 	assert_int_equal(leases.lease_count, 1);
 	assert_true(leases.leases[0].gone);
