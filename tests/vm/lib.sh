@@ -11,6 +11,8 @@ HOST_IP=10.77.0.1
 MOUNTPOINT=/mnt/nacre
 # Emulated guests are slow, and several of them share few processors: leases and deadlines are stretched, in percent.
 TIME_SCALE=${NACRE_TIME_SCALE:-$([ "$KERNEL" = debug ] && echo 1000 || echo 400)}
+# Time limits of single tests are stretched, too.
+SLOW=${SLOW:-$([ "$KERNEL" = debug ] && echo 5 || echo 1)}
 # A new incarnation waits for the old one's lease and for its clients.
 export NACRE_READY_SECONDS=${NACRE_READY_SECONDS:-240}
 
@@ -87,7 +89,7 @@ counter_sum() {
 guest() { # guest NAME COMMAND...: with SECONDS_LIMIT as time limit
 	local name=$1
 	shift
-	vm exec --timeout "${SECONDS_LIMIT:-300}" "$name" -- "$@"
+	vm exec --timeout "${SECONDS_LIMIT:-$((300 * SLOW))}" "$name" -- "$@"
 }
 
 # mount_nacre GUEST [FOLDER [OPTIONS]]
@@ -187,7 +189,7 @@ run_programs() {
 	shift 2
 	for program in "$@"; do
 		echo "# $program"
-		guest "$name" "SLOW=${SLOW:-1} ${SETTINGS:-} /nacre/$program $folder" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
+		guest "$name" "SLOW=$SLOW ${SETTINGS:-} /nacre/$program $folder" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
 	done
 }
 
