@@ -60,7 +60,44 @@ static void show_cap(struct mds *mds, const struct mds_cap *cap, struct admin_an
 	admin_print(answer, "\n");
 }
 
-/* caps [INSTANCE | 0xINO]: all of one client, or all on one inode; without either, those being revoked */
+/* A lock's group is shown by the first of its bits, as nacre_caps_text() writes it. */
+static const char *group_text(uint32_t group, char *text)
+{
+	nacre_caps_text(nacre_group_shared(group), text);
+	return text;
+}
+
+/* The locks that somebody moved or waits for, and who waits: "why does nobody get caps on this inode?" */
+static void show_locks(const struct mds_inode *inode, struct admin_answer *answer)
+{
+	char text[NACRE_CAPS_TEXT_BYTES];
+	const struct mds_claim *claim;
+	int i;
+
+	for (i = 0; i < NACRE_GROUP_COUNT; i++) {
+		const struct nacre_lock *lock = &inode->locks[i];
+
+		admin_print(answer, "lock %s %s", group_text(lock->group, text),
+			    nacre_machine_state(&nacre_lock_machine, lock->state));
+		if (lock->loner)
+			admin_print(answer, " of %" PRIu64, (uint64_t)lock->loner);
+		if (lock->read_pins || lock->change_pin)
+			admin_print(answer, " read_pins %u change_pin %u", lock->read_pins,
+				    lock->change_pin);
+		TAILQ_FOREACH(claim, &inode->claims, link)
+			if (claim->groups & lock->group)
+				admin_print(answer, " claimed by %" PRIu64 "/%" PRIu64,
+					    claim->request->session->instance,
+					    (uint64_t)claim->request->head->tid);
+		admin_print(answer, "\n");
+	}
+	if (inode->probe || inode->trim_end)
+		admin_print(answer, "the size is being %s\n", inode->probe ? "found out" : "cut");
+}
+
+/*
+ * caps [INSTANCE | 0xINO]: all of one client, or all on one inode and its locks; without either, those being revoked
+ */
 static bool show_caps(void *owner, int argc, char **argv, struct admin_answer *answer)
 {
 	uint64_t number = argc > 1 ? strtoull(argv[1], NULL, 0) : 0;
@@ -72,10 +109,11 @@ static bool show_caps(void *owner, int argc, char **argv, struct admin_answer *a
 	if (argc < 2)
 		TAILQ_FOREACH(cap, &mds->revoking, revoke_link)
 			show_cap(mds, cap, answer);
-	else if (argv[1][0] == '0' && inode)
+	else if (argv[1][0] == '0' && inode) {
 		TAILQ_FOREACH(cap, &inode->caps, inode_link)
 			show_cap(mds, cap, answer);
-	else if (session)
+		show_locks(inode, answer);
+	} else if (session)
 		TAILQ_FOREACH(cap, &session->caps, session_link)
 			show_cap(mds, cap, answer);
 	else

@@ -237,10 +237,14 @@ static uint32_t grantable(const struct mds_inode *inode, uint64_t client, uint32
 	uint32_t may = NACRE_CAP_PIN;
 	int i;
 
-	for (i = 0; i < NACRE_GROUP_COUNT; i++)
-		if (!mds_claimed(inode, nacre_group_at(i), NULL) &&
-		    !is_behind(inode, client, nacre_group_at(i)))
+	for (i = 0; i < NACRE_GROUP_COUNT; i++) {
+		/* whoever it is lent to has had his turn: claims of younger requests do not bar him */
+		bool barred = !(i == FILE_LOCK && inode->lent) &&
+			      mds_claimed(inode, nacre_group_at(i), NULL);
+
+		if (!barred && !is_behind(inode, client, nacre_group_at(i)))
 			may |= nacre_lock_may_grant(&inode->locks[i], client);
+	}
 	if (inode->probe || inode->trim_end)
 		may &= ~(uint32_t)NACRE_CAPS_FILE;
 	/* SIZE-1: no FILE_WRITE before its max_size is journaled */

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Clients that are lost (FENCE-2), and what a restart of the rank or of a connection leaves of their caps: claims, flushes
+ * that are repeated, sizes that are found out (SIZE-2).
+ */
+#include "mdst.h"
+
+#define ROOT NACRE_INO_ROOT
+
+static struct mdst_client *client(struct mdst *t, const char *name)
+{
+	struct mdst_client *c = mdst_client_new(t, name);
+
+	mdst_client_open(c);
+	return c;
+}
+
+static bool is_killed(void *owner)
+{
+	return ((struct mdst_client *)owner)->killed;
+}
+
+/* FENCE-2: a client that does not answer is put out, and what it held is free only behind the fence. */
+static void test_fence_2_stubborn(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	uint64_t began = t->world->now_ns;
+	struct mdst_reply r;
+
+	/* it has written, and not told: 2 objects and a half */
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 0, 65536);
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 1, 65536);
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 2, 32768);
+	a->stubborn = true;
+	r = mdst_lookup(b, ROOT, "f");
+	assert_int_equal(r.result, 0);
+	assert_true(a->killed);
+	assert_true(t->world->now_ns - began >= 5000 * SIM_NS_PER_MS);
+	/* SIZE-2 */
+	assert_true(r.target.valid & NACRE_GROUP_FILE);
+	assert_int_equal(r.target.size, 2 * 65536 + 32768);
+	assert_int_equal(r.target.allocated, 2 * 65536 + 32768);
+	assert_int_equal(mdst_counter(t, "evictions"), 1);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* A silent one whose caps nobody wants is left alone for a while, and then goes too. */
+static void test_silent(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+
+	a->silent = true;
+	mdst_run_ms(t, 2 * MDST_LEASE_MS);
+	assert_int_equal(mdst_counter(t, "sessions"), 1);
+	mdst_run_ms(t, 6 * MDST_LEASE_MS);
+	assert_int_equal(mdst_counter(t, "sessions"), 0);
+	mdst_until(t, is_killed, a);
+	mdst_client_destroy(a);
+}
+
+/* SIZE-2 through a restart: the writer does not come back. */
+static void test_size_2_lost_in_restart(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct mdst_reply r;
+
+	mdst_sync(a);
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 3, 100);
+	mdst_client_destroy(a);
+	mdst_writeback(t);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(b, NULL, 0, NULL);
+	r = mdst_lookup(b, ROOT, "f");
+	assert_int_equal(r.target.size, 3 * 65536 + 100);
+	mdst_client_destroy(b);
+}
+
+/* SIZE-2: a client that has closed its session has flushed all: a restart asks no OSD about what it could have written. */
+static void test_size_2_closed(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_session_close close = { .instance = a->instance };
+
+	assert_true(cap.max_size > 0);
+	mdst_sync(a);
+	mdst_send(a, NACRE_MSG_SESSION_CLOSE, &close);
+	mdst_run_ms(t, 100);
+	mdst_client_destroy(a);
+	assert_int_equal(mdst_counter(t, "sessions"), 1);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(b, NULL, 0, NULL);
+	assert_int_equal(mdst_lookup(b, ROOT, "f").result, 0);
+	assert_int_equal(mdst_counter(t, "probes"), 0);
+	mdst_client_destroy(b);
+}
+
+/* Claims: what was held is held again, under the same id and without a revoke. */
+static void test_claims(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target, info;
+	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
+					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size };
+	struct message *grant;
+
+	mdst_sync(a);
+	mdst_crash(t);
+	mdst_start_only(t);
+	b->coming_back = true;
+	mdst_client_reconnect(a, &claim, 1, NULL);
+	grant = mdst_take(a, NACRE_MSG_CAP_GRANT);
+	assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
+					  grant->host.cap_grant.info_bytes, &info), 0);
+	assert_int_equal(info.cap_id, cap.cap_id);
+	assert_int_equal(info.issued, cap.issued);
+	assert_int_equal(info.max_size, cap.max_size);
+	message_put(grant);
+	assert_int_equal(a->revokes, 0);
+	b->coming_back = false;
+	assert_int_equal(mdst_lookup(b, ROOT, "f").result, 0);
+	assert_true(a->revokes > 0);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+static uint64_t flush_ino;
+
+/* Before RECONNECT_DONE: the flush that the last incarnation took to its grave. */
+static void flush_again(struct mdst_client *c)
+{
+	struct nacre_cap_update update = {
+		.ino = flush_ino, .cap_id = c->claims->cap_id, .cap_gen = 1, .cap_seq = 1,
+		.held = c->claims->held, .dirty = NACRE_GROUP_FILE, .flush_id = 1,
+		.oldest_flush = 1, .size = 4711,
+	};
+
+	mdst_send(c, NACRE_MSG_CAP_UPDATE, &update);
+}
+
+/* CAP-1: given back with a flush that was lost in a restart; the claim says so, and its values are there before anyone looks. */
+static void test_flush_outlives_its_cover(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id,
+					 .held = NACRE_CAP_PIN | NACRE_CAP_FILE_SHARED,
+					 .dirty = NACRE_GROUP_FILE, .size = 4711 };
+	struct message *ack;
+
+	flush_ino = cap.ino;
+	mdst_sync(a);
+	mdst_crash(t);
+	mdst_start_only(t);
+	b->coming_back = true;
+	mdst_client_reconnect(a, &claim, 1, flush_again);
+	b->coming_back = false;
+	assert_int_equal(mdst_lookup(b, ROOT, "f").target.size, 4711);
+	ack = mdst_take(a, NACRE_MSG_CAP_FLUSH_ACK);
+	assert_int_equal(ack->host.cap_flush_ack.result, 0);
+	message_put(ack);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* Another may claim what is wanted here, or have values of it on their way: nobody is given more before all are back. */
+static void test_no_grant_before_all_claims(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_cap_claim wants = { .ino = cap.ino, .cap_id = cap.cap_id + 1,
+					 .held = NACRE_CAP_PIN, .wanted = NACRE_WANT_WRITE };
+	struct nacre_cap_claim has = { .ino = cap.ino, .cap_id = cap.cap_id,
+				       .held = NACRE_CAP_PIN, .dirty = NACRE_GROUP_FILE };
+	struct nacre_session_renew renew = { .renew_seq = 1000, .oldest_tid = 1 };
+	struct nacre_inode_info info;
+
+	flush_ino = cap.ino;
+	mdst_sync(a);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(b, &wants, 1, NULL);
+	mdst_send(b, NACRE_MSG_SESSION_RENEW, &renew);
+	mdst_run_ms(t, 200);
+	assert_null(mdst_poll(b, NACRE_MSG_CAP_GRANT));
+	mdst_client_reconnect(a, &has, 1, flush_again);
+	do {
+		struct message *grant = mdst_take(b, NACRE_MSG_CAP_GRANT);
+
+		assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
+						  grant->host.cap_grant.info_bytes, &info), 0);
+		message_put(grant);
+	} while (!(info.issued & NACRE_CAP_FILE_SHARED));
+	assert_int_equal(info.size, 4711);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+/* A broken connection loses nothing: the same session goes on, requests are sent again. */
+static void test_reset(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	uint64_t instance = a->instance;
+
+	mdst_create(a, ROOT, "f");
+	mdst_client_reset(a);
+	assert_int_equal(mdst_lookup(a, ROOT, "f").result, 0);
+	assert_int_equal(mdst_counter(t, "sessions"), 1);
+	assert_int_equal(a->instance, instance);
+	mdst_client_destroy(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
+		T(test_fence_2_stubborn), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
+		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims), T(test_reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
