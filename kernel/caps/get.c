@@ -137,23 +137,30 @@ static int ask_caps(struct inode *inode, u32 need, u32 want, u32 *got)
 	return 0;
 }
 
-/* References came with a reply: are they all the caller needs? Else give them back. */
-static bool suffices(struct inode *inode, u32 need, u64 end, u32 got)
+/*
+ * References came with a reply: are they all the caller needs? Else give them back. If so, what else he wants and has
+ * been granted along with them is taken, too.
+ */
+static bool suffices(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
 	bool good, room;
+	u32 more;
 
-	if (!got)
+	if (!*got)
 		return false;
 	spin_lock(&ni->cap_lock);
 	room = end <= ni->max_size;
-	good = !(need & ~got) && room && !ni->size_pending;
+	good = !(need & ~*got) && room && !ni->size_pending;
+	more = good ? want & ni->cap.issued & ~*got : 0;
+	caps_take_locked(ni, more);
 	spin_unlock(&ni->cap_lock);
+	*got |= more;
 	if (good)
 		return true;
 	if (!room)
 		ask_max_size(inode, end);
-	nacre_caps_put(inode, got);
+	nacre_caps_put(inode, *got);
 	return false;
 }
 
@@ -199,7 +206,7 @@ int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 			break;
 		case NEED_CAPS:
 			err = ask_caps(inode, need, want, got);
-			if (!err && suffices(inode, need, end, *got))
+			if (!err && suffices(inode, need, want, end, got))
 				return 0;
 			if (!err)
 				err = wait_granted(inode, need);

@@ -226,8 +226,9 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	do {
 		wanted = iov_iter_count(from);
 		done = buffered_write(iocb, from, again, &unbuffered);
+		/* Caps were given back in between: an append finds its place again, unless it has begun. */
 		if (unbuffered)
-			done = nacre_direct_write_locked(iocb, from, true);
+			done = nacre_direct_write_locked(iocb, from, again);
 		again = true;
 		if (done > 0)
 			total += done;

@@ -3,9 +3,10 @@
  * Several clients append to one file, each record a write of its own with O_APPEND: none is lost, torn, overwritten or out
  * of its writer's order.
  *
- *   append write FILE WHO COUNT         one writer, 0 … 9
+ *   append write FILE WHO COUNT         one writer of two, 0 or 1: begins when the other one is there, too
  *   append check FILE WRITERS COUNT     what they have left
  */
+#include <limits.h>
 #include "harness.h"
 
 enum { RECORD = 35, ROOM = 64 };
@@ -16,11 +17,24 @@ static void record(char *text, unsigned int who, unsigned int number)
 	snprintf(text, ROOM, "%u %010u %010u %010u\n", who % 10, number, number * 7, number * 13);
 }
 
+/* Neither writes before both are here: FILE.WHO says who is. */
+static void meet(const char *path, unsigned int who)
+{
+	char mine[PATH_MAX], theirs[PATH_MAX];
+
+	snprintf(mine, sizeof(mine), "%s.%u", path, who);
+	snprintf(theirs, sizeof(theirs), "%s.%u", path, 1 - who);
+	OK(close(OK(open(mine, O_CREAT | O_WRONLY, 0644))));
+	while (access(theirs, F_OK) < 0)
+		usleep(1000);
+}
+
 static void write_records(const char *path, unsigned int who, unsigned int count)
 {
 	char text[ROOM];
 	int fd = OK(open(path, O_CREAT | O_WRONLY | O_APPEND, 0644));
 
+	meet(path, who);
 	for (unsigned int i = 0; i < count; i++) {
 		record(text, who, i);
 		EQUAL(write(fd, text, RECORD), RECORD);
@@ -57,8 +71,8 @@ static void check_records(const char *path, unsigned int writers, unsigned int c
 
 int main(int argc, char **argv)
 {
-	if (argc != 5) {
-		fprintf(stderr, "usage: append write FILE WHO COUNT | append check FILE WRITERS COUNT\n");
+	if (argc != 5 || (!strcmp(argv[1], "write") && (unsigned int)atoi(argv[3]) > 1)) {
+		fprintf(stderr, "usage: append write FILE 0|1 COUNT | append check FILE WRITERS COUNT\n");
 		return 2;
 	}
 	if (!strcmp(argv[1], "write"))
