@@ -129,7 +129,7 @@ $(FUZZ_PROGRAMS): build/fuzz/%: $(O)/obj/tests/fuzz/%.o \
 endif
 
 # ---- programs that run inside the guest: static, so that the image needs no libraries for them --------------------
-GUEST_TESTS := $(filter-out %/harness.c,$(wildcard tests/kselftest/*.c))
+GUEST_TESTS := $(filter-out %/harness.c %/turns.c,$(wildcard tests/kselftest/*.c))
 GUEST_PROGRAMS := $(patsubst tests/kselftest/%.c,build/guest/%,$(GUEST_TESTS)) \
 		  $(patsubst tests/vm/%.c,build/guest/%,$(wildcard tests/vm/*.c))
 GUEST_COMPILE := gcc -std=gnu11 $(CPPFLAGS) $(WARNINGS) -O2 -g
@@ -138,6 +138,7 @@ build/guest-obj/%.o: %.c scripts/build.mk
 	@echo "  CC      $@"
 	$(Q)$(GUEST_COMPILE) -MT $@ -MF $(@:.o=.d) -c -o $@.$$$$ $< && mv $@.$$$$ $@ || { rm -f $@.$$$$; exit 1; }
 build/guest/async: GUEST_LIBS := -laio -luring
+build/guest/coherence build/guest/mapturns: build/guest-obj/tests/kselftest/turns.o
 build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselftest/harness.o
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"

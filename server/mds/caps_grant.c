@@ -121,6 +121,8 @@ int mds_lock_step(struct mds *mds, struct mds_inode *inode, int group, uint8_t e
 
 	if (result)
 		return result;
+	if (group == FILE_LOCK && inode->lent == MDS_LENT)
+		inode->lent = MDS_NOT_LENT;
 	if (actions & NACRE_LOCKA_REVOKE) {
 		TAILQ_FOREACH(cap, &inode->caps, inode_link)
 			mds_cap_revoke(mds, cap,
@@ -192,6 +194,29 @@ static bool is_left(const struct mds_inode *inode, const struct nacre_lock *lock
 	return true;
 }
 
+/* Does whoever it was lent to have what he needed it for? */
+static bool is_in_use(const struct mds_inode *inode, const struct nacre_lock *lock)
+{
+	uint32_t lent = lock->state == NACRE_LOCK_EXCL ? nacre_group_cover(lock->group) :
+							 NACRE_CAP_FILE_CACHE;
+	const struct mds_cap *cap;
+
+	TAILQ_FOREACH(cap, &inode->caps, inode_link)
+		if (cap->rank.held & lent)
+			return true;
+	return false;
+}
+
+/* Does the lock stay where a request needed it? */
+static bool is_lent(struct mds_inode *inode, int group)
+{
+	if (group != FILE_LOCK || inode->lent == MDS_NOT_LENT)
+		return false;
+	if (inode->lent == MDS_LENT && !is_in_use(inode, &inode->locks[group]))
+		inode->lent = MDS_NOT_LENT;
+	return inode->lent != MDS_NOT_LENT;
+}
+
 /*
  * Bring one lock where demand wants it. One that the rank had, or that a client has left, goes back to SYNC: a listing
  * revokes nothing, so it could not be shown in one.
@@ -205,7 +230,7 @@ static void settle_lock(struct mds *mds, struct mds_inode *inode, int group)
 	__u64 loner;
 	int event;
 
-	if (mds_claimed(inode, nacre_group_at(group), NULL) || (group == FILE_LOCK && inode->lent))
+	if (mds_claimed(inode, nacre_group_at(group), NULL) || is_lent(inode, group))
 		return;
 	if (group == FILE_LOCK && (inode->probe || inode->trim_end))
 		return;		/* recover.c, truncate.c have it, or are on their way to it */
@@ -239,7 +264,7 @@ static uint32_t grantable(const struct mds_inode *inode, uint64_t client, uint32
 
 	for (i = 0; i < NACRE_GROUP_COUNT; i++) {
 		/* whoever it is lent to has had his turn: claims of younger requests do not bar him */
-		bool barred = !(i == FILE_LOCK && inode->lent) &&
+		bool barred = !(i == FILE_LOCK && inode->lent == MDS_LENDING) &&
 			      mds_claimed(inode, nacre_group_at(i), NULL);
 
 		if (!barred && !is_behind(inode, client, nacre_group_at(i)))
@@ -408,6 +433,9 @@ bool mds_caps_ready(struct mds *mds, struct mds_session *session, struct mds_ino
 	int i;
 
 	cap->rank.wanted |= wanted & mds_caps_sensible(inode);
+	/* somebody needs what he is not granted where it is lent to */
+	if (inode->lent == MDS_LENT && (need & ~cap->rank.issued & NACRE_CAPS_FILE))
+		inode->lent = MDS_NOT_LENT;
 	for (i = 0; i < NACRE_GROUP_COUNT; i++)
 		settle_lock(mds, inode, i);
 	if ((wanted & NACRE_CAP_FILE_WRITE) && S_ISREG(inode->mode))

@@ -42,6 +42,13 @@ struct mds_blob {
 	uint32_t length;
 };
 
+/* The FILE lock, lent: what a request must have goes before what others would like to have. */
+enum mds_lent {
+	MDS_NOT_LENT,
+	MDS_LENDING,			/* the request is being answered: the lock stays whoever claims it */
+	MDS_LENT,			/* until another request needs it elsewhere, or the bits are given back */
+};
+
 struct mds_inode {
 	uint64_t ino;
 	uint64_t version;
@@ -61,7 +68,7 @@ struct mds_inode {
 
 	uint32_t pins;			/* loads, trims, probes and whoever else needs it here */
 	uint32_t cap_count;
-	bool lent;			/* FILE is EXCL for the request being answered, whatever the demand */
+	uint8_t lent;			/* enum mds_lent: FILE is where a request needed it, whatever the demand */
 	uint64_t unsafe_seq;		/* batch of its last change (SHARE-1) */
 	uint64_t unsafe_instance;	/* whose that was */
 	uint64_t settle_seq;		/* with `settling`: not before this batch is safe */

@@ -117,19 +117,28 @@ int req_change(struct mds *mds, struct mds_request *request, struct mds_inode *i
 	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
 }
 
-int req_exclusive(struct mds *mds, struct mds_request *request, struct mds_inode *inode)
+/* EXCL of the client has in it what SYNC would give it. */
+static bool is_there(const struct nacre_lock *lock, uint64_t client, bool exclusive)
 {
-	struct nacre_lock *lock = &inode->locks[nacre_group_index(NACRE_GROUP_FILE)];
+	return (lock->state == NACRE_LOCK_EXCL && lock->loner == client) ||
+	       (!exclusive && lock->state == NACRE_LOCK_SYNC);
+}
+
+int req_file(struct mds *mds, struct mds_request *request, struct mds_inode *inode, bool exclusive)
+{
+	int file = nacre_group_index(NACRE_GROUP_FILE);
+	const struct nacre_lock *lock = &inode->locks[file];
 	uint64_t client = request->session->instance;
 
-	if (!inode->probe && !inode->trim_end &&
-	    !(lock->state == NACRE_LOCK_EXCL && lock->loner == client) &&
-	    !mds_claimed(inode, NACRE_GROUP_FILE, request))
-		mds_lock_step(mds, inode, nacre_group_index(NACRE_GROUP_FILE),
-			      NACRE_LOCKE_NEED_EXCL, client);
-	if (!inode->probe && !inode->trim_end && lock->state == NACRE_LOCK_EXCL &&
-	    lock->loner == client)
-		return 0;
+	if (!inode->probe && !inode->trim_end) {
+		if (!is_there(lock, client, exclusive) &&
+		    !mds_claimed(inode, NACRE_GROUP_FILE, request))
+			mds_lock_step(mds, inode, file, exclusive ? NACRE_LOCKE_NEED_EXCL :
+								    NACRE_LOCKE_NEED_SYNC,
+				      client);
+		if (is_there(lock, client, exclusive))
+			return 0;
+	}
 	mds_request_claim(request, inode, NACRE_GROUP_FILE);
 	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
 }

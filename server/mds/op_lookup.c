@@ -48,32 +48,37 @@ int mds_op_getattr(struct mds *mds, struct mds_request *request)
 		}, 1);
 }
 
+/* Bits that a lock gives to one client only, and that which it does not give beside a writer. */
+#define ONE_ONLY (NACRE_CAP_FILE_EXCL | NACRE_CAP_FILE_BUFFER)
+#define NO_WRITER NACRE_CAP_FILE_CACHE
+
 /*
- * FILE_EXCL that the client must have, for an append to a file that others write, too. The lock is lent to it
- * until the reply is made; then it goes where the demand wants it, behind what the client does under
- * the references that the reply gave it.
+ * Bits that the client must have though others write, too: FILE_EXCL to append, BUFFER and CACHE for a page that is mapped. The
+ * lock is lent to it, and stays when the reply is made, behind what the client does under the references that the reply
+ * gave it, until another request needs it elsewhere: two that map one file shared pass it to and fro, and are
+ * not sent back by each other's wishes to where neither could go on.
  */
-static int open_exclusively(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
-			    uint32_t wanted)
+static int open_lent(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
+		     uint32_t wanted)
 {
-	const struct nacre_open_req *body = &request->message->host.open;
-	int result = req_exclusive(mds, request, inode);
+	uint32_t need = request->message->host.open.need & mds_caps_sensible(inode);
+	int result = req_file(mds, request, inode, need & ONE_ONLY);
 
 	if (result)
 		return result;
 	mds_request_unclaim(mds, request);
-	inode->lent = true;
-	if (mds_caps_ready(mds, request->session, inode, wanted,
-			   body->need & mds_caps_sensible(inode))) {
+	inode->lent = MDS_LENDING;
+	if (mds_caps_ready(mds, request->session, inode, wanted, need)) {
 		result = mds_reply(mds, request, (struct mds_trace[]){
 				{ NACRE_TRACE_TARGET, inode, wanted },
 			}, 1);
+		inode->lent = MDS_LENT;
 	} else {
 		mds_request_claim(request, inode, NACRE_GROUP_FILE);
 		result = mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK,
 					  inode->ino);
+		inode->lent = MDS_NOT_LENT;
 	}
-	inode->lent = false;
 	mds_caps_settle(mds, inode);
 	return result;
 }
@@ -92,8 +97,8 @@ int mds_op_open(struct mds *mds, struct mds_request *request)
 		wanted |= NACRE_WANT_READ;
 	if (body->open_flags & NACRE_OPEN_WRITE)
 		wanted |= NACRE_WANT_WRITE;
-	if ((body->need & NACRE_CAP_FILE_EXCL) && S_ISREG(inode->mode))
-		return open_exclusively(mds, request, inode, wanted);
+	if ((body->need & (ONE_ONLY | NO_WRITER)) && S_ISREG(inode->mode))
+		return open_lent(mds, request, inode, wanted);
 	mds_caps_ask(mds, request, inode, wanted);
 	/* what a lock gives to several at once can be waited for; copies and buffers come if they can */
 	if (!mds_caps_ready(mds, request->session, inode, wanted,

@@ -174,8 +174,8 @@ int req_entry_inode(struct mds *mds, struct mds_request *request, struct mds_den
 int req_empty(struct mds *mds, struct mds_request *request, struct mds_inode *dir);
 int req_read(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
 	     uint32_t groups);
-/* The FILE lock is EXCL for this client, though others may want it, too. */
-int req_exclusive(struct mds *mds, struct mds_request *request, struct mds_inode *inode);
+/* The FILE lock is EXCL for this client, or at least SYNC, though others may want it elsewhere. */
+int req_file(struct mds *mds, struct mds_request *request, struct mds_inode *inode, bool exclusive);
 int req_change(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
 	       uint32_t groups);
 /* Other sessions' changes of this inode are journaled (SHARE-1). */

@@ -10,13 +10,9 @@
  * through descriptors that it opened long before. Then the roles change. There is no sleep and no second try. STEPS=
  * sets the number of turns, SEED= the sequence.
  */
-#include "harness.h"
+#include "turns.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 #include <sys/xattr.h>
 
 enum { NAMES = 6, FILE_BYTES_MAX = 200000 };
@@ -356,64 +352,16 @@ static void change_held(uint64_t *mine)
 	}
 }
 
-/* ---- the other side ---------------------------------------------------------------------------------------------- */
-
-static int other;
-
-static void say(void)
-{
-	EQUAL(write(other, &step, sizeof(step)), sizeof(step));
-}
-
-static void hear(void)
-{
-	unsigned long theirs = 0;
-	ssize_t got = recv(other, &theirs, sizeof(theirs), MSG_WAITALL);
-
-	if (got != sizeof(theirs))
-		test_fail(__FILE__, __LINE__, "the other side has gone at step %lu", step);
-	EQUAL(theirs, step);
-}
-
-static void meet(const char *address, int port)
-{
-	struct sockaddr_in where = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-	int on = 1, fd = OK(socket(AF_INET, SOCK_STREAM, 0));
-
-	if (address) {
-		EQUAL(inet_pton(AF_INET, address, &where.sin_addr), 1);
-		OK(connect(fd, (struct sockaddr *)&where, sizeof(where)));
-		other = fd;
-	} else {
-		OK(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
-		OK(bind(fd, (struct sockaddr *)&where, sizeof(where)));
-		OK(listen(fd, 1));
-		printf("# ready\n");
-		fflush(stdout);
-		other = OK(accept(fd, NULL, NULL));
-	}
-	OK(setsockopt(other, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
-}
-
 int main(int argc, char **argv)
 {
-	bool serves = argc == 4 && !strcmp(argv[1], "serve");
 	unsigned long steps = test_setting("STEPS", 1000);
+	bool serves = turns_begin("coherence", argc, argv);
 	uint64_t mine;
 
-	if (!serves && !(argc == 5 && !strcmp(argv[1], "join"))) {
-		fprintf(stderr, "usage: coherence serve DIR PORT | coherence join DIR ADDRESS PORT\n");
-		return 2;
-	}
 	umask(022);
 	dice = test_setting("SEED", 1);
 	mine = dice + serves;
 	memset(held, -1, sizeof(held));
-	meet(serves ? NULL : argv[3], atoi(argv[serves ? 3 : 4]));
-	if (serves)
-		OK(mkdir(argv[2], 0755));
-	say();
-	hear();
 	OK(chdir(argv[2]));
 	for (step = 1; step <= steps; step++) {
 		bool acting = (step % 2 == 0) == serves;
@@ -421,16 +369,15 @@ int main(int argc, char **argv)
 		act(acting);
 		if (acting) {
 			change_held(&mine);
-			say(); /* done: look now */
-			hear(); /* has looked */
+			turns_say(step); /* done: look now */
+			turns_hear(step); /* has looked */
 		} else {
-			hear();
+			turns_hear(step);
 			look();
 			change_held(&mine);
-			say();
+			turns_say(step);
 		}
 	}
-	printf("TAP version 13\n1..1\nok 1 - %s saw each of the other side's %lu operations at once\n", argv[1],
-	       steps / 2);
+	turns_end(argv[1], "saw each of the other side's %lu operations at once", steps / 2);
 	return 0;
 }

@@ -193,6 +193,20 @@ run_programs() {
 	done
 }
 
+# turns PROGRAM SEED SERVER-GUEST FOLDER CLIENT-GUEST FOLDER: both sides of a program of tests/kselftest/turns.h
+turns() {
+	local serve
+	guest "$3" "SEED=$2 ${SETTINGS:-} /nacre/$1 serve $4/turns$2 4$2" > "$WORK/serve.tap" 2>&1 &
+	serve=$!
+	while ! grep '^# ready' "$WORK/serve.tap" > /dev/null; do
+		kill -0 $serve 2> /dev/null || break
+		sleep 0.1
+	done
+	guest "$5" "SEED=$2 ${SETTINGS:-} /nacre/$1 join $6/turns$2 $(vm ip "$3") 4$2" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
+	wait $serve || CHECKS_FAILED=$((CHECKS_FAILED + 1))
+	cat "$WORK/serve.tap"
+}
+
 # The end of a suite: nobody evicted, clean unload, silent kernels, and the plan.
 finish() {
 	local name

@@ -211,6 +211,48 @@ static void test_two_appenders(void **state)
 	mdst_client_destroy(c);
 }
 
+/*
+ * Two that have one file open for writing and map it: each is given what a mapped page needs, though what both would like
+ * allows neither to have it, and keeps it until the other one needs it.
+ */
+static void test_two_mappers(void **state)
+{
+	const uint32_t load = NACRE_CAP_FILE_READ | NACRE_CAP_FILE_CACHE;
+	const uint32_t store = NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_BUFFER;
+	const uint32_t both = NACRE_OPEN_READ | NACRE_OPEN_WRITE;
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	uint64_t ino = mdst_create(a, ROOT, "f").target.ino;
+	struct mdst_reply r;
+	int i;
+
+	mdst_sync(a);
+	a->answer_wanted = b->answer_wanted = NACRE_WANT_READ | NACRE_WANT_WRITE;
+	open_file(a, ino, both, NACRE_CAP_FILE_WRITE);
+	open_file(b, ino, both, NACRE_CAP_FILE_WRITE);
+	for (i = 0; i < 4; i++) {
+		struct mdst_client *c = i % 2 ? b : a;
+
+		r = open_file(c, ino, both, load);
+		assert_int_equal(r.target.issued & load, load);
+		r = open_file(c, ino, both, store);
+		assert_int_equal(r.target.issued & store, store);
+		a->revokes = b->revokes = 0;
+		mdst_run_ms(t, 200);
+		assert_int_equal(a->revokes + b->revokes, 0);
+	}
+	/* who only writes has his way, too, and then both write */
+	r = open_file(a, ino, both, NACRE_CAP_FILE_WRITE);
+	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
+	r = open_file(b, ino, both, NACRE_CAP_FILE_WRITE);
+	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
+	a->revokes = 0;
+	mdst_run_ms(t, 200);
+	assert_int_equal(a->revokes, 0);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* SHARE-1: another client's look waits for the journal; one's own does not. */
 static void test_share_1_waits_for_journal(void **state)
 {
@@ -386,7 +428,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_left_files_are_listed),
 		T(test_untar_costs_little), T(test_two_writers), T(test_open_outlives_answers),
-		T(test_two_appenders), T(test_share_1_waits_for_journal), T(test_share_1_absence),
+		T(test_two_appenders), T(test_two_mappers), T(test_share_1_waits_for_journal),
+		T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_allocated), T(test_renames_against_each_other),
 	};
 
