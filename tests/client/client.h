@@ -74,6 +74,7 @@ struct client_config {
 	C(CLOSE, "ino flags")								\
 	C(READ, "ino offset length [data bytes]")					\
 	C(WRITE, "ino offset length data [bytes]")					\
+	C(APPEND, "ino length data [offset bytes]: at the end, wherever that is then")	\
 	C(FSYNC, "ino: all that happened to it before is safe")				\
 	C(SYNC, "all that happened before is safe")
 
@@ -101,6 +102,8 @@ struct client_call {
 	uint32_t flags, set_mask, mode, uid, gid;
 	uint64_t offset, length, atime, mtime;
 	void *data;
+	/* APPEND: `offset` is known now; data may still be filled, and `length` shortened. May be NULL. */
+	void (*placed)(struct client_call *call);
 	void (*done)(struct client_call *call);
 	void *owner;
 	/* what came of it */

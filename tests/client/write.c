@@ -3,7 +3,8 @@
  * Writing. Under FILE_BUFFER a write goes to the pages, else straight to the
  * OSDs. Nothing is written behind max_size (SIZE-1). A write that must stop in
  * the middle goes on behind what it has written, never again from the start:
- * another's bytes may stand there by then.
+ * another's bytes may stand there by then. An append is a write whose place is found under
+ * FILE_EXCL, which it holds until it is done.
  */
 #include <assert.h>
 #include <string.h>
@@ -13,7 +14,9 @@
 
 #define WRITE_BUFFERED (NACRE_CAP_FILE_EXCL | NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_BUFFER)
 
-enum write_step { WRITE_FIRST, WRITE_DIRECT };
+#define APPEND_CAPS (NACRE_CAP_FILE_EXCL | NACRE_CAP_FILE_WRITE)
+
+enum write_step { WRITE_FIRST, WRITE_DIRECT, APPEND_PLACED };
 
 static uint64_t write_end(const struct client_call *call)
 {
@@ -80,8 +83,10 @@ static void write_direct(struct client_call *call, struct inode *inode)
 	struct nacre_piece piece;
 
 	call->step = WRITE_DIRECT;
-	call->refs = NACRE_CAP_FILE_WRITE;
-	caps_take(inode, call->refs);
+	if (!call->refs) {
+		call->refs = NACRE_CAP_FILE_WRITE;
+		caps_take(inode, call->refs);
+	}
 	while (nacre_layout_next(inode->object_bytes, &offset, &left, &piece)) {
 		osd_request = osdc_request_new(call->client->osdc, inode->pool, inode->ino,
 					       piece.index);
@@ -138,4 +143,60 @@ void step_WRITE(struct client_call *call)
 	} else {
 		write_direct(call, inode);
 	}
+}
+
+/* Everything that it takes is there: this is its place, and nobody else's until it ends. */
+static void place(struct client_call *call, struct inode *inode)
+{
+	call->step = APPEND_PLACED;
+	call->refs = APPEND_CAPS | (inode->cap.issued & NACRE_CAP_FILE_BUFFER);
+	caps_take(inode, call->refs);
+	call->offset = inode->size.size;
+	if (call->placed)
+		call->placed(call);
+}
+
+static void find_place(struct client_call *call, struct inode *inode)
+{
+	uint64_t end = inode->size.size + call->length;
+
+	if (inode->changing) {
+		call_wait(&inode->waiters, call);
+	} else if (!caps_can(inode, APPEND_CAPS)) {
+		call_acquire(call, inode, APPEND_CAPS);
+	} else if (end > NACRE_FILE_MAX) {
+		call_end(call, -EFBIG);
+	} else if (end > inode->max_size) {
+		caps_want_size(inode, end);
+		call_wait(&inode->waiters, call);
+	} else if (!caps_can(inode, WRITE_BUFFERED) &&
+		   (inode->dirty_pages || inode->writing_pages)) {
+		pages_write_back(inode);
+		call_wait(&inode->waiters, call);
+	} else {
+		place(call, inode);
+	}
+}
+
+void step_APPEND(struct client_call *call)
+{
+	struct inode *inode = inode_get(call->client, call->ino);
+
+	if (call->step == WRITE_DIRECT) {
+		written_direct(call, inode);
+		return;
+	}
+	if (call->step == WRITE_FIRST) {
+		if (!call_may_go(call))
+			return;
+		find_place(call, inode);
+		if (call->step != APPEND_PLACED)
+			return;
+	}
+	if (!call->length)
+		call_end(call, 0);
+	else if (call->refs & NACRE_CAP_FILE_BUFFER)
+		write_buffered(call, inode);
+	else
+		write_direct(call, inode);
 }

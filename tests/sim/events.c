@@ -198,9 +198,17 @@ static void saw_write(struct history *history, struct op *op, const struct clien
 	uint64_t end = call->offset + call->length;
 	uint32_t number = (uint32_t)(op - history->ops);
 
-	if (call->result)
+	op->offset = call->offset == HISTORY_NOT_PLACED ? 0 : call->offset;
+	op->length = call->offset == HISTORY_NOT_PLACED ? 0 : call->length;
+	if (call->result || !op->length)
 		return;
-	history_add(history, op, history_reg(history, REG_SIZE, call->ino, 0), REG_RAISE, end, 0);
+	/* an append has found the end where it wrote; how much of an unsafe one is left, nobody promises */
+	if (op->kind == CLIENT_APPEND && !op->maybe)
+		history_add(history, op, history_reg(history, REG_SIZE, call->ino, 0), REG_SWAP,
+			    call->offset, end);
+	else
+		history_add(history, op, history_reg(history, REG_SIZE, call->ino, 0), REG_RAISE,
+			    end, 0);
 	for (; cell * CELL_BYTES < end; cell++)
 		history_add(history, op, history_reg(history, REG_CELL, call->ino, (uint32_t)cell),
 			    REG_SET, history_cell_word(number, cell), 0);
@@ -324,6 +332,7 @@ const char *history_events(struct history *history, struct op *op, const struct 
 		saw_getxattr(history, op, call);
 		break;
 	case CLIENT_WRITE:
+	case CLIENT_APPEND:
 		saw_write(history, op, call);
 		break;
 	case CLIENT_READ:

@@ -134,10 +134,16 @@ static bool is_change(const struct op *op)
 	case CLIENT_SETXATTR:
 	case CLIENT_RMXATTR:
 	case CLIENT_WRITE:
+	case CLIENT_APPEND:
 		return true;
 	default:
 		return false;
 	}
+}
+
+static bool is_write(const struct op *op)
+{
+	return op->kind == CLIENT_WRITE || op->kind == CLIENT_APPEND;
 }
 
 /* An fsync (or sync: ino 0) that began at begin_ns has ended well. */
@@ -159,7 +165,7 @@ static void unanswered(struct history *history, struct op *op)
 	op->maybe = true;
 	history->counts.maybe++;
 	history_events_unanswered(history, op, op->call);
-	if (op->kind == CLIENT_WRITE)
+	if (is_write(op))
 		history_events_torn(history, op);
 	op->call = NULL;
 }
@@ -176,7 +182,7 @@ const char *history_end(struct history *history, uint32_t number, uint64_t now_n
 	}
 	op->end_ns = now_ns;
 	op->tid = call->tid;
-	op->safe = !is_change(op) || call->result || (op->kind == CLIENT_WRITE && !call->local);
+	op->safe = !is_change(op) || call->result || (is_write(op) && !call->local);
 	history->counts.answered++;
 	history->counts.failed += call->result != 0;
 	wrong = history_events(history, op, call);
@@ -190,16 +196,21 @@ const char *history_end(struct history *history, uint32_t number, uint64_t now_n
 
 static void make_maybe(struct history *history, struct op *op)
 {
-	struct event_ref *ref;
+	struct register_event *event;
 	size_t i;
 
 	op->maybe = true;
 	history->counts.maybe++;
 	for (i = 0; i < op->ref_count; i++) {
-		ref = &op->refs[i];
-		ref->reg->log.events[ref->index].maybe = true;
+		event = &op->refs[i].reg->log.events[op->refs[i].index];
+		event->maybe = true;
+		/* its pages may have come before those of the append before it */
+		if (op->kind == CLIENT_APPEND && event->op == REG_SWAP) {
+			event->op = REG_RAISE;
+			event->a = event->b;
+		}
 	}
-	if (op->kind == CLIENT_WRITE)
+	if (is_write(op))
 		history_events_torn(history, op);
 }
 

@@ -40,6 +40,9 @@ uint32_t history_begin(struct history *history, uint32_t life, const struct clie
 /* It ended. NULL, or what is wrong with the answer itself. */
 const char *history_end(struct history *history, uint32_t number, uint64_t now_ns);
 
+/* The offset of an append before it is known: one that never got so far has written nothing. */
+#define HISTORY_NOT_PLACED UINT64_MAX
+
 /* Fill a buffer for a write of this call: cells that say who wrote them, and where. */
 void history_fill(uint32_t number, uint64_t offset, void *data, size_t length);
 
