@@ -150,9 +150,9 @@ static void finish(struct mds *mds, struct mds_session *session)
 	}
 	/*
 	 * INO-1: a number that was not declared can have data only if the request that declared it was answered
-	 * unsafe by the incarnation before, lost with it, and never sent again.
+	 * unsafe by the incarnation before, lost with it, and not done again by this one.
 	 */
-	for (i = 0; session->inherited && !session->claimed && i < session->inos.count; i++)
+	for (i = 0; session->inherited && !session->settled && i < session->inos.count; i++)
 		mds_purge_numbers(mds, session->inos.runs[i].first, session->inos.runs[i].count);
 	mds_session_journal_end(mds, session, false);
 	mds_journal_flush(mds);

@@ -105,7 +105,6 @@ void mds_reconnect_claims(struct mds *mds, struct mds_session *session,
 
 	if (!mds->reconnect)
 		return;
-	session->claimed = true;
 	session->renewed_ns = mds_now(mds);
 	mds_session_finished(session, part->oldest_tid);
 	for (i = 0; i < count; i++)
@@ -115,6 +114,7 @@ void mds_reconnect_claims(struct mds *mds, struct mds_session *session,
 
 void mds_reconnect_done(struct mds *mds, struct mds_session *session)
 {
+	session->settled = true;
 	mds_session_step(mds, session, NACRE_RSESE_DONE);
 	mds_reconnect_check(mds);
 }

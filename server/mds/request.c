@@ -297,8 +297,11 @@ void mds_requests_drop_session(struct mds *mds, struct mds_session *session)
 {
 	struct mds_request *request;
 
-	while ((request = TAILQ_FIRST(&session->requests)))
+	while ((request = TAILQ_FIRST(&session->requests))) {
+		if (request->head->flags & NACRE_REQUEST_RESEND)
+			session->settled = false;
 		mds_request_end(mds, request);
+	}
 }
 
 void mds_requests_free(struct mds *mds)

@@ -30,7 +30,7 @@ struct mds_session {
 	char name[64];
 	uint8_t state;			/* enum nacre_rank_session_state */
 	bool inherited;			/* known from the incarnation before */
-	bool claimed;			/* and came back to this one */
+	bool settled;			/* and came back to this one: all that it sent again was done */
 	uint32_t gen;			/* of its caps: the incarnation's low bits */
 	struct conn *conn;		/* referenced; NULL: not connected */
 	uint64_t connected_ns;		/* when that connection came */

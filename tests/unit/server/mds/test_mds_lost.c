@@ -4,6 +4,7 @@
  * that are repeated, sizes that are found out (SIZE-2).
  */
 #include "mdst.h"
+#include "server/mds/session.h"
 
 #define ROOT NACRE_INO_ROOT
 
@@ -208,6 +209,48 @@ static void test_no_grant_before_all_claims(void **state)
 	mdst_client_destroy(b);
 }
 
+static struct nacre_record_req unsafe;
+
+static void send_unsafe(struct mdst_client *c)
+{
+	unsafe.flags |= NACRE_REQUEST_RESEND;
+	mdst_send(c, NACRE_MSG_CREATE, &unsafe);
+}
+
+/*
+ * INO-1: the rank dies with a create that was answered unsafe; its client sends it again, and is lost while the next rank still waits
+ * for others. What it had written belongs to nothing, though it came back.
+ */
+static void test_lost_after_sending_again(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b"), *c;
+	struct mdst_reply r;
+
+	mdst_sync(a);
+	mds_journal_hold(t->mds, true);
+	unsafe = mdst_record(a, ROOT, "f");
+	unsafe.kind = NACRE_RECORD_CREATE;
+	unsafe.ino = a->ino_next;
+	unsafe.mode = S_IFREG | 0644;
+	unsafe.set_mask = NACRE_SET_MODE;
+	r = mdst_call(a, NACRE_MSG_CREATE, &unsafe);
+	assert_true(r.applied > r.safe);
+	unsafe.applied = r.applied;
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, unsafe.ino, 2, 100);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(a, NULL, 0, send_unsafe);
+	mds_evict(t->mds, mds_session_find(t->mds, a->instance), "is lost");
+	mdst_client_destroy(a);
+	mdst_run_ms(t, 20000);
+	c = client(t, "c");
+	assert_int_equal(mdst_lookup(c, ROOT, "f").result, ENOENT);
+	assert_int_equal(mdst_osd_objects(t->osd, NACRE_POOL_DATA, unsafe.ino), 0);
+	mdst_client_destroy(b);
+	mdst_client_destroy(c);
+}
+
 /* A broken connection loses nothing: the same session goes on, requests are sent again. */
 static void test_reset(void **state)
 {
@@ -228,7 +271,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_fence_2_stubborn), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
-		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims), T(test_reset),
+		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
+		T(test_lost_after_sending_again), T(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
