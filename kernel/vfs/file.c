@@ -155,7 +155,7 @@ static ssize_t file_splice_read(struct file *in, loff_t *pos, struct pipe_inode_
 ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, size_t go, bool again, u32 *got)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
-	bool append = iocb->ki_flags & IOCB_APPEND && !again;
+	bool append = iocb->ki_flags & IOCB_APPEND;
 	u32 need = NACRE_CAP_FILE_WRITE | (append ? NACRE_CAP_FILE_EXCL : 0);
 	u64 start, end;
 	ssize_t count;
@@ -173,7 +173,14 @@ ssize_t nacre_write_begin(struct kiocb *iocb, struct iov_iter *from, size_t go, 
 		/* Waiting for EXCL has brought a newer size: max_size must reach as far. */
 		nacre_caps_put(inode, *got);
 	} while (1);
-	count = again ? iov_iter_count(from) : generic_write_checks(iocb, from);
+	if (!again) {
+		count = generic_write_checks(iocb, from);
+	} else {
+		/* Between two goes of a long append others may have appended: it is cut in two then, nobody's bytes are lost. */
+		if (append)
+			iocb->ki_pos = start;
+		count = iov_iter_count(from);
+	}
 	if (count <= 0)
 		nacre_caps_put(inode, *got);
 	return count;
@@ -238,6 +245,17 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	return total ?: done;
 }
 
+/* The goes of a long append need not lie side by side, so all of the file is synced: what was before is clean as a rule. */
+static ssize_t sync_written(struct kiocb *iocb, ssize_t done)
+{
+	int err;
+
+	if (!(iocb->ki_flags & IOCB_APPEND) || !iocb_is_dsync(iocb))
+		return generic_write_sync(iocb, done);
+	err = vfs_fsync_range(iocb->ki_filp, 0, LLONG_MAX, !(iocb->ki_flags & IOCB_SYNC));
+	return err ?: done;
+}
+
 static ssize_t file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -249,7 +267,7 @@ static ssize_t file_write_iter(struct kiocb *iocb, struct iov_iter *from)
 		return -EINTR;
 	done = write_locked(iocb, from);
 	up_write(&inode->i_rwsem);
-	return done > 0 ? generic_write_sync(iocb, done) : done;
+	return done > 0 ? sync_written(iocb, done) : done;
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */

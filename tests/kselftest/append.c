@@ -5,11 +5,14 @@
  *
  *   append write FILE WHO COUNT         one writer of two, 0 or 1: begins when the other one is there, too
  *   append check FILE WRITERS COUNT     what they have left
+ *   append write-long, check-long       the same with records of 2.5 MiB: they may be cut, but no byte is lost
  */
 #include <limits.h>
 #include "harness.h"
 
-enum { RECORD = 35, ROOM = 64 };
+enum { RECORD = 35, ROOM = 64, LONG_RECORD = 5 << 19 };
+
+static char long_record[LONG_RECORD];
 
 static void record(char *text, unsigned int who, unsigned int number)
 {
@@ -69,15 +72,48 @@ static void check_records(const char *path, unsigned int writers, unsigned int c
 	test_note("writers took turns %u times", changes);
 }
 
+static void write_long(const char *path, unsigned int who, unsigned int count)
+{
+	int fd = OK(open(path, O_CREAT | O_WRONLY | O_APPEND, 0644));
+
+	memset(long_record, (int)('0' + who), LONG_RECORD);
+	meet(path, who);
+	for (unsigned int i = 0; i < count; i++)
+		EQUAL(write(fd, long_record, LONG_RECORD), LONG_RECORD);
+	OK(close(fd));
+}
+
+static void check_long(const char *path, unsigned int writers, unsigned int count)
+{
+	unsigned long bytes[256] = { 0 };
+	int fd = OK(open(path, O_RDONLY));
+	ssize_t got;
+
+	EQUAL(stat_of(path).st_size, (long long)writers * count * LONG_RECORD);
+	while ((got = OK(read(fd, long_record, LONG_RECORD))) > 0)
+		for (ssize_t i = 0; i < got; i++)
+			bytes[(unsigned char)long_record[i]]++;
+	for (unsigned int who = 0; who < writers; who++)
+		EQUAL(bytes['0' + who], (long long)count * LONG_RECORD);
+	OK(close(fd));
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 5 || (!strcmp(argv[1], "write") && (unsigned int)atoi(argv[3]) > 1)) {
-		fprintf(stderr, "usage: append write FILE 0|1 COUNT | append check FILE WRITERS COUNT\n");
-		return 2;
-	}
-	if (!strcmp(argv[1], "write"))
-		write_records(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
-	else
-		check_records(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
-	return 0;
+	static const struct {
+		const char *name;
+		void (*run)(const char *path, unsigned int who, unsigned int count);
+		unsigned int who_max;
+	} verbs[] = {
+		{ "write", write_records, 1 }, { "check", check_records, 10 },
+		{ "write-long", write_long, 1 }, { "check-long", check_long, 10 },
+	};
+
+	for (unsigned int i = 0; argc == 5 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		if (!strcmp(argv[1], verbs[i].name) && (unsigned int)atoi(argv[3]) <= verbs[i].who_max) {
+			verbs[i].run(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
+			return 0;
+		}
+	fprintf(stderr, "usage: append write|write-long FILE 0|1 COUNT | append check|check-long FILE WRITERS COUNT\n");
+	return 2;
 }
