@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "groups.h"
 #include "sim.h"
 
 #define SLICE_NS (100 * SIM_NS_PER_MS)
@@ -115,10 +116,11 @@ static void report(struct sim *sim)
 	if (sim->options.verbose)
 		printf("%.1f virtual s, %" PRIu64 " events, %" PRIu64 " calls (%" PRIu64
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
-		       " observations, %" PRIu64 " faults, %" PRIu64 " evictions\n",
+		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
+		       " evictions\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
-		       sim->faults_done, sim->evictions);
+		       groups_applied(sim), sim->faults_done, sim->evictions);
 	if (!sim->failed)
 		return;
 	fprintf(stderr, "--- the last that happened\n");
@@ -139,6 +141,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 	sim->world->trace = options->trace;
 	sim->random = sim_random_from(options->seed ^ 0x5eed);
 	sim->history = history_create();
+	groups_watch(sim);
 	prepare(sim);
 	cluster_create(sim);
 	if (!sim->failed) {
@@ -152,5 +155,6 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 	*ret_hash = sim->world->hash;
 	good = !sim->failed;
 	history_destroy(sim->history);
+	groups_forget(sim);
 	return good;
 }

@@ -38,6 +38,7 @@ struct sim_daemon {
 };
 
 struct sim_client;
+struct applied;
 
 /* One call at a time, after another. */
 struct sim_worker {
@@ -105,6 +106,7 @@ struct sim {
 	struct sim_client clients[SIM_CLIENTS_MAX];
 	unsigned int client_count;
 	struct history *history;
+	struct applied *applied;
 	uint64_t ops_begun;
 	uint64_t faults_done, evictions;
 	bool faults_on;

@@ -162,6 +162,8 @@ static void run_first(struct sim_world *world)
 		node.event->run(node.event);
 	else
 		node.timer->fire(node.timer);
+	if (world->watch && world->events_run % SIM_WATCH_EVENTS == 0)
+		world->watch(world->watch_owner);
 }
 
 bool sim_run(struct sim_world *world, uint64_t until_ns)

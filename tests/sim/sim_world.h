@@ -26,6 +26,7 @@
 #define SIM_NS_PER_S 1000000000ull
 #define SIM_HOSTS_MAX 24
 #define SIM_NOTES_MAX 4096		/* a power of two */
+#define SIM_WATCH_EVENTS 64
 
 /* What goes wrong, and how often. Chances are per million of the thing named. */
 #define SIM_FAULTS(F)								\
@@ -111,6 +112,8 @@ struct sim_world {
 	uint64_t note_count;
 	bool trace;			/* print notes as they come */
 	bool stop;			/* set by anyone to leave sim_run() */
+	void (*watch)(void *owner);	/* looks on, after every so many events; NULL: nobody does */
+	void *watch_owner;
 };
 
 struct sim_world *sim_world_create(uint64_t seed);

@@ -12,11 +12,13 @@
 #include "server/base/member.h"
 #include "server/osd/exec.h"
 #include "server/osd/layout.h"
+#include "server/osd/pglog.h"
 #include "server/osd/store.h"
+#include "groups.h"
 #include "stores.h"
 
 #define OPEN_LIMIT_NS (60 * SIM_NS_PER_S)
-#define OBJECTS_MAX 4096u
+#define KEYS_MAX 8192u		/* of one kind in a group */
 #define DATA_MAX (1u << 22)
 
 /* One object of one replica. */
@@ -130,7 +132,7 @@ static void read_object(struct opened *opened, const struct nacre_map_pool *pool
 
 	put_op(&writer, NACRE_OSD_OP_STAT, 0, 0);
 	put_op(&writer, NACRE_OSD_OP_LISTXATTR, 0, 0);
-	put_op(&writer, NACRE_OSD_OP_KV_LIST, OSD_OUTPUT_MAX / 2, OBJECTS_MAX);
+	put_op(&writer, NACRE_OSD_OP_KV_LIST, OSD_OUTPUT_MAX / 2, KEYS_MAX);
 	put_op(&writer, NACRE_OSD_OP_READ, 0, DATA_MAX);
 	exec->store = opened->store;
 	exec->mode = osd_journal_mode_find(pool->journal_mode);
@@ -167,17 +169,15 @@ static void on_listed(struct osd_list *list)
 	opened->sim->world->stop = true;
 }
 
-static void list_group(struct opened *opened, uint32_t pool, uint32_t pg, struct group_sums *sums)
+/* All keys of one kind, with their values. */
+static struct osd_list *list_group(struct opened *opened, char kind, uint32_t pool, uint32_t pg)
 {
 	struct osd_list *list = calloc(1, sizeof(*list));
-	struct kv_pair pair;
-	size_t at = 0;
-	uint32_t found;
 
 	list->store = opened->store;
-	osd_key_group_begin(&list->first, 'O', pool, pg);
-	osd_key_group_end(&list->end, 'O', pool, pg);
-	list->count_max = OBJECTS_MAX;
+	osd_key_group_begin(&list->first, kind, pool, pg);
+	osd_key_group_end(&list->end, kind, pool, pg);
+	list->count_max = KEYS_MAX;
 	list->bytes_max = 64u << 20;
 	list->done = on_listed;
 	list->owner = opened;
@@ -185,13 +185,47 @@ static void list_group(struct opened *opened, uint32_t pool, uint32_t pg, struct
 	osd_store_list(opened->store, list);
 	if (!opened->done)
 		sim_run(opened->sim->world, opened->sim->world->now_ns + OPEN_LIMIT_NS);
-	sums->objects = calloc(OBJECTS_MAX, sizeof(*sums->objects));
+	return list;
+}
+
+static void list_end(struct osd_list *list)
+{
+	mem_bytes_free(&list->pairs.bytes);
+	free(list);
+}
+
+static void list_objects(struct opened *opened, uint32_t pool, uint32_t pg,
+			 struct group_sums *sums)
+{
+	struct osd_list *list = list_group(opened, 'O', pool, pg);
+	struct kv_pair pair;
+	size_t at = 0;
+	uint32_t found;
+
+	sums->objects = calloc(KEYS_MAX, sizeof(*sums->objects));
 	while (kv_pairs_next(&list->pairs, &at, &pair))
 		if (!osd_key_object_parse(pair.key, pair.key_bytes, &found,
 					  &sums->objects[sums->count].oid))
 			sums->count++;
-	mem_bytes_free(&list->pairs.bytes);
-	free(list);
+	list_end(list);
+}
+
+/* Its log as it stands there: an in-sync replica, and nothing is under way, so all of it is committed. */
+static void read_log(struct opened *opened, uint32_t pool, uint32_t pg)
+{
+	struct osd_list *list = list_group(opened, 'L', pool, pg);
+	struct nacre_rep_entry entry;
+	struct kv_pair pair;
+	uint64_t committed;
+	size_t at = 0;
+
+	while (kv_pairs_next(&list->pairs, &at, &pair)) {
+		if (!pglog_value_parse(pair.value, pair.value_bytes, &entry, &committed))
+			groups_note(opened->sim, pool, pg, &entry);
+		else
+			sim_fail(opened->sim, "the log of group %u.%u cannot be read", pool, pg);
+	}
+	list_end(list);
 }
 
 static void sum_group(struct opened *opened, const struct nacre_map_pool *pool, uint32_t pg,
@@ -199,7 +233,7 @@ static void sum_group(struct opened *opened, const struct nacre_map_pool *pool, 
 {
 	size_t i;
 
-	list_group(opened, pool->id, pg, sums);
+	list_objects(opened, pool->id, pg, sums);
 	for (i = 0; i < sums->count && !opened->sim->failed; i++)
 		read_object(opened, pool, pg, &sums->objects[i]);
 }
@@ -278,6 +312,7 @@ static void check_group(struct sim *sim, struct opened *opened, const struct clu
 		osd = nacre_pg_slot(&group, slot);
 		if (osd == NACRE_OSD_NONE || !(group.in_sync >> slot & 1))
 			continue;
+		read_log(&opened[osd], pool->id, pg);
 		sum_group(&opened[osd], pool, pg, &sums[slot]);
 		if (first < 0)
 			first = slot;
@@ -330,5 +365,7 @@ void stores_check(struct sim *sim, const uint64_t *inos, size_t count)
 	for (id = 0; !sim->failed && !nacre_map_pool_at(&map->view, id, &pool); id++)
 		for (pg = 0; pg < pool.pg_count && !sim->failed; pg++)
 			check_group(sim, opened, map, &pool, pg, inos, count);
+	if (!sim->failed)
+		groups_check(sim);
 	cluster_map_put(map);
 }

@@ -3,7 +3,8 @@
  * The end of a history: faults stop and heal, everybody syncs and unmounts, a
  * fresh client reads the whole tree, and the history must have an order in
  * which all that anybody ever saw, this reader included, is right. Then the
- * stores are compared, replica by replica (stores.c).
+ * stores are compared, replica by replica (stores.c), and no request may have been
+ * applied twice (groups.c).
  */
 #include <errno.h>
 #include <stdlib.h>
