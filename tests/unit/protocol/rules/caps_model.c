@@ -11,8 +11,6 @@ static const char *const event_names[] = {
 
 void model_init(struct model *m, const struct model_rules *rules)
 {
-	int c;
-
 	memset(m, 0, sizeof(*m));
 	nacre_lock_init(&m->rank.auth, NACRE_GROUP_AUTH);
 	nacre_lock_init(&m->rank.file, NACRE_GROUP_FILE);
@@ -23,8 +21,6 @@ void model_init(struct model *m, const struct model_rules *rules)
 	m->truth_data = 1;
 	m->resets_left = (__u8)rules->resets;
 	m->crashes_left = (__u8)rules->crashes;
-	for (c = 0; c < MODEL_CLIENTS_MAX; c++)
-		m->rank.of[c].applied_tid = NO_TID;
 }
 
 int model_events(const struct model_rules *rules)
@@ -187,7 +183,27 @@ static int try_data_event(struct model *m, const struct model_rules *rules, int 
 	}
 }
 
-int model_try(struct model *m, const struct model_rules *rules, int event)
+static int may_do(const struct model_rules *rules, int c, int event)
+{
+	if (!rules->readers && !rules->writers)
+		return 1;
+	if (event == EV_READ_BEGIN || event == EV_WANT_READ)
+		return rules->readers >> c & 1;
+	if (event == EV_WRITE_BEGIN || event == EV_WANT_WRITE)
+		return rules->writers >> c & 1;
+	return 1;
+}
+
+static int in_flight(const struct model *m, const struct model_rules *rules)
+{
+	int c, count = 0;
+
+	for (c = 0; c < rules->clients; c++)
+		count += m->client[c].in.count + m->rank.of[c].in.count;
+	return count;
+}
+
+static int try_event(struct model *m, const struct model_rules *rules, int event)
 {
 	int c = event / EV_PER_CLIENT;
 
@@ -214,6 +230,21 @@ int model_try(struct model *m, const struct model_rules *rules, int event)
 	case EV_WANT_ATTR_EXCL:
 		return rules->use_attr && try_attr_event(m, rules, c, event);
 	default:
-		return rules->use_data && try_data_event(m, rules, c, event);
+		return rules->use_data && may_do(rules, c, event) &&
+		       try_data_event(m, rules, c, event);
 	}
+}
+
+/* What would put too many messages under way does not happen; what takes one away always may. */
+int model_try(struct model *m, const struct model_rules *rules, int event)
+{
+	int before, after;
+
+	if (!rules->flight)
+		return try_event(m, rules, event);
+	before = in_flight(m, rules);
+	if (!try_event(m, rules, event))
+		return 0;
+	after = in_flight(m, rules);
+	return after <= rules->flight || after <= before;
 }

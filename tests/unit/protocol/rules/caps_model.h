@@ -76,8 +76,8 @@ struct model_rank {
 		struct nacre_cap_rank cap;
 		__u8 present;
 		__u8 fresh_connection;	/* reset since the last grant was sent */
-		__u8 applied_tid;	/* CHANGE answered last; 2 = none */
-		__u8 change_waits;	/* a CHANGE that waits for the lock */
+		__u8 applied_tid;	/* CHANGE answered last; the first is 1 */
+		__u8 change_waits;	/* a CHANGE that waits for the lock: the lower, the longer */
 		__u32 applied_flush;
 		__u32 next_cap_id;
 		struct model_queue in;	/* from this client */
@@ -98,10 +98,13 @@ struct model {
 struct model_rules {
 	int clients;
 	int queue;			/* messages a queue takes */
+	int flight;			/* messages under way at a time, in all queues; 0 = any number */
 	int resets;			/* lost connections allowed */
 	int crashes;			/* new incarnations of the rank allowed */
 	int use_attr;			/* clients use AUTH */
 	int use_data;			/* clients use FILE */
+	unsigned int readers;		/* data: bits of the clients that read, */
+	unsigned int writers;		/* … that write; both 0 = all do both */
 	int break_rule;			/* enum model_break: for showing that the checks can fail */
 };
 
@@ -126,8 +129,12 @@ int model_try(struct model *m, const struct model_rules *rules, int event);
 /* NULL, or what is wrong with this state. */
 const char *model_check(const struct model *m, const struct model_rules *rules);
 
-/* Rename counters so that states that differ only in absolute numbers become equal. */
+/* Make equal what will behave alike: forget what nobody will look at again, rename numbers. */
 void model_normalize(struct model *m, const struct model_rules *rules);
+
+/* Clients that may do the same are alike: exchange two; put all in a fixed order, and who[] with them. */
+void model_swap(struct model *m, int a, int b);
+void model_order(struct model *m, const struct model_rules *rules, int *who);
 
 /*
  * Let everything under way come to its end without new wishes: deliver, write back, repeat

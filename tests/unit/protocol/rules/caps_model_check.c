@@ -123,6 +123,7 @@ const char *model_settle(struct model *m, const struct model_rules *rules)
 	int i, c, repeats;
 
 	wide.queue = MODEL_QUEUE_MAX;
+	wide.flight = 0;
 	for (repeats = 0; repeats < 3; repeats++) {
 		for (i = 0; i < 300 && settle_step(m, &wide); i++) {
 			broken = model_check(m, &wide);

@@ -107,17 +107,38 @@ static int is_gathered(const struct model_rank *r, const struct model_rules *rul
 	return 1;
 }
 
+static int longest_waiting(const struct model_rank *r, const struct model_rules *rules)
+{
+	int c, longest = -1;
+
+	for (c = 0; c < rules->clients; c++)
+		if (r->of[c].change_waits &&
+		    (longest < 0 || r->of[c].change_waits < r->of[longest].change_waits))
+			longest = c;
+	return longest;
+}
+
+static void wait_for_change(struct model_rank *r, const struct model_rules *rules, int asker)
+{
+	__u8 last = 0;
+	int c;
+
+	for (c = 0; c < rules->clients; c++)
+		if (r->of[c].change_waits > last)
+			last = r->of[c].change_waits;
+	if (!r->of[asker].change_waits)
+		r->of[asker].change_waits = last + 1;
+}
+
 /* The oldest wish for a change decides where AUTH goes. 1: done or on its way; 0: there is none. */
 static int serve_change(struct model *m, const struct model_rules *rules, int *ok)
 {
 	struct model_rank *r = &m->rank;
 	struct model_message msg = { .kind = MODEL_CHANGED };
 	__u32 todo = 0;
-	int c;
+	int c = longest_waiting(r, rules);
 
-	for (c = 0; c < rules->clients && !r->of[c].change_waits; c++)
-		;
-	if (c == rules->clients)
+	if (c < 0)
 		return 0;
 	if (!nacre_lock_can_change(&r->auth, CLIENT_ID(c))) {
 		nacre_lock_step(&r->auth, NACRE_LOCKE_NEED_LOCK, CLIENT_ID(c), &todo);
@@ -125,7 +146,7 @@ static int serve_change(struct model *m, const struct model_rules *rules, int *o
 	}
 	r->value = ++m->truth_attr;
 	r->of[c].change_waits = 0;
-	r->of[c].applied_tid ^= r->of[c].applied_tid == NO_TID ? NO_TID ^ m->client[c].tid : 1;
+	r->of[c].applied_tid ^= 1;
 	msg.tid = r->of[c].applied_tid;
 	msg.value = r->value;
 	msg.valid = NACRE_GROUP_AUTH;
@@ -244,7 +265,7 @@ static int rank_asked(struct model *m, const struct model_rules *rules, int c,
 				       .value = m->rank.value };
 
 	if (m->rank.of[c].applied_tid != msg->tid) {
-		m->rank.of[c].change_waits = 1;
+		wait_for_change(&m->rank, rules, c);
 		return 1;
 	}
 	again.valid = current_after_change(&m->rank, rules, c);

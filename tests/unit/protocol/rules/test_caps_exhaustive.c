@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every state that two or three clients and a rank can get into, breadth first: the machines of
+ * What two or three clients and a rank can get into, breadth first: the machines of
  * cap_client.h, cap_rank.h and lock_table.h driven against each other in the world of
- * caps_model.h. Each run prints how many states it visited and whether that was all of them; long
+ * caps_model.h. Small worlds must be explored as a whole, of larger ones what is near; long
  * random walks, with fixed seeds, look at what is farther away.
  * The last cases break a rule each and demand that the checks notice.
  */
@@ -14,170 +14,49 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include <xxhash.h>
-#include "caps_model.h"
+#include "caps_search.h"
 
-/* ---- the set of visited states: 128-bit hashes in an open table --------------------------------- */
+/* ---- small worlds: every state ------------------------------------------------------------------- */
 
-struct visited {
-	XXH128_hash_t *at;
-	size_t mask;
-	size_t count;
-};
+#define WHOLE_MOST ((size_t)1 << 20)	/* more than any of them has */
 
-static void visited_init(struct visited *v, size_t bits)
+static void explore_whole(struct model_rules rules)
 {
-	v->mask = ((size_t)1 << bits) - 1;
-	v->at = calloc(v->mask + 1, sizeof(v->at[0]));
-	v->count = 0;
-	assert_non_null(v->at);
+	struct found found = search_run(&rules, WHOLE_MOST, 331, 0);
+
+	assert_null(found.broken);
+	assert_true(found.all);
 }
 
-/* A table of four times the states. */
-static size_t visited_bits(size_t most)
+/* Two clients, two messages under way at a time. */
+static void caps_whole_attributes(void **state)
 {
-	size_t bits = 10;
-
-	while ((size_t)1 << bits < most * 4)
-		bits++;
-	return bits;
+	explore_whole((struct model_rules){ .clients = 2, .queue = 2, .flight = 2, .crashes = 1,
+					    .use_attr = 1 });
+	explore_whole((struct model_rules){ .clients = 2, .queue = 2, .flight = 2, .resets = 1,
+					    .use_attr = 1 });
 }
 
-/* 1: new. */
-static int visited_add(struct visited *v, XXH128_hash_t hash)
+static void caps_whole_reader_and_writer(void **state)
 {
-	size_t i = hash.low64 & v->mask;
-
-	assert_true(v->count < v->mask / 4 * 3);
-	for (; v->at[i].low64 || v->at[i].high64; i = (i + 1) & v->mask)
-		if (v->at[i].low64 == hash.low64 && v->at[i].high64 == hash.high64)
-			return 0;
-	v->at[i] = hash;
-	v->count++;
-	return 1;
+	explore_whole((struct model_rules){ .clients = 2, .queue = 2, .flight = 2, .crashes = 1,
+					    .use_data = 1, .readers = 1, .writers = 2 });
+	explore_whole((struct model_rules){ .clients = 2, .queue = 2, .flight = 2, .resets = 1,
+					    .use_data = 1, .readers = 1, .writers = 2 });
 }
 
-/* ---- states waiting to be explored, with the way back for the report ----------------------------- */
-
-struct node {
-	struct model m;
-	int32_t parent;
-	int16_t event;
-};
-
-struct search {
-	struct node *nodes;
-	size_t count;
-	size_t room;
-	struct visited visited;
-	struct model_rules rules;
-	size_t transitions;
-	size_t settled;
-	const char *broken;
-	size_t broken_at;
-	int broken_event;
-};
-
-static void search_report(const struct search *s)
+static void caps_whole_two_writers(void **state)
 {
-	int events[512], n = 0;
-	int32_t at = (int32_t)s->broken_at;
-
-	if (s->broken_event >= 0)
-		events[n++] = s->broken_event;
-	for (; at > 0 && n < 512; at = s->nodes[at].parent)
-		events[n++] = s->nodes[at].event;
-	printf("  broken: %s\n", s->broken);
-	while (n--)
-		printf("    %s\n", model_event_name(&s->rules, events[n]));
+	explore_whole((struct model_rules){ .clients = 2, .queue = 2, .flight = 2, .crashes = 1,
+					    .use_data = 1, .writers = 3 });
+	explore_whole((struct model_rules){ .clients = 2, .queue = 2, .flight = 2, .resets = 1,
+					    .use_data = 1, .writers = 3 });
 }
 
-static void search_fail(struct search *s, const char *broken, size_t at, int event)
-{
-	s->broken = broken;
-	s->broken_at = at;
-	s->broken_event = event;
-}
-
-/* Put a state at the end of the line if it is new. */
-static void search_add(struct search *s, struct model *m, size_t parent, int event)
-{
-	model_normalize(m, &s->rules);
-	if (s->count == s->room || !visited_add(&s->visited, XXH3_128bits(m, sizeof(*m))))
-		return;
-	s->nodes[s->count].m = *m;
-	s->nodes[s->count].parent = (int32_t)parent;
-	s->nodes[s->count].event = (int16_t)event;
-	s->count++;
-}
-
-static void search_expand(struct search *s, size_t at)
-{
-	struct model next;
-	const char *broken;
-	int event;
-
-	for (event = 0; event < model_events(&s->rules); event++) {
-		memcpy(&next, &s->nodes[at].m, sizeof(next));
-		if (!model_try(&next, &s->rules, event))
-			continue;
-		s->transitions++;
-		broken = model_check(&next, &s->rules);
-		if (broken) {
-			search_fail(s, broken, at, event);
-			return;
-		}
-		search_add(s, &next, at, event);
-	}
-}
-
-/* Does everything come to an end from here? Asked of every `stride`-th state. */
-static void search_settle(struct search *s, size_t at)
-{
-	struct model m;
-	const char *broken;
-
-	memcpy(&m, &s->nodes[at].m, sizeof(m));
-	broken = model_settle(&m, &s->rules);
-	s->settled++;
-	if (broken)
-		search_fail(s, broken, at, -1);
-}
-
-static const char *search_run(const struct model_rules *rules, size_t most, size_t stride,
-			      int expect_broken)
-{
-	struct search s = { .rules = *rules, .room = most };
-	struct model first;
-	size_t at;
-
-	s.nodes = malloc(most * sizeof(s.nodes[0]));
-	assert_non_null(s.nodes);
-	visited_init(&s.visited, visited_bits(most));
-	model_init(&first, rules);
-	search_add(&s, &first, 0, -1);
-	for (at = 0; at < s.count && !s.broken; at++) {
-		search_expand(&s, at);
-		if (!s.broken && at % stride == 0)
-			search_settle(&s, at);
-	}
-	printf("  %d clients, queues of %d, %d lost connections, %d new incarnations,%s%s: %zu states"
-	       " explored, %s, %zu transitions, %zu settled\n",
-	       rules->clients, rules->queue, rules->resets, rules->crashes,
-	       rules->use_attr ? " attributes" : "", rules->use_data ? " data" : "", at,
-	       s.count < s.room ? "all there are" : "breadth first until the limit",
-	       s.transitions, s.settled);
-	if (s.broken && !expect_broken)
-		search_report(&s);
-	free(s.nodes);
-	free(s.visited.at);
-	return s.broken;
-}
-
-/* ---- cases -------------------------------------------------------------------------------------- */
+/* ---- larger worlds: what is near the beginning ------------------------------------------------------ */
 
 /* States of each world that are explored; CAPS_STATES in the environment sets another limit. */
-#define STATES_MOST 40000
+#define STATES_MOST 20000
 
 static size_t states_most(void)
 {
@@ -189,7 +68,7 @@ static size_t states_most(void)
 
 static void explore(struct model_rules rules)
 {
-	assert_null(search_run(&rules, states_most(), 11, 0));
+	assert_null(search_run(&rules, states_most(), 11, 0).broken);
 }
 
 static void caps_attributes_two_clients(void **state)
@@ -315,25 +194,95 @@ static void caps_long_walks(void **state)
 	printf("  %u walks of %d steps\n", 4 * WALKS, WALK_STEPS);
 }
 
-/* Each of these rules, broken, is noticed. */
+/* ---- renaming does no harm ----------------------------------------------------------------------- */
+
+/* Let an event happen here and in a likeness of here: does it lead to likenesses? */
+static void step_alike(const struct model *m, const struct model *alike, int event, int alike_event,
+		       int swapped, const struct model_rules *rules)
+{
+	struct model a = *m, b = *alike;
+	int happens = model_try(&a, rules, event);
+
+	assert_int_equal(happens, model_try(&b, rules, alike_event));
+	if (!happens)
+		return;
+	assert_ptr_equal(model_check(&a, rules), model_check(&b, rules));
+	if (swapped)
+		model_swap(&a, 0, 1);
+	model_normalize(&a, rules);
+	model_normalize(&b, rules);
+	assert_memory_equal(&a, &b, sizeof(a));
+}
+
+/* The same event for the first two clients exchanged. */
+static int swap_event(const struct model_rules *rules, int event)
+{
+	int per_client = (model_events(rules) - 1) / rules->clients;
+
+	return event < per_client ? event + per_client :
+	       event < 2 * per_client ? event - per_client : event;
+}
+
+static void look_alike(const struct model *m, const struct model_rules *rules)
+{
+	struct model renamed = *m, swapped = *m;
+	int event;
+
+	model_normalize(&renamed, rules);
+	model_swap(&swapped, 0, 1);
+	for (event = 0; event < model_events(rules); event++) {
+		step_alike(m, &renamed, event, event, 0, rules);
+		step_alike(m, &swapped, event, swap_event(rules, event), 1, rules);
+	}
+}
+
+static void caps_renaming_does_no_harm(void **state)
+{
+	static const struct model_rules worlds[] = {
+		{ .clients = 2, .queue = 3, .resets = 40, .crashes = 5, .use_data = 1 },
+		{ .clients = 2, .queue = 3, .resets = 40, .crashes = 5, .use_attr = 1 },
+		{ .clients = 3, .queue = 4, .flight = 8, .resets = 40, .crashes = 5, .use_attr = 1,
+		  .use_data = 1 },
+	};
+	unsigned int w, step;
+	struct model m;
+	__u64 seed;
+
+	for (w = 0; w < sizeof(worlds) / sizeof(worlds[0]); w++)
+		for (seed = 1; seed <= WALKS; seed++) {
+			__u64 random = seed;
+
+			model_init(&m, &worlds[w]);
+			for (step = 0; step < WALK_STEPS / 4; step++) {
+				if (walk_one(&m, &worlds[w], &random) < 0)
+					break;
+				look_alike(&m, &worlds[w]);
+			}
+		}
+}
+
+/* Each of these rules, broken, is noticed, and by a world that is explored as a whole. */
 static void caps_broken_rules_are_noticed(void **state)
 {
 	static const struct model_rules broken[] = {
-		{ .clients = 2, .queue = 2, .use_data = 1, .break_rule = MODEL_BREAK_ANSWER_EARLY },
-		{ .clients = 2, .queue = 2, .use_attr = 1, .break_rule = MODEL_BREAK_FORGET_FLUSH },
-		{ .clients = 2, .queue = 2, .use_data = 1, .resets = 1,
+		{ .use_data = 1, .readers = 1, .writers = 2,
+		  .break_rule = MODEL_BREAK_ANSWER_EARLY },
+		{ .use_attr = 1, .break_rule = MODEL_BREAK_FORGET_FLUSH },
+		{ .use_data = 1, .readers = 1, .writers = 2, .resets = 1,
 		  .break_rule = MODEL_BREAK_NO_REPEAT },
-		{ .clients = 2, .queue = 2, .use_attr = 1,
-		  .break_rule = MODEL_BREAK_RELEASE_CROSSES },
-		{ .clients = 2, .queue = 2, .use_data = 1, .break_rule = MODEL_BREAK_GRANT_EARLY },
-		{ .clients = 2, .queue = 2, .use_attr = 1, .resets = 1,
-		  .break_rule = MODEL_BREAK_UNKNOWN_SILENT },
+		{ .use_attr = 1, .break_rule = MODEL_BREAK_RELEASE_CROSSES },
+		{ .use_data = 1, .readers = 1, .writers = 2,
+		  .break_rule = MODEL_BREAK_GRANT_EARLY },
+		{ .use_attr = 1, .resets = 1, .break_rule = MODEL_BREAK_UNKNOWN_SILENT },
 	};
+	struct model_rules rules;
 	const char *noticed;
 	size_t i;
 
 	for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
-		noticed = search_run(&broken[i], 100000, 1, 1);
+		rules = broken[i];
+		rules.clients = rules.queue = rules.flight = 2;
+		noticed = search_run(&rules, 100000, 1, 1).broken;
 		printf("  rule %d broken: %s\n", broken[i].break_rule, noticed ? noticed : "NOT NOTICED");
 		assert_non_null(noticed);
 	}
@@ -342,6 +291,9 @@ static void caps_broken_rules_are_noticed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(caps_whole_attributes),
+		cmocka_unit_test(caps_whole_reader_and_writer),
+		cmocka_unit_test(caps_whole_two_writers),
 		cmocka_unit_test(caps_attributes_two_clients),
 		cmocka_unit_test(caps_data_two_clients),
 		cmocka_unit_test(caps_attributes_lost_connections),
@@ -351,6 +303,7 @@ int main(void)
 		cmocka_unit_test(caps_three_clients),
 		cmocka_unit_test(caps_both_groups),
 		cmocka_unit_test(caps_long_walks),
+		cmocka_unit_test(caps_renaming_does_no_harm),
 		cmocka_unit_test(caps_broken_rules_are_noticed),
 	};
 
