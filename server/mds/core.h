@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "checkpoint.h"
 #include "dentry.h"
+#include "filework.h"
 #include "inode.h"
 #include "journal.h"
 #include "load.h"
@@ -137,6 +138,7 @@ struct mds {
 	struct mds_checkpoint checkpoint;
 	struct mds_record *records;
 	struct mds_purger *purger;
+	struct mds_filework_list fileworks;	/* files being cut or probed */
 	struct mds_replay *replay;
 	struct mds_reconnect *reconnect;
 	struct mds_statfs_cache *statfs;

@@ -3,6 +3,9 @@
 #include "core.h"
 #include "listing.h"
 
+#define PAUSE_MS 100			/* before scaling, of a group that did not answer; doubles */
+#define PAUSES_MAX 8
+
 struct mds_listing {
 	struct mds *mds;
 	uint32_t pool;
@@ -12,7 +15,9 @@ struct mds_listing {
 	struct osdc_request *page;	/* the answer; NULL: there is none to take from */
 	struct nacre_reader objects;	/* of it, not taken yet */
 	uint32_t flags;			/* of it: enum nacre_osd_result_flags */
-	bool asking;
+	bool asking;			/* or pausing before it asks again */
+	unsigned int refusals;		/* one after the other */
+	struct io_timer pause;
 	void (*turned)(void *owner);
 	void *owner;
 };
@@ -25,32 +30,20 @@ uint32_t mds_listing_cost(struct mds *mds, uint32_t pool)
 	return nacre_map_pool_at(&map->view, pool, &row) ? 0 : row.pg_count;
 }
 
-struct mds_listing *mds_listing_new(struct mds *mds, uint32_t pool, uint64_t first, uint64_t count,
-				    void (*turned)(void *owner), void *owner)
-{
-	struct mds_listing *listing = mds_zalloc(sizeof(*listing));
+/* ---- asking ---------------------------------------------------------------------------------------------- */
 
-	listing->mds = mds;
-	listing->pool = pool;
-	listing->first = first;
-	listing->count = count;
-	listing->pg_count = mds_listing_cost(mds, pool);
-	listing->turned = turned;
-	listing->owner = owner;
-	return listing;
-}
-
-void mds_listing_free(struct mds_listing *listing)
+/*
+ * A group that is skipped is a group whose objects stay for ever: whoever lists deletes what is named. So it is
+ * asked until it answers.
+ */
+static void pause_and_ask(struct mds_listing *listing)
 {
-	if (listing)
-		osdc_request_free(listing->page);
-	free(listing);
-}
+	struct mds *mds = listing->mds;
+	unsigned int doubled = listing->refusals < PAUSES_MAX ? listing->refusals : PAUSES_MAX;
 
-static void next_group(struct mds_listing *listing)
-{
-	listing->pg++;
-	listing->behind.ino = 0;
+	listing->refusals++;
+	io_timer_arm(mds->io, &listing->pause,
+		     mds_now(mds) + mds_scaled_ns(mds, (uint64_t)PAUSE_MS << doubled));
 }
 
 static void answered(struct osdc_request *request, uint32_t result)
@@ -63,18 +56,19 @@ static void answered(struct osdc_request *request, uint32_t result)
 		osdc_request_free(request);
 		return;
 	}
-	listing->asking = false;
 	if (result) {
-		log_warn(mds->log, "purge", "group %u.%u does not list its objects: result %u",
+		log_warn(mds->log, "listing", "group %u.%u does not list its objects: result %u, trying again",
 			 listing->pool, listing->pg, result);
 		osdc_request_free(request);
-		next_group(listing);
-	} else {
-		listing->page = request;
-		page = osdc_request_result(request, 0);
-		listing->objects = nacre_reader(page.output, page.output_bytes);
-		listing->flags = page.flags;
+		pause_and_ask(listing);
+		return;
 	}
+	listing->asking = false;
+	listing->refusals = 0;
+	listing->page = request;
+	page = osdc_request_result(request, 0);
+	listing->objects = nacre_reader(page.output, page.output_bytes);
+	listing->flags = page.flags;
 	listing->turned(listing->owner);
 }
 
@@ -93,6 +87,47 @@ static void ask(struct mds_listing *listing)
 	listing->asking = true;
 	mds->counters.listings++;
 	osdc_submit(request, answered, listing);
+}
+
+static void ask_again(struct io_timer *timer)
+{
+	struct mds_listing *listing = container_of(timer, struct mds_listing, pause);
+
+	if (listing->mds->state != MDS_DEAD)
+		ask(listing);
+}
+
+/* ---- listing --------------------------------------------------------------------------------------------- */
+
+struct mds_listing *mds_listing_new(struct mds *mds, uint32_t pool, uint64_t first, uint64_t count,
+				    void (*turned)(void *owner), void *owner)
+{
+	struct mds_listing *listing = mds_zalloc(sizeof(*listing));
+
+	listing->mds = mds;
+	listing->pause.fire = ask_again;
+	listing->pool = pool;
+	listing->first = first;
+	listing->count = count;
+	listing->pg_count = mds_listing_cost(mds, pool);
+	listing->turned = turned;
+	listing->owner = owner;
+	return listing;
+}
+
+void mds_listing_free(struct mds_listing *listing)
+{
+	if (!listing)
+		return;
+	io_timer_cancel(listing->mds->io, &listing->pause);
+	osdc_request_free(listing->page);
+	free(listing);
+}
+
+static void next_group(struct mds_listing *listing)
+{
+	listing->pg++;
+	listing->behind.ino = 0;
 }
 
 /* The page is used up: there is another one of the group, or it is the next group's turn. */

@@ -2,7 +2,7 @@
 /*
  * Which objects of a range of inodes a pool has: its groups are asked one after the other, behind the
  * barrier, so whatever a fenced client has made is among them. For whoever would otherwise ask for
- * each object that there may be.
+ * each object that there may be. A group that does not answer is asked again, after a pause, until it does.
  */
 #ifndef MDS_LISTING_H
 #define MDS_LISTING_H

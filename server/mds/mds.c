@@ -298,6 +298,7 @@ static void evict_task(struct io_task *task)
 static void init_lists(struct mds *mds)
 {
 	TAILQ_INIT(&mds->lru);
+	TAILQ_INIT(&mds->fileworks);
 	TAILQ_INIT(&mds->settle);
 	TAILQ_INIT(&mds->inode_loads);
 	TAILQ_INIT(&mds->tell_safe);
@@ -428,6 +429,7 @@ static void free_parts(struct mds *mds)
 	mds_session_free_all(mds);
 	mds_journal_free(mds);
 	mds_purge_free(mds);
+	mds_filework_free_all(mds);
 	mds_load_free_all(mds);
 	mds_inode_free_all(mds);
 	mds_record_free_all(mds);

@@ -7,6 +7,8 @@
 
 #define PURGE_WIDTH 8			/* objects deleted together, over all jobs */
 #define LIST_FACTOR 4			/* so many deletions a group, and a file's objects are listed first */
+#define PAUSE_MS 1000			/* before scaling, of a job that failed; doubles up to PAUSE_MS << PAUSES_MAX */
+#define PAUSES_MAX 6
 
 struct purge_job {
 	struct mds *mds;
@@ -18,6 +20,9 @@ struct purge_job {
 	bool begun;
 	struct mds_listing *listing;	/* NULL: all objects that there may be are deleted */
 	unsigned int in_flight;
+	unsigned int failures;		/* times that something stayed */
+	bool failed;			/* something stays: all of it is done once more */
+	uint64_t again_ns;		/* not before */
 	TAILQ_ENTRY(purge_job) link;
 	UT_hash_handle hh;
 };
@@ -181,11 +186,13 @@ static void deleted(struct osdc_request *request, uint32_t result)
 		return;
 	job->in_flight--;
 	mds->purger->in_flight--;
-	if (result)
-		log_warn(mds->log, "purge", "an object of inode %#llx stays: result %u",
+	if (result) {
+		log_warn(mds->log, "purge", "an object of inode %#llx is not deleted yet: result %u",
 			 (unsigned long long)job->image.ino, result);
-	else
+		job->failed = true;
+	} else {
 		mds->counters.purged_objects++;
+	}
 	mds_purge_kick(mds);
 }
 
@@ -276,6 +283,19 @@ static void end_job(struct mds *mds, struct purge_job *job)
 	free_job(mds->purger, job);
 }
 
+/* Nothing may stay: from the beginning, after a pause. What is gone already costs a request and no more. */
+static void begin_again(struct mds *mds, struct purge_job *job)
+{
+	unsigned int doubled = job->failures < PAUSES_MAX ? job->failures : PAUSES_MAX;
+
+	job->failures++;
+	job->failed = job->begun = job->meta_done = false;
+	job->number = job->index = 0;
+	mds_listing_free(job->listing);
+	job->listing = NULL;
+	job->again_ns = mds_now(mds) + mds_scaled_ns(mds, (uint64_t)PAUSE_MS << doubled);
+}
+
 static void purge_task(struct io_task *task)
 {
 	struct mds *mds = container_of(task, struct mds, purge_task);
@@ -286,14 +306,18 @@ static void purge_task(struct io_task *task)
 		return;
 	for (job = TAILQ_FIRST(&purger->jobs); job; job = next) {
 		next = TAILQ_NEXT(job, link);
-		if (!mds_journal_is_safe(&mds->journal, job->seq))
-			continue;
+		if (!mds_journal_is_safe(&mds->journal, job->seq) || mds_now(mds) < job->again_ns)
+			continue;	/* the sweep comes by again */
 		while (purger->in_flight < PURGE_WIDTH)
 			if (!delete_next(job))
 				break;
 		if ((purger->in_flight >= PURGE_WIDTH || job->listing) && !is_started(job))
 			return;
-		if (!job->in_flight && job->begun && is_started(job))
+		if (job->in_flight || !job->begun || !is_started(job))
+			continue;
+		if (job->failed)
+			begin_again(mds, job);
+		else
 			end_job(mds, job);
 	}
 }

@@ -32,9 +32,6 @@ unsigned int mds_purge_count(const struct mds *mds);
  */
 void mds_recover_size(struct mds *mds, struct mds_inode *inode);
 
-/* The FILE lock is the rank's own, and pinned; false: not yet, it is on its way (event: NEED_LOCK or LOST). */
-bool mds_file_lock_pin(struct mds *mds, struct mds_inode *inode, uint8_t event);
-
 /*
  * Carry a truncation out that is journaled (trim_end is set): shortens and deletes objects, then journals
  * that it is done and wakes the inode's waiters. The FILE lock is pinned meanwhile.

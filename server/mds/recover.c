@@ -2,39 +2,36 @@
 /*
  * The size of a file whose writer was lost (SIZE-2). What the writer may have written lies below
  * data_end (its max_size was taken into it); the objects are looked at from there
- * downward, a few at a time, and the highest that has bytes tells the size.
+ * downward, a few at a time, and the highest that has bytes tells the size. Of a file that is large enough
+ * the groups are asked first which objects there are, and only the highest of them is looked at.
  * Nobody sees the file's size or writes meanwhile: the FILE lock is pinned.
  */
 #include "change.h"
 #include "core.h"
+#include "filework.h"
 #include "protocol/rules/size.h"
 
 #define PROBE_WIDTH 8			/* objects looked at together */
-#define FILE_LOCK 3			/* place of NACRE_GROUP_FILE */
 
 struct probe {
-	struct mds *mds;
-	struct mds_inode *inode;	/* pinned */
+	struct mds_filework work;
 	uint64_t below;			/* objects at or above are known to have no bytes, or being looked at */
 	uint64_t again;			/* `below` before the ones being looked at */
+	uint64_t listed;		/* objects at or above do not exist, as far as the listing has come */
 	uint64_t size;			/* found, bytes */
 	uint64_t mtime;
-	unsigned int in_flight;
-	bool failed;
+	bool unsure;			/* an object of this round did not answer: nothing found counts */
 };
 
-/* One object's part of it. */
-struct look {
-	struct probe *probe;
-	uint64_t index;
-};
-
-static void look_further(struct probe *probe);
+static struct probe *probe_of(struct mds_filework *work)
+{
+	return container_of(work, struct probe, work);
+}
 
 static void finish(struct probe *probe)
 {
-	struct mds_inode *inode = probe->inode;
-	struct mds *mds = probe->mds;
+	struct mds_inode *inode = probe->work.inode;
+	struct mds *mds = probe->work.mds;
 	struct mds_change change;
 
 	inode->probing = false;
@@ -50,55 +47,62 @@ static void finish(struct probe *probe)
 	mds_change_commit(&change);
 	mds_journal_flush(mds);
 	mds->counters.probes++;
-	nacre_lock_unpin_change(&inode->locks[FILE_LOCK]);
-	mds_wake(mds, &inode->waiters);
-	mds_caps_settle(mds, inode);
-	mds_inode_unpin(mds, inode);
-	free(probe);
+	mds_filework_end(&probe->work);
 }
 
-static void answered(struct osdc_request *request, uint32_t result)
+static bool answered(struct mds_filework *work, uint64_t index, struct osdc_request *request,
+		     uint32_t result)
 {
-	struct look *look = osdc_request_owner(request);
-	struct probe *probe = look->probe;
-	uint64_t index = look->index, end;
-	struct mds *mds = probe->mds;
-	struct osdc_result stat;
+	struct osdc_result stat = osdc_request_result(request, 0);
+	struct probe *probe = probe_of(work);
+	uint64_t end;
 
-	free(look);
-	probe->in_flight--;
-	if (mds->state == MDS_DEAD) {
-		osdc_request_free(request);
-		if (!probe->in_flight)
-			free(probe);
-		return;
+	if (result && result != ENOENT) {
+		probe->unsure = true;	/* better no answer than a wrong size */
+		return false;
 	}
-	stat = osdc_request_result(request, 0);
-	osdc_request_free(request);
 	if (!result && stat.size) {
-		end = index * probe->inode->object_bytes + stat.size;
+		end = index * work->inode->object_bytes + stat.size;
 		if (probe->size < end)
 			probe->size = end;
 		probe->mtime = nacre_time_later(probe->mtime, stat.mtime);
-	} else if (result && result != ENOENT) {
-		probe->failed = true;
 	}
-	if (!probe->in_flight)
-		look_further(probe);
+	return true;
 }
 
-static void look_further(struct probe *probe)
+static void look_at(struct probe *probe, uint64_t index)
 {
-	struct mds *mds = probe->mds;
-	struct osdc_request *request;
-	struct look *look;
-	unsigned int i;
+	struct osdc_request *request = mds_filework_request(&probe->work, index);
 
-	if (probe->failed) {
-		/* better no answer than a wrong size */
-		log_error(mds->log, "recover", "size of inode %#llx cannot be probed, trying again",
-			  (unsigned long long)probe->inode->ino);
-		probe->failed = false;
+	osdc_add(request, NACRE_OSD_OP_STAT, 0, NULL, 0, NULL, 0, 0, 0);
+	mds_filework_submit(&probe->work, request, index);
+}
+
+/* Those that exist are below `listed`: lower `below` to that, once the listing is complete. False: it is not. */
+static bool take_listing(struct probe *probe)
+{
+	struct mds_filework *work = &probe->work;
+	uint64_t ino, index;
+
+	while (mds_listing_take(work->listing, &ino, &index))
+		if (index < probe->below && index >= probe->listed)
+			probe->listed = index + 1;
+	if (!mds_listing_ended(work->listing))
+		return false;
+	probe->below = probe->listed;
+	probe->listed = 0;
+	mds_listing_free(work->listing);
+	work->listing = NULL;
+	return true;
+}
+
+static void look_further(struct mds_filework *work)
+{
+	struct probe *probe = probe_of(work);
+	unsigned int width = PROBE_WIDTH;
+
+	if (probe->unsure) {
+		probe->unsure = false;
 		probe->below = probe->again;
 		probe->size = 0;
 	}
@@ -106,28 +110,21 @@ static void look_further(struct probe *probe)
 		finish(probe);
 		return;
 	}
-	probe->again = probe->below;
-	for (i = 0; i < PROBE_WIDTH && probe->below; i++) {
-		probe->below--;
-		probe->in_flight++;
-		look = mds_zalloc(sizeof(*look));
-		*look = (struct look){ probe, probe->below };
-		request = mds_must(osdc_request_new(mds->osdc, probe->inode->pool,
-						    probe->inode->ino, probe->below));
-		osdc_add(request, NACRE_OSD_OP_STAT, 0, NULL, 0, NULL, 0, 0, 0);
-		osdc_submit(request, answered, look);
+	if (!work->listing && mds_filework_is_sparse(work, probe->below))
+		mds_filework_list(work);
+	if (work->listing) {
+		if (!take_listing(probe))
+			return;
+		width = 1;
 	}
+	probe->again = probe->below;
+	while (work->in_flight < width && probe->below)
+		look_at(probe, --probe->below);
+	if (!work->in_flight)
+		finish(probe);
 }
 
-/* Bring the FILE lock where nobody else is, and hold it there. */
-bool mds_file_lock_pin(struct mds *mds, struct mds_inode *inode, uint8_t event)
-{
-	struct nacre_lock *lock = &inode->locks[FILE_LOCK];
-
-	if (lock->state != NACRE_LOCK_TO_LOCK && !nacre_lock_can_change(lock, 0))
-		mds_lock_step(mds, inode, FILE_LOCK, event, 0);
-	return nacre_lock_pin_change(lock, 0) == 0;
-}
+static const struct mds_filework_ops probe_ops = { look_further, answered, "recover" };
 
 void mds_recover_size(struct mds *mds, struct mds_inode *inode)
 {
@@ -137,10 +134,8 @@ void mds_recover_size(struct mds *mds, struct mds_inode *inode)
 	    !mds_file_lock_pin(mds, inode, NACRE_LOCKE_LOST))
 		return;
 	inode->probing = true;
-	mds_inode_pin(inode);
 	probe = mds_zalloc(sizeof(*probe));
-	probe->mds = mds;
-	probe->inode = inode;
+	mds_filework_begin(mds, &probe->work, inode, &probe_ops);
 	probe->below = nacre_layout_objects(inode->object_bytes, inode->data_end);
-	look_further(probe);
+	look_further(&probe->work);
 }

@@ -44,6 +44,9 @@ struct mdst_osd {
 	uint64_t hold_ino;
 	unsigned int changes;
 	unsigned int ops[64];		/* executed, by code */
+	unsigned int refusals;		/* left, */
+	uint16_t refused_code;		/* of requests that begin with this, */
+	uint32_t refused_result;	/* by this answer */
 	unsigned int changes_left;
 	bool limited;
 };
@@ -312,6 +315,18 @@ static void reply(struct run *run, struct conn *conn, uint32_t result)
 	conn_send(conn, NACRE_MSG_OSD_REPLY, &body, iov.iov_len ? &payload : NULL);
 }
 
+static bool is_refused(struct mdst_osd *osd, const struct nacre_osd_request *request)
+{
+	struct nacre_osd_cursor cursor;
+	struct nacre_osd_step step;
+
+	nacre_osd_cursor(&cursor, request);
+	if (!osd->refusals || !nacre_osd_next(&cursor, &step) || step.op.code != osd->refused_code)
+		return false;
+	osd->refusals--;
+	return true;
+}
+
 static void execute(struct mdst_osd *osd, struct conn *conn, struct message *message)
 {
 	static uint8_t output[1 << 19], data[4 << 20];
@@ -324,6 +339,13 @@ static void execute(struct mdst_osd *osd, struct conn *conn, struct message *mes
 	struct nacre_osd_step step;
 	uint32_t result = 0;
 
+	if (is_refused(osd, run.request)) {
+		run.count = 1;
+		run.results[0].result = osd->refused_result;
+		reply(&run, conn, osd->refused_result);
+		message_put(message);
+		return;
+	}
 	nacre_osd_cursor(&cursor, run.request);
 	while (!result && nacre_osd_next(&cursor, &step)) {
 		struct nacre_osd_result *out = &run.results[run.count++];
@@ -471,6 +493,32 @@ void mdst_osd_revive(struct mdst_osd *osd)
 bool mdst_osd_is_dead(const struct mdst_osd *osd)
 {
 	return osd->limited && !osd->changes_left;
+}
+
+void mdst_osd_refuse(struct mdst_osd *osd, enum nacre_osd_op_code code, unsigned int times,
+		     uint32_t result)
+{
+	osd->refused_code = code;
+	osd->refusals = times;
+	osd->refused_result = result;
+}
+
+unsigned int mdst_osd_ordinary(const struct mdst_osd *osd)
+{
+	const struct object *object;
+	unsigned int count = 0;
+
+	TAILQ_FOREACH(object, &osd->objects, link)
+		count += object->ino >= NACRE_INO_FIRST(0);
+	return count;
+}
+
+void mdst_osd_lose(struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index)
+{
+	struct object *object = find(osd, pool, ino, index);
+
+	assert(object);
+	remove_object(osd, object);
 }
 
 unsigned int mdst_osd_changes(const struct mdst_osd *osd)

@@ -27,6 +27,9 @@ void mdst_osd_hold(struct mdst_osd *osd, uint64_t ino);
 void mdst_osd_die_after(struct mdst_osd *osd, unsigned int changes);
 void mdst_osd_revive(struct mdst_osd *osd);
 bool mdst_osd_is_dead(const struct mdst_osd *osd);
+/* Answer the next `times` requests that begin with such an operation with `result`, and do nothing. */
+void mdst_osd_refuse(struct mdst_osd *osd, enum nacre_osd_op_code code, unsigned int times,
+		     uint32_t result);
 /* Changing requests executed so far. */
 unsigned int mdst_osd_changes(const struct mdst_osd *osd);
 /* Operations of this kind executed so far. */
@@ -37,6 +40,10 @@ bool mdst_osd_exists(const struct mdst_osd *osd, uint32_t pool, uint64_t ino, ui
 unsigned int mdst_osd_keys(const struct mdst_osd *osd, uint32_t pool, uint64_t ino);
 unsigned int mdst_osd_objects(const struct mdst_osd *osd, uint32_t pool, uint64_t ino);
 bool mdst_osd_has_attr(const struct mdst_osd *osd, uint32_t pool, uint64_t ino, const char *name);
+/* Objects of ordinary inodes, in all pools. */
+unsigned int mdst_osd_ordinary(const struct mdst_osd *osd);
+/* As if it had been lost, or never deleted. */
+void mdst_osd_lose(struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index);
 /* As if a client had written: an object of so many bytes. */
 void mdst_osd_put(struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index, uint64_t bytes);
 
