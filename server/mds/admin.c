@@ -186,6 +186,7 @@ int mds_admin_register(struct mds *mds, struct admin *admin)
 		{ "requests", "requests under way, with age and what they wait for", show_requests },
 		{ "journal", "where it stands; hold, release, writeback", journal },
 		{ "evict", "put the client INSTANCE out", evict },
+		{ "audit", "objects compared with inodes: where it stands; start, stop", mds_audit_command },
 	};
 	unsigned int i;
 	int result = 0;

@@ -12,11 +12,13 @@
 #include <assert.h>
 #include <errno.h>
 #include "alloc.h"
+#include "audit.h"
 #include "checkpoint.h"
 #include "dentry.h"
 #include "filework.h"
 #include "inode.h"
 #include "journal.h"
+#include "leftover.h"
 #include "load.h"
 #include "purge.h"
 #include "mds.h"
@@ -54,6 +56,7 @@
 	C(probes, "files whose size was probed (SIZE-2)")			\
 	C(trims, "truncations carried out")					\
 	C(purged_objects, "objects of removed files deleted")			\
+	C(leftovers, "trimmed journal objects of earlier incarnations deleted")	\
 	C(listings, "groups asked which objects of a range of inodes they have")	\
 	C(busy, "requests refused because a queue was full")
 
@@ -116,6 +119,7 @@ struct mds {
 	struct io_task settle_task;
 	struct io_task evict_task;
 	struct io_task purge_task;
+	struct io_task audit_task;
 	struct mds_loads inode_loads;
 	uint64_t next_ino;		/* lowest number never given out */
 	uint64_t next_cap_id;
@@ -138,6 +142,8 @@ struct mds {
 	struct mds_checkpoint checkpoint;
 	struct mds_record *records;
 	struct mds_purger *purger;
+	struct mds_leftover *leftover;	/* being looked for; NULL: they are deleted */
+	struct mds_audit *audit;	/* the last one, or the one that runs; NULL: none yet */
 	struct mds_filework_list fileworks;	/* files being cut or probed */
 	struct mds_replay *replay;
 	struct mds_reconnect *reconnect;

@@ -158,6 +158,16 @@ bool mds_listing_take(struct mds_listing *listing, uint64_t *ret_ino, uint64_t *
 	return false;
 }
 
+bool mds_listing_asks(const struct mds_listing *listing)
+{
+	return listing->asking;
+}
+
+uint32_t mds_listing_group(const struct mds_listing *listing)
+{
+	return listing->pg;
+}
+
 bool mds_listing_ended(const struct mds_listing *listing)
 {
 	return !listing->page && !listing->asking && listing->pg >= listing->pg_count;

@@ -22,6 +22,10 @@ struct mds_listing *mds_listing_new(struct mds *mds, uint32_t pool, uint64_t fir
 void mds_listing_free(struct mds_listing *listing);
 /* The next object; false: it is on its way, or there is none. Asks for more as it goes. */
 bool mds_listing_take(struct mds_listing *listing, uint64_t *ret_ino, uint64_t *ret_index);
+/* Is an answer on its way? */
+bool mds_listing_asks(const struct mds_listing *listing);
+/* The group that is being asked. */
+uint32_t mds_listing_group(const struct mds_listing *listing);
 /* Was the last one taken? */
 bool mds_listing_ended(const struct mds_listing *listing);
 

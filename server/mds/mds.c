@@ -341,6 +341,7 @@ static void make_parts(struct mds *mds)
 	mds_journal_init(mds);
 	mds_checkpoint_init(mds);
 	mds_purge_init(mds);
+	mds->audit_task.run = mds_audit_task;
 	mds_ids_init(mds);
 	mds_statfs_init(mds);
 }
@@ -430,6 +431,8 @@ static void free_parts(struct mds *mds)
 	mds_journal_free(mds);
 	mds_purge_free(mds);
 	mds_filework_free_all(mds);
+	mds_audit_free(mds);
+	mds_leftover_free(mds);
 	mds_load_free_all(mds);
 	mds_inode_free_all(mds);
 	mds_record_free_all(mds);
@@ -454,7 +457,7 @@ static void cancel_timers(struct mds *mds)
 void mds_destroy(struct mds *mds)
 {
 	bool queued = mds->settle_task.queued || mds->evict_task.queued ||
-		      mds->purge_task.queued || mds->ready_task.queued ||
+		      mds->purge_task.queued || mds->audit_task.queued || mds->ready_task.queued ||
 		      mds->journal.flush_task.queued || mds->checkpoint.task.queued ||
 		      mds->end_task.queued;
 

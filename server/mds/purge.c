@@ -29,7 +29,7 @@ struct purge_job {
 
 struct mds_purger {
 	struct purge_job *by_ino;
-	TAILQ_HEAD(, purge_job) jobs;	/* removed inodes first, then mere numbers */
+	TAILQ_HEAD(purge_jobs, purge_job) jobs;	/* removed inodes first, then mere numbers */
 	unsigned int count;
 	unsigned int in_flight;
 };
@@ -97,6 +97,21 @@ void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint6
 bool mds_purge_has(struct mds *mds, uint64_t ino)
 {
 	return find_job(mds, ino);
+}
+
+bool mds_purge_covers(struct mds *mds, uint64_t ino)
+{
+	const struct purge_job *job;
+
+	if (find_job(mds, ino))
+		return true;
+	TAILQ_FOREACH_REVERSE(job, &mds->purger->jobs, purge_jobs, link) {
+		if (job->image.count == 1)
+			break;		/* mere numbers come last */
+		if (ino - job->image.ino < job->image.count)
+			return true;
+	}
+	return false;
 }
 
 void mds_purge_forget(struct mds *mds, uint64_t ino)

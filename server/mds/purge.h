@@ -21,6 +21,8 @@ void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint6
 void mds_purge_forget(struct mds *mds, uint64_t ino);
 /* Is this inode gone, though its objects may still be there? */
 bool mds_purge_has(struct mds *mds, uint64_t ino);
+/* The same, and of numbers that were never declared. */
+bool mds_purge_covers(struct mds *mds, uint64_t ino);
 uint32_t mds_purge_encode(struct mds *mds, uint64_t ino, uint8_t *room);
 /* Begin with what is there. */
 void mds_purge_kick(struct mds *mds);

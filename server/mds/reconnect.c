@@ -322,6 +322,7 @@ static void become_active(struct mds *mds)
 	mds_intervals_free(&mds->closed);
 	mds_wake(mds, &mds->waiting_active);
 	mds_purge_kick(mds);
+	mds_leftover_begin(mds);
 	mds_checkpoint_kick(mds);
 	mds->config.events->active(mds->config.owner);
 }

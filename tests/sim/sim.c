@@ -117,10 +117,10 @@ static void report(struct sim *sim)
 		printf("%.1f virtual s, %" PRIu64 " events, %" PRIu64 " calls (%" PRIu64
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
-		       " evictions\n",
+		       " evictions, %" PRIu64 " audits\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
-		       groups_applied(sim), sim->faults_done, sim->evictions);
+		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits);
 	if (!sim->failed)
 		return;
 	fprintf(stderr, "--- the last that happened\n");
@@ -147,6 +147,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 	if (!sim->failed) {
 		workload_start(sim);
 		faults_begin(sim);
+		audits_begin(sim);
 		sim_until(sim, workload_is_done, HISTORY_LIMIT_NS, "to finish its calls");
 	}
 	if (!sim->failed)

@@ -112,6 +112,10 @@ struct sim {
 	bool faults_on;
 	bool draining;			/* no new calls, no new clients */
 	struct sim_event fault_event;
+	struct sim_event audit_event;
+	struct sim_random audit_random;	/* apart from all others */
+	uint64_t audits;		/* ended */
+	bool audit_ended;
 	bool failed;
 	char why[512];
 };
@@ -142,6 +146,10 @@ const char *workload_stuck(struct sim *sim);
 /* faults.c */
 void faults_begin(struct sim *sim);
 void faults_end(struct sim *sim);
+
+/* audits.c: the rank's own audit, at any time and at the end, when nothing may be left over. */
+void audits_begin(struct sim *sim);
+void audit_at_end(struct sim *sim);
 
 /* verdict.c: the end of a history. */
 void verdict(struct sim *sim);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+#include "protocol/rules/layout.h"
 #include "protocol/rules/placement.h"
 #include "server/base/member.h"
 #include "server/osd/exec.h"
@@ -274,32 +275,55 @@ static void compare(struct sim *sim, const struct group_sums *a, const struct gr
 	}
 }
 
-static bool is_known(uint64_t ino, const uint64_t *inos, size_t count)
+/* Does a file with this inode need the object? A directory has none but in the metadata pool. */
+static bool is_needed(const struct nacre_oid *oid, const struct store_inode *inode,
+		      const struct nacre_map_pool *pool)
+{
+	if (oid->pool == NACRE_POOL_META)
+		return true;
+	return !inode->is_dir &&
+	       (!oid->index || oid->index < nacre_layout_objects(pool->object_bytes, inode->size));
+}
+
+static bool find_owner(const struct nacre_oid *oid, const struct nacre_map_pool *pool,
+		       struct store_inode *inodes, size_t count)
 {
 	size_t i;
 
-	if (ino < NACRE_INO_FIRST(0))
+	if (oid->ino < NACRE_INO_FIRST(0))
 		return true;
 	for (i = 0; i < count; i++)
-		if (inos[i] == ino)
-			return true;
+		if (inodes[i].ino == oid->ino) {
+			inodes[i].stored |= !oid->index;
+			return is_needed(oid, &inodes[i], pool);
+		}
 	return false;
 }
 
-static void find_orphans(struct sim *sim, const struct group_sums *sums, const uint64_t *inos,
-			 size_t count)
+static void find_orphans(struct sim *sim, const struct group_sums *sums,
+			 const struct nacre_map_pool *pool, struct store_inode *inodes, size_t count)
 {
 	size_t i;
 
 	for (i = 0; i < sums->count && !sim->failed; i++)
-		if (!is_known(sums->objects[i].oid.ino, inos, count))
+		if (!find_owner(&sums->objects[i].oid, pool, inodes, count))
 			sim_fail(sim, "object %" PRIx64 ".%" PRIu64 " of pool %u belongs to nothing",
 				 (uint64_t)sums->objects[i].oid.ino,
 				 (uint64_t)sums->objects[i].oid.index, sums->objects[i].oid.pool);
 }
 
+/* Everything that has a name is found by its number: by a backtrace or as an own inode, in one pool or another. */
+static void find_missing(struct sim *sim, const struct store_inode *inodes, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count && !sim->failed; i++)
+		if (!inodes[i].stored && inodes[i].ino != NACRE_INO_ROOT)
+			sim_fail(sim, "inode %" PRIx64 " has no object at all", inodes[i].ino);
+}
+
 static void check_group(struct sim *sim, struct opened *opened, const struct cluster_map *map,
-			const struct nacre_map_pool *pool, uint32_t pg, const uint64_t *inos,
+			const struct nacre_map_pool *pool, uint32_t pg, struct store_inode *inodes,
 			size_t count)
 {
 	struct group_sums sums[NACRE_REPLICAS_MAX] = { { NULL } };
@@ -320,7 +344,7 @@ static void check_group(struct sim *sim, struct opened *opened, const struct clu
 			compare(sim, &sums[first], &sums[slot], nacre_pg_slot(&group, first), osd);
 	}
 	if (first >= 0)
-		find_orphans(sim, &sums[first], inos, count);
+		find_orphans(sim, &sums[first], pool, inodes, count);
 	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
 		free(sums[slot].objects);
 }
@@ -341,7 +365,7 @@ static void check_in_sync(struct sim *sim, const struct cluster_map *map)
 		}
 }
 
-void stores_check(struct sim *sim, const uint64_t *inos, size_t count)
+void stores_check(struct sim *sim, struct store_inode *inodes, size_t count)
 {
 	struct opened opened[SIM_OSDS] = { { NULL } };
 	struct cluster_map *map = NULL;
@@ -364,7 +388,8 @@ void stores_check(struct sim *sim, const uint64_t *inos, size_t count)
 		open_store(&sim->osds[id], map, &opened[id]);
 	for (id = 0; !sim->failed && !nacre_map_pool_at(&map->view, id, &pool); id++)
 		for (pg = 0; pg < pool.pg_count && !sim->failed; pg++)
-			check_group(sim, opened, map, &pool, pg, inos, count);
+			check_group(sim, opened, map, &pool, pg, inodes, count);
+	find_missing(sim, inodes, count);
 	if (!sim->failed)
 		groups_check(sim);
 	cluster_map_put(map);

@@ -22,7 +22,7 @@
 struct tree {
 	uint64_t dirs[INODES_MAX];
 	size_t dir_count, dir_read;
-	uint64_t inos[INODES_MAX];	/* of everything, directories included */
+	struct store_inode inodes[INODES_MAX];	/* everything, directories included */
 	uint32_t names[INODES_MAX];	/* how many names it has */
 	uint32_t nlink[INODES_MAX];
 	size_t count;
@@ -129,18 +129,19 @@ static bool leave(struct sim *sim, struct sim_client *client)
 /* ---- reading the tree ------------------------------------------------------------------- */
 
 static void tree_add(struct reader *reader, struct tree *tree, uint64_t ino, uint32_t nlink,
-		     bool is_dir)
+		     uint64_t size, bool is_dir)
 {
 	size_t i;
 
-	for (i = 0; i < tree->count && tree->inos[i] != ino; i++)
+	for (i = 0; i < tree->count && tree->inodes[i].ino != ino; i++)
 		;
 	if (i == INODES_MAX) {
 		sim_fail(reader->sim, "the tree is larger than names allow");
 		return;
 	}
 	if (i == tree->count) {
-		tree->inos[tree->count++] = ino;
+		tree->inodes[tree->count++] =
+			(struct store_inode){ .ino = ino, .size = size, .is_dir = is_dir };
 		if (is_dir)
 			tree->dirs[tree->dir_count++] = ino;
 	} else if (is_dir) {
@@ -175,7 +176,8 @@ static bool read_entry(struct reader *reader, struct tree *tree, uint64_t ino)
 	if (!must(reader, CLIENT_GETATTR, ino))
 		return false;
 	mode = reader->call.attr.mode;
-	tree_add(reader, tree, ino, reader->call.attr.nlink, S_ISDIR(mode));
+	tree_add(reader, tree, ino, reader->call.attr.nlink,
+		 S_ISREG(mode) ? reader->call.attr.size : 0, S_ISDIR(mode));
 	if (S_ISREG(mode))
 		return read_file(reader, ino);
 	return S_ISLNK(mode) ? read_link(reader, ino) : !reader->sim->failed;
@@ -206,7 +208,7 @@ static void check_links(struct sim *sim, const struct tree *tree)
 	for (i = 1; i < tree->count; i++)
 		if (tree->names[i] != tree->nlink[i])
 			sim_fail(sim, "inode %llx has %u names and nlink %u",
-				 (unsigned long long)tree->inos[i], tree->names[i],
+				 (unsigned long long)tree->inodes[i].ino, tree->names[i],
 				 tree->nlink[i]);
 }
 
@@ -225,7 +227,7 @@ static bool read_tree(struct sim *sim, struct tree *tree)
 	if (client_create(&config, &reader->client))
 		abort();
 	good = must(reader, CLIENT_MOUNT, 0);
-	tree_add(reader, tree, NACRE_INO_ROOT, 1, true);
+	tree_add(reader, tree, NACRE_INO_ROOT, 1, 0, true);
 	while (good && tree->dir_read < tree->dir_count)
 		good = read_dir(reader, tree, tree->dirs[tree->dir_read++]);
 	good = good && must(reader, CLIENT_UNMOUNT, 0);
@@ -263,7 +265,9 @@ void verdict(struct sim *sim)
 	}
 	sim_run(sim->world, sim->world->now_ns + PURGE_NS);
 	if (!sim->failed)
-		stores_check(sim, tree->inos, tree->count);
+		audit_at_end(sim);
+	if (!sim->failed)
+		stores_check(sim, tree->inodes, tree->count);
 out:
 	free(tree);
 }
