@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * nacre-load: native clients on a real ring against real servers. load.c measures
- * them, verify.c checks them; main.c reads the options.
+ * them, verify.c checks them, hold.c holds files that are removed; main.c reads the options.
  */
 #ifndef NACRE_CLIENT_LOAD_H
 #define NACRE_CLIENT_LOAD_H
@@ -45,6 +45,9 @@ extern const char *const load_kind_names[LOAD_KIND_COUNT];
 int load_run(const struct load_options *options, const enum load_kind *kinds, unsigned int count);
 /* The correctness smoke. 0, or 1 after a line that says what is wrong. */
 int verify_run(const struct load_options *options);
+
+/* Hold files without names until a signal comes. 0, or 1 after a line that says what is wrong. */
+int hold_run(const struct load_options *options);
 
 /* Make one call and run the ring until it is done; its result. */
 int load_call(const struct load_options *options, struct client *client, struct client_call *call);

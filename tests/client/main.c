@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* nacre-load: options. What it does is in load.c and verify.c. */
+/* nacre-load: options. What it does is in load.c, verify.c and hold.c. */
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,12 @@ static int usage(FILE *out)
 	fprintf(out,
 		"usage: nacre-load -m ADDRESS[:PORT] [options] KIND…\n"
 		"       nacre-load -m ADDRESS[:PORT] --verify [--hook COMMAND] [--keep]\n"
+		"       nacre-load -m ADDRESS[:PORT] --hold [--files N] [--bytes N]\n"
 		"  --clients N   clients, each with a session of its own (1)\n"
 		"  --depth N     calls of one client at a time (16)\n"
 		"  --files N     files of one client (10000)\n"
 		"  --bytes N     bytes of one file (4096)\n"
+		"  --hold        make files, remove their names, hold them open until SIGTERM\n"
 		"  --fsync       write: sync every file\n"
 		"  --keep        leave what was made\n"
 		"  --dir NAME    directories NAME.0, NAME.1 … one a client; with stat first, files of a run with --keep\n"
@@ -34,7 +36,7 @@ static const struct option long_options[] = {
 	{ "mds", required_argument, NULL, 'm' }, { "clients", required_argument, NULL, 'c' },
 	{ "depth", required_argument, NULL, 'd' }, { "files", required_argument, NULL, 'f' },
 	{ "bytes", required_argument, NULL, 'b' }, { "hook", required_argument, NULL, 'k' },
-	{ "verify", no_argument, NULL, 'v' }, { "keep", no_argument, NULL, 'K' },
+	{ "verify", no_argument, NULL, 'v' }, { "hold", no_argument, NULL, 'H' }, { "keep", no_argument, NULL, 'K' },
 	{ "dir", required_argument, NULL, 'D' },
 	{ "fsync", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -50,7 +52,7 @@ static bool number(const char *text, uint64_t max, unsigned int *ret)
 	return !*end && value && value <= max;
 }
 
-static bool parse_option(struct load_options *options, int option, bool *verify)
+static bool parse_option(struct load_options *options, int option, bool *verify, bool *hold)
 {
 	char *end;
 
@@ -71,6 +73,9 @@ static bool parse_option(struct load_options *options, int option, bool *verify)
 		return true;
 	case 'v':
 		*verify = true;
+		return true;
+	case 'H':
+		*hold = true;
 		return true;
 	case 'D':
 		options->dir = optarg;
@@ -106,17 +111,17 @@ int main(int argc, char **argv)
 	struct load_options options = { .clients = 1, .depth = 16, .files = 10000, .bytes = 4096 };
 	const struct loop_config config = { .entries = 0 };
 	enum load_kind kinds[KINDS_MAX];
-	bool verify = false;
+	bool verify = false, hold = false;
 	int option, count, err;
 
 	while ((option = getopt_long(argc, argv, "m:", long_options, NULL)) != -1) {
 		if (option == 'h')
 			return usage(stdout);
-		if (!parse_option(&options, option, &verify))
+		if (!parse_option(&options, option, &verify, &hold))
 			return usage(stderr);
 	}
 	count = parse_kinds(argv + optind, argc - optind, kinds);
-	if (!options.mds.port || count < 0 || (!count && !verify))
+	if (!options.mds.port || count < 0 || (!count && !verify && !hold))
 		return usage(stderr);
 	err = loop_create(&config, &options.io);
 	if (err) {
@@ -124,6 +129,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	err = verify ? verify_run(&options) : 0;
+	if (!err && hold)
+		err = hold_run(&options);
 	if (!err && count)
 		err = load_run(&options, kinds, (unsigned int)count);
 	loop_destroy(options.io);
