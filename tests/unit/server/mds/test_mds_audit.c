@@ -122,6 +122,37 @@ static void test_clean_before_writeback(void **state)
 	mdst_client_destroy(c);
 }
 
+/* Entries and backtraces are just being written, some of them are: what does not fit is looked at again, in memory. */
+static void test_clean_while_written_back(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t, "c1");
+	char names[2][24][8];
+	static bool done;
+	int i, j;
+
+	for (j = 0; j < 24; j++) {
+		snprintf(names[0][j], sizeof(names[0][j]), "a%d", j);
+		snprintf(names[1][j], sizeof(names[1][j]), "b%d", j);
+		make_file(t, c, names[0][j]);
+	}
+	for (i = 0; i < 40; i++) {
+		mdst_sync(c);
+		mdst_writeback(t);
+		for (j = 0; j < 24; j++)
+			mdst_rename(c, ROOT, names[i % 2][j], ROOT, names[(i + 1) % 2][j], 0);
+		mdst_sync(c);
+		done = false;
+		assert_int_equal(mds_audit_start(t->mds, ended, &done), 0);
+		sim_run(t->world, t->world->now_ns + (uint64_t)i * 100 * SIM_NS_PER_US);
+		mdst_force_writeback(t);
+		mdst_until(t, is_true, &done);
+		t->mds->checkpoint.forced = false;
+		assert_true(mds_audit_is_clean(t->mds));
+	}
+	mdst_client_destroy(c);
+}
+
 static void test_leaked(void **state)
 {
 	struct mdst *t = *state;
@@ -349,7 +380,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
-		T(test_clean), T(test_clean_before_writeback), T(test_leaked), T(test_leaked_own_object),
+		T(test_clean), T(test_clean_before_writeback), T(test_clean_while_written_back), T(test_leaked), T(test_leaked_own_object),
 		T(test_leaked_journal), T(test_behind), T(test_not_behind_while_written), T(test_untraced),
 		T(test_unstored), T(test_orphan_is_told), T(test_purging_is_told),
 		T(test_undeclared_is_told), T(test_many), T(test_stop), T(test_journal_leftover_is_deleted),
