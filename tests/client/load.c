@@ -287,12 +287,13 @@ static void report(struct load *load, uint64_t took_ns, const struct client_coun
 	double calls = load->done ? (double)load->done : 1;
 
 	qsort(load->latencies, load->done, sizeof(*load->latencies), compare_latency);
-	printf("%-8s %9zu calls %7.2f s %10.0f/s  p50 %8.1f us  p99 %8.1f us  per call: "
+	printf("%-8s %9zu calls %7.2f s %10.0f/s  p50 %8.1f us  p99 %8.1f us  longest %8.1f us  per call: "
 	       "%5.2f MDS messages %5.2f OSD requests\n",
 	       load_kind_names[load->kind], load->done, (double)took_ns / 1e9,
 	       calls / ((double)took_ns / 1e9),
 	       load->done ? (double)load->latencies[load->done / 2] / 1e3 : 0,
 	       load->done ? (double)load->latencies[load->done * 99 / 100] / 1e3 : 0,
+	       load->done ? (double)load->latencies[load->done - 1] / 1e3 : 0,
 	       (double)(after.mds_messages - before->mds_messages) / calls,
 	       (double)(after.osd_requests - before->osd_requests) / calls);
 	fflush(stdout);
