@@ -45,6 +45,9 @@
 	C(writeback_requests, "object requests that wrote changes back")	\
 	C(writeback_items, "entries, inodes, backtraces and records in them")	\
 	C(loads, "object reads of entries and inodes")				\
+	C(splits, "fragments of directories split")				\
+	C(merges, "fragments of directories merged")				\
+	C(moved_entries, "entries that changed their object with that")	\
 	C(evicted_inodes, "inodes dropped from memory")				\
 	C(grants, "caps granted unasked")					\
 	C(revokes, "revokes sent first")					\

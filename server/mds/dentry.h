@@ -13,15 +13,17 @@
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include "dirty.h"
+#include "fragment.h"
 #include "protocol/mds.h"
 
 struct mds;
 struct mds_inode;
 struct mds_load;
+struct mds_split;
 
 struct mds_dentry {
 	RB_ENTRY(mds_dentry) node;
-	TAILQ_ENTRY(mds_dentry) dirty_link;	/* dir->dirty */
+	RB_ENTRY(mds_dentry) dirty_node;	/* dir->dirty */
 	struct mds_dir *dir;
 	uint64_t cookie;
 	uint64_t ino;			/* 0 = absent */
@@ -33,22 +35,27 @@ struct mds_dentry {
 };
 
 RB_HEAD(mds_entries, mds_dentry);
+RB_HEAD(mds_dirty_entries, mds_dentry);
 TAILQ_HEAD(mds_loads, mds_load);
 
 struct mds_dir {
 	struct mds_inode *inode;
 	struct mds_entries entries;
-	TAILQ_HEAD(, mds_dentry) dirty;	/* entries with dirty.queued */
+	struct mds_dirty_entries dirty;	/* entries with dirty.queued */
 	struct mds_loads loads;		/* under way on this directory */
 	uint64_t entry_count;		/* nodes in the tree */
 	uint64_t absent_count;		/* of them, absent ones */
 	uint64_t misses;		/* entries read one by one since it was last read whole */
 	uint32_t busy;			/* loads and listings: nothing may be dropped */
 	uint32_t writing;		/* write-backs under way */
-	bool complete;			/* every entry of the object is in the tree */
+	struct mds_split *split;	/* a fragment that is being split or merged; NULL: none is */
+	uint64_t split_after_ns;	/* the last one failed: none before then */
+	bool tidy;			/* nothing is left over of an earlier one (split.h) */
+	bool complete;			/* every entry of the objects is in the tree */
 };
 
 RB_PROTOTYPE(mds_entries, mds_dentry, node, mds_dentry_compare)
+RB_PROTOTYPE(mds_dirty_entries, mds_dentry, dirty_node, mds_dentry_compare)
 int mds_dentry_compare(const struct mds_dentry *a, const struct mds_dentry *b);
 
 uint64_t mds_name_cookie(const uint8_t *name, uint32_t name_bytes);
@@ -64,6 +71,11 @@ struct mds_dentry *mds_dentry_get(struct mds_dir *dir, const uint8_t *name, uint
 /* First entry behind a cookie, absent ones included. */
 struct mds_dentry *mds_dentry_after(struct mds_dir *dir, uint64_t cookie);
 struct mds_dentry *mds_dentry_next(struct mds_dentry *dentry);
+/* First entry from a cookie on that is to be written back. */
+struct mds_dentry *mds_dentry_dirty_from(struct mds_dir *dir, uint64_t cookie);
+/* It is on its way to the store: no more in dir->dirty. The other way: it did not get there. */
+void mds_dentry_written(struct mds_dentry *dentry);
+void mds_dentry_unwritten(struct mds_dentry *dentry);
 
 /* Make it name an inode: the one stored in it, or one with its own object. */
 void mds_dentry_set_primary(struct mds_dentry *dentry, struct mds_inode *inode);

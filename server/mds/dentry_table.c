@@ -2,6 +2,7 @@
 /* Entries of directories in memory; see dentry.h. */
 #include <xxhash.h>
 #include "core.h"
+#include "split.h"
 #include "protocol/rules/names.h"
 
 #define ABSENT_MANY 1024		/* absent nodes that make a sweep worth it */
@@ -13,6 +14,7 @@ int mds_dentry_compare(const struct mds_dentry *a, const struct mds_dentry *b)
 }
 
 RB_GENERATE(mds_entries, mds_dentry, node, mds_dentry_compare)
+RB_GENERATE(mds_dirty_entries, mds_dentry, dirty_node, mds_dentry_compare)
 
 uint64_t mds_name_cookie(const uint8_t *name, uint32_t name_bytes)
 {
@@ -25,7 +27,7 @@ struct mds_dir *mds_dir_new(struct mds_inode *inode)
 
 	dir->inode = inode;
 	RB_INIT(&dir->entries);
-	TAILQ_INIT(&dir->dirty);
+	RB_INIT(&dir->dirty);
 	TAILQ_INIT(&dir->loads);
 	return dir;
 }
@@ -74,6 +76,15 @@ struct mds_dentry *mds_dentry_after(struct mds_dir *dir, uint64_t cookie)
 	return RB_NFIND(mds_entries, &dir->entries, &probe.dentry);
 }
 
+struct mds_dentry *mds_dentry_dirty_from(struct mds_dir *dir, uint64_t cookie)
+{
+	union dentry_probe probe;
+
+	probe.dentry.cookie = cookie;
+	probe.dentry.name_bytes = 0;
+	return RB_NFIND(mds_dirty_entries, &dir->dirty, &probe.dentry);
+}
+
 struct mds_dentry *mds_dentry_next(struct mds_dentry *dentry)
 {
 	return RB_NEXT(mds_entries, &dentry->dir->entries, dentry);
@@ -117,8 +128,19 @@ void mds_dentry_clear(struct mds_dentry *dentry)
 void mds_dentry_mark_dirty(struct mds *mds, struct mds_dentry *dentry, uint64_t seq)
 {
 	if (!dentry->dirty.queued)
-		TAILQ_INSERT_TAIL(&dentry->dir->dirty, dentry, dirty_link);
+		RB_INSERT(mds_dirty_entries, &dentry->dir->dirty, dentry);
 	mds_dirty_mark(mds, &dentry->dirty, seq);
+}
+
+void mds_dentry_written(struct mds_dentry *dentry)
+{
+	RB_REMOVE(mds_dirty_entries, &dentry->dir->dirty, dentry);
+}
+
+void mds_dentry_unwritten(struct mds_dentry *dentry)
+{
+	if (!dentry->dirty.queued)
+		RB_INSERT(mds_dirty_entries, &dentry->dir->dirty, dentry);
 }
 
 void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry)
@@ -130,7 +152,7 @@ void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry)
 	else
 		dir->absent_count--;
 	if (dentry->dirty.queued)
-		TAILQ_REMOVE(&dir->dirty, dentry, dirty_link);
+		RB_REMOVE(mds_dirty_entries, &dir->dirty, dentry);
 	mds_dirty_drop(mds, &dentry->dirty);
 	RB_REMOVE(mds_entries, &dir->entries, dentry);
 	dir->entry_count--;
@@ -166,5 +188,6 @@ void mds_dir_free(struct mds *mds, struct mds_dir *dir)
 			dentry->inode->home = NULL;
 		mds_dentry_forget(mds, dentry);
 	}
+	mds_split_free(dir);
 	free(dir);
 }

@@ -53,6 +53,7 @@ struct mds_inode {
 	bool probing;			/* recover.c is at work on that */
 	bool trimming;			/* truncate.c is at work on trim_end */
 	bool settling;			/* on mds->settle */
+	uint32_t fragments;		/* of a directory, as in its image: mds_dir_fragments() */
 	uint64_t size, data_end, allocated, trim_end, truncate_size, inline_gen;
 	uint64_t atime, mtime, ctime, btime, xattr_version;
 	struct mds_blob symlink, xattrs, data;

@@ -210,7 +210,8 @@ void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,
 		.object_bytes = inode->object_bytes, .pool = inode->pool,
 		.image_flags = (inode->own ? MDS_IMAGE_OWN : 0) |
 			       (inode->probe ? MDS_IMAGE_PROBE : 0),
-		.nsubdirs = inode->nsubdirs, .size = inode->size, .data_end = inode->data_end,
+		.nsubdirs = inode->nsubdirs, .fragments = inode->fragments,
+		.size = inode->size, .data_end = inode->data_end,
 		.allocated = inode->allocated,
 		.trim_end = inode->trim_end, .truncate_size = inode->truncate_size,
 		.truncate_seq = inode->truncate_seq, .inline_gen = inode->inline_gen,
@@ -254,7 +255,7 @@ static int writers_from_image(struct mds_inode *inode, const struct mds_image *i
 int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct mds_image *image)
 {
 	if (image->ino != inode->ino || !nacre_layout_valid(image->object_bytes) ||
-	    mds_inode_set_mode(mds, inode, image->mode))
+	    image->fragments > MDS_FRAGMENTS_MAX || mds_inode_set_mode(mds, inode, image->mode))
 		return -EBADMSG;
 	inode->version = image->version;
 	inode->uid = image->uid;
@@ -266,6 +267,7 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->own = image->image_flags & MDS_IMAGE_OWN;
 	inode->probe = image->image_flags & MDS_IMAGE_PROBE;
 	inode->nsubdirs = image->nsubdirs;
+	inode->fragments = image->fragments;
 	inode->size = image->size;
 	inode->data_end = image->data_end;
 	inode->allocated = image->allocated;

@@ -327,6 +327,7 @@ static void set_defaults(struct mds_config *config)
 	DEFAULT(revoke_evict_ms, 30000);
 	DEFAULT(commit_ms, 5);
 	DEFAULT(cache_inodes, 100000);
+	DEFAULT(dir_split, 16384);
 	DEFAULT(ino_range, MDS_INO_RANGE);
 	DEFAULT(journal_bytes, 64u << 20);
 #undef DEFAULT

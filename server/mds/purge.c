@@ -128,7 +128,7 @@ static void begin_job(struct mds *mds, struct mds_change *change,
 
 static bool dir_is_being_written(const struct mds_dir *dir)
 {
-	return dir && (dir->writing || dir->busy);
+	return dir && (dir->writing || dir->busy || dir->split);
 }
 
 bool mds_purge_inode(struct mds *mds, struct mds_inode *inode)
@@ -138,15 +138,20 @@ bool mds_purge_inode(struct mds *mds, struct mds_inode *inode)
 		.count = 1,
 		.pool = inode->pool,
 		.purge_flags = MDS_PURGE_META,
-		.objects = mds_inode_is_dir(inode) ? 0 : 1,
+		.objects = 1,
 	};
 	struct mds_change change;
 
 	if (inode->own_dirty.writing || inode->trace_dirty.writing ||
 	    dir_is_being_written(inode->dir))
 		return false;
-	if (S_ISREG(inode->mode) && inode->data_end)
+	if (mds_inode_is_dir(inode)) {
+		/* and the one behind them, which a split or a merge may have left (split.h) */
+		image.pool = NACRE_POOL_META;
+		image.objects = inode->fragments ? inode->fragments + 1 : 0;
+	} else if (S_ISREG(inode->mode) && inode->data_end) {
 		image.objects = nacre_layout_objects(inode->object_bytes, inode->data_end);
+	}
 	mds_change_begin(&change, mds, NULL);
 	begin_job(mds, &change, &image);
 	mds_inode_free(mds, inode);

@@ -56,9 +56,9 @@ static int take_header(struct mds_replay *replay, const struct nacre_key_value *
 
 	if (nacre_decode_all(mds_header_desc(), item->value, item->value_bytes, header))
 		return -EBADMSG;
-	if (header->version != MDS_FORMAT_VERSION) {
-		log_error(mds->log, "replay", "metadata of version %u, this server knows %u",
-			  header->version, MDS_FORMAT_VERSION);
+	if (header->version < MDS_FORMAT_OLDEST || header->version > MDS_FORMAT_VERSION) {
+		log_error(mds->log, "replay", "metadata of version %u, this server knows %u to %u",
+			  header->version, MDS_FORMAT_OLDEST, MDS_FORMAT_VERSION);
 		return -EBADMSG;
 	}
 	replay->found_header = true;
