@@ -273,10 +273,23 @@ static unsigned int what_is_there(struct mdst_client *c, uint64_t dir, unsigned 
 	return mdst_lookup(c, dir, name_of(i)).result ? i : i + 1;
 }
 
-/* Whatever a cut off split or merge left does not come to light in the next ones, and goes with the directory. */
+/*
+ * Whatever a split or merge that was cut off has left does not come to light: not when what it is a copy of is removed,
+ * not in the next splits and merges.
+ */
 static void use_and_remove(struct mdst *t, struct mdst_client *c, uint64_t dir, unsigned int count,
 			   const char *name)
 {
+	unsigned int some = count > LIMIT / 2 ? LIMIT / 2 : 0;
+
+	t->dir_split = 2 * LIMIT;	/* neither a split nor a merge tidies up */
+	restart(t, c);
+	remove_all(c, dir, 0, some);
+	mdst_writeback(t);
+	t->dir_split = LIMIT;
+	restart(t, c);
+	check(c, dir, some, count, 64);
+	create(c, dir, 0, some);
 	create(c, dir, count, 60);
 	mdst_writeback(t);
 	mdst_run_ms(t, 500);
@@ -365,10 +378,57 @@ static void test_removed_in_every_split(void **state)
 		mdst_osd_die_after(t->osd, changes);
 		send_record(t, c, dir, NACRE_MSG_CREATE, NACRE_RECORD_CREATE, LIMIT);
 		mdst_run_ms(t, 200);
+		t->dir_split = 1000;	/* nothing tidies up any more */
 		restart(t, c);
 		remove_all(c, dir, 0, what_is_there(c, dir, LIMIT));
 		remove_dir(t, c, dir, name);
+		t->dir_split = LIMIT;
+		restart(t, c);
 	}
+	mdst_client_destroy(c);
+}
+
+static void set_mode(struct mdst_client *c, uint64_t ino)
+{
+	struct nacre_record_req body = mdst_record(c, 0, "");
+
+	body.kind = NACRE_RECORD_SETATTR;
+	body.ino = ino;
+	body.mode = 0600;
+	body.set_mask = NACRE_SET_MODE;
+	assert_int_equal(mdst_call(c, NACRE_MSG_SETATTR, &body).result, 0);
+}
+
+/*
+ * Replay knows a directory by its number alone when only a file in it has changed: where the entries of that directory
+ * lie, it knows when the directory itself is loaded.
+ */
+static void test_replay_in_an_unknown_directory(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = begin(t);
+	uint64_t dir = mdst_mkdir(c, ROOT, "d").target.ino, subs[8], files[8], near;
+	unsigned int i;
+	char name[16];
+
+	for (i = 0; i < 8; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		subs[i] = mdst_mkdir(c, dir, name).target.ino;
+		files[i] = mdst_create(c, subs[i], "f").target.ino;
+	}
+	near = mdst_create(c, dir, "near").target.ino;
+	create(c, dir, 0, 60);
+	mdst_writeback(t);
+	mdst_run_ms(t, 500);
+	assert_true(mdst_counter(t, "splits") > 1);
+	mdst_writeback(t);
+	set_mode(c, near);
+	for (i = 0; i < 8; i++)
+		set_mode(c, files[i]);
+	mdst_sync(c);
+	restart(t, c);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(mdst_lookup(c, subs[i], "f").target.ino, files[i]);
 	mdst_client_destroy(c);
 }
 
@@ -384,6 +444,7 @@ int main(void)
 		T(test_crash_in_every_split),
 		T(test_crash_in_every_merge),
 		T(test_removed_in_every_split),
+		T(test_replay_in_an_unknown_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
