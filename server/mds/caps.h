@@ -30,6 +30,7 @@ struct mds_cap {
 	uint32_t waiting_pg;		/* pool << 24 | group */
 	uint32_t repeats;
 	bool warned;
+	bool recalled;			/* all of it is wanted back: it ends with the answer, if the client has no use for it */
 	bool regrant;			/* the client may have lost our last grant: say it again */
 	TAILQ_ENTRY(mds_cap) inode_link;
 	TAILQ_ENTRY(mds_cap) session_link;
@@ -87,6 +88,8 @@ void mds_caps_tell_orphan(struct mds *mds, struct mds_inode *inode, struct mds_s
 
 /* Revoke these bits (as forbidden by a lock, or to win memory back). */
 void mds_cap_revoke(struct mds *mds, struct mds_cap *cap, uint32_t caps);
+/* Take all caps on this inode back, to win memory; a client that has it open keeps, or gets again, what it needs. */
+void mds_caps_recall(struct mds *mds, struct mds_inode *inode);
 /* An answer has come: is it all? */
 void mds_cap_revoke_answered(struct mds *mds, struct mds_cap *cap);
 void mds_caps_revoke_sweep(struct mds *mds);

@@ -70,6 +70,7 @@ void mds_cap_drop(struct mds *mds, struct mds_cap *cap)
 	free(cap);
 	mds_locks_gather(mds, inode);
 	mds_caps_settle(mds, inode);
+	mds_inode_leaves(mds, inode);
 	if (mds->counters.inodes > mds->config.cache_inodes)
 		mds_defer(mds, &mds->evict_task);
 }
@@ -333,6 +334,8 @@ void mds_caps_settle_run(struct mds *mds)
 		if (mds_journal_is_safe(&mds->journal, inode->settle_seq)) {
 			TAILQ_REMOVE(&mds->settle, inode, settle);
 			inode->settling = false;
+			if (inode->nlink)
+				mds_inode_leaves(mds, inode);
 			settle_inode(mds, inode);
 		}
 		if (is_last)

@@ -40,6 +40,21 @@ void mds_cap_revoke(struct mds *mds, struct mds_cap *cap, uint32_t caps)
 	send_revoke(mds, cap);
 }
 
+void mds_caps_recall(struct mds *mds, struct mds_inode *inode)
+{
+	struct mds_cap *cap, *next;
+
+	TAILQ_FOREACH_SAFE(cap, &inode->caps, inode_link, next) {
+		if (!cap->rank.held && !cap->claimed_dirty) {
+			mds_cap_drop(mds, cap);	/* claimed with nothing in it */
+			continue;
+		}
+		cap->recalled = true;
+		mds->counters.recalls++;
+		mds_cap_revoke(mds, cap, cap->rank.issued);
+	}
+}
+
 void mds_cap_revoke_answered(struct mds *mds, struct mds_cap *cap)
 {
 	if (!cap->revoke_first_ns || nacre_cap_rank_revoking(&cap->rank))

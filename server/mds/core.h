@@ -52,6 +52,7 @@
 	C(grants, "caps granted unasked")					\
 	C(revokes, "revokes sent first")					\
 	C(revokes_repeated, "revokes sent again")				\
+	C(recalls, "caps taken back to win memory")				\
 	C(evictions, "sessions evicted")					\
 	C(probes, "files whose size was probed (SIZE-2)")			\
 	C(trims, "truncations carried out")					\
@@ -114,6 +115,7 @@ struct mds {
 
 	struct mds_inode *inodes;	/* by number */
 	struct mds_inode_list lru;
+	uint64_t leaving_count;		/* inodes on their way out of memory */
 	struct mds_inode_list settle;
 	struct io_task settle_task;
 	struct io_task evict_task;

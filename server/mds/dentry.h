@@ -23,13 +23,17 @@ struct mds_split;
 
 struct mds_dentry {
 	RB_ENTRY(mds_dentry) node;
-	RB_ENTRY(mds_dentry) dirty_node;	/* dir->dirty */
+	union {
+		RB_ENTRY(mds_dentry) dirty_node;	/* dir->dirty */
+		TAILQ_ENTRY(mds_dentry) idle_link;	/* dir->idle */
+	};
 	struct mds_dir *dir;
 	uint64_t cookie;
 	uint64_t ino;			/* 0 = absent */
 	struct mds_inode *inode;	/* primary: the inode; else NULL */
 	struct mds_dirty dirty;
 	uint32_t mode;			/* file type bits */
+	bool idle;			/* on dir->idle */
 	uint8_t name_bytes;
 	uint8_t name[];
 };
@@ -44,7 +48,8 @@ struct mds_dir {
 	struct mds_dirty_entries dirty;	/* entries with dirty.queued */
 	struct mds_loads loads;		/* under way on this directory */
 	uint64_t entry_count;		/* nodes in the tree */
-	uint64_t absent_count;		/* of them, absent ones */
+	TAILQ_HEAD(, mds_dentry) idle;	/* of them: absent, and clean */
+	uint64_t idle_count;
 	uint64_t misses;		/* entries read one by one since it was last read whole */
 	uint32_t busy;			/* loads and listings: nothing may be dropped */
 	uint32_t writing;		/* write-backs under way */
@@ -84,9 +89,9 @@ void mds_dentry_set_remote(struct mds_dentry *dentry, uint64_t ino, uint32_t mod
 void mds_dentry_clear(struct mds_dentry *dentry);
 /* Batch `seq` changed it, or the inode stored in it. */
 void mds_dentry_mark_dirty(struct mds *mds, struct mds_dentry *dentry, uint64_t seq);
-/* Drop the node if it is absent, clean, and nobody needs to know that. */
+/* It has become clean: dropped if it is absent, and nobody needs to know that. */
 void mds_dentry_trim(struct mds *mds, struct mds_dentry *dentry);
-/* Drop all such nodes once there are many. */
+/* Drop all absent, clean nodes once there are many. */
 void mds_dir_trim(struct mds *mds, struct mds_dir *dir);
 /* Drop a clean node; the directory is no more complete. Its inode must be without home before. */
 void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry);

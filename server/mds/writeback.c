@@ -54,6 +54,8 @@ static void end_item(struct mds *mds, struct mds_dirty *dirty, bool written)
 		if (!written)
 			mds_dentry_unwritten(dentry);
 		mds_dirty_end(mds, dirty, written);
+		if (dentry->inode)
+			mds_inode_leaves(mds, dentry->inode);
 		mds_dentry_trim(mds, dentry);
 		break;
 	case MDS_DIRTY_RECORD:
@@ -87,10 +89,13 @@ static void written(struct osdc_request *request, uint32_t result)
 		mds_inode_unpin(mds, wb->dir);
 	}
 	if (wb->inode) {
+		mds_inode_leaves(mds, wb->inode);
 		mds_caps_settle(mds, wb->inode);
 		mds_inode_unpin(mds, wb->inode);
 	}
 	free(wb);
+	if (!TAILQ_EMPTY(&mds->waiting_room) && !mds_journal_is_full(mds))
+		mds_wake(mds, &mds->waiting_room);
 	if (result && result != ENOSPC)
 		mds_fail(mds, -EIO, "write-back failed: result %u", result);
 	else if (result)
