@@ -76,6 +76,7 @@ enum mds_state {
 #define MDS_READY_SLICE 128		/* requests run in one turn (TIME-1) */
 
 struct mds_purger;
+struct mds_prober;
 struct mds_replay;
 struct mds_reconnect;
 struct mds_statfs_cache;
@@ -142,6 +143,7 @@ struct mds {
 	struct mds_checkpoint checkpoint;
 	struct mds_record *records;
 	struct mds_purger *purger;
+	struct mds_prober *prober;
 	struct mds_replay *replay;
 	struct mds_reconnect *reconnect;
 	struct mds_statfs_cache *statfs;

@@ -341,6 +341,7 @@ static void make_parts(struct mds *mds)
 	mds_journal_init(mds);
 	mds_checkpoint_init(mds);
 	mds_purge_init(mds);
+	mds_recover_init(mds);
 	mds_ids_init(mds);
 	mds_statfs_init(mds);
 }
@@ -429,6 +430,7 @@ static void free_parts(struct mds *mds)
 	mds_session_free_all(mds);
 	mds_journal_free(mds);
 	mds_purge_free(mds);
+	mds_recover_free(mds);
 	mds_load_free_all(mds);
 	mds_inode_free_all(mds);
 	mds_record_free_all(mds);

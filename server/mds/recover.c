@@ -10,6 +10,7 @@
 #include "protocol/rules/size.h"
 
 #define PROBE_WIDTH 8			/* objects looked at together */
+#define PROBES_MAX 32			/* files at a time: requests of clients go between (TIME-1) */
 #define FILE_LOCK 3			/* place of NACRE_GROUP_FILE */
 
 struct probe {
@@ -21,6 +22,12 @@ struct probe {
 	uint64_t mtime;
 	unsigned int in_flight;
 	bool failed;
+	TAILQ_ENTRY(probe) link;	/* waiting for others to end */
+};
+
+struct mds_prober {
+	TAILQ_HEAD(, probe) waiting;
+	unsigned int running;
 };
 
 /* One object's part of it. */
@@ -30,6 +37,35 @@ struct look {
 };
 
 static void look_further(struct probe *probe);
+
+void mds_recover_init(struct mds *mds)
+{
+	mds->prober = mds_zalloc(sizeof(*mds->prober));
+	TAILQ_INIT(&mds->prober->waiting);
+}
+
+void mds_recover_free(struct mds *mds)
+{
+	struct probe *probe;
+
+	while ((probe = TAILQ_FIRST(&mds->prober->waiting))) {
+		TAILQ_REMOVE(&mds->prober->waiting, probe, link);
+		free(probe);
+	}
+	free(mds->prober);
+}
+
+static void start_probes(struct mds *mds)
+{
+	struct mds_prober *prober = mds->prober;
+	struct probe *probe;
+
+	while (prober->running < PROBES_MAX && (probe = TAILQ_FIRST(&prober->waiting))) {
+		TAILQ_REMOVE(&prober->waiting, probe, link);
+		prober->running++;
+		look_further(probe);
+	}
+}
 
 static void finish(struct probe *probe)
 {
@@ -55,6 +91,7 @@ static void finish(struct probe *probe)
 	mds_caps_settle(mds, inode);
 	mds_inode_unpin(mds, inode);
 	free(probe);
+	mds->prober->running--;
 }
 
 static void answered(struct osdc_request *request, uint32_t result)
@@ -83,8 +120,10 @@ static void answered(struct osdc_request *request, uint32_t result)
 	} else if (result && result != ENOENT) {
 		probe->failed = true;
 	}
-	if (!probe->in_flight)
-		look_further(probe);
+	if (probe->in_flight)
+		return;
+	look_further(probe);
+	start_probes(mds);
 }
 
 static void look_further(struct probe *probe)
@@ -142,5 +181,6 @@ void mds_recover_size(struct mds *mds, struct mds_inode *inode)
 	probe->mds = mds;
 	probe->inode = inode;
 	probe->below = nacre_layout_objects(inode->object_bytes, inode->data_end);
-	look_further(probe);
+	TAILQ_INSERT_TAIL(&mds->prober->waiting, probe, link);
+	start_probes(mds);
 }
