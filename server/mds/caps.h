@@ -46,6 +46,8 @@ void mds_cap_drop(struct mds *mds, struct mds_cap *cap);
 /* Bits that make sense on an inode of this type. */
 uint32_t mds_caps_sensible(const struct mds_inode *inode);
 
+/* Has this client values of the group of its own, on their way back with bits that were revoked? Then ours are old. */
+bool mds_caps_returning(const struct mds_inode *inode, uint64_t client, uint32_t group);
 /* One step of a lock; revokes what it must, wakes and settles. Result of nacre_lock_step. */
 int mds_lock_step(struct mds *mds, struct mds_inode *inode, int group, uint8_t event,
 		  uint64_t loner);

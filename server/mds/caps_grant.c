@@ -132,6 +132,16 @@ int mds_lock_step(struct mds *mds, struct mds_inode *inode, int group, uint8_t e
 	return 0;
 }
 
+bool mds_caps_returning(const struct mds_inode *inode, uint64_t client, uint32_t group)
+{
+	const struct mds_cap *cap;
+
+	TAILQ_FOREACH(cap, &inode->caps, inode_link)
+		if (cap->session->instance == client)
+			return cap->rank.held & ~cap->rank.issued & nacre_group_cover(group);
+	return false;
+}
+
 /* The request itself is about to change the group: its way there is not to be turned round. */
 static bool is_on_its_way(const struct nacre_lock *lock, const struct mds_request *request)
 {
@@ -148,12 +158,15 @@ bool mds_lock_read(struct mds *mds, struct mds_inode *inode, uint32_t groups,
 	if ((groups & NACRE_GROUP_FILE) && (inode->probe || inode->trim_end))
 		return false;	/* SIZE-2, SIZE-3 */
 	for (i = 0; i < NACRE_GROUP_COUNT; i++) {
-		if (!(groups & nacre_group_at(i)) || nacre_lock_can_read(&inode->locks[i], client))
+		if (!(groups & nacre_group_at(i)) ||
+		    (nacre_lock_can_read(&inode->locks[i], client) &&
+		     !mds_caps_returning(inode, client, nacre_group_at(i))))
 			continue;
 		if (!mds_claimed(inode, nacre_group_at(i), request) &&
 		    !is_on_its_way(&inode->locks[i], request))
 			mds_lock_step(mds, inode, i, NACRE_LOCKE_NEED_SYNC, 0);
-		all &= nacre_lock_can_read(&inode->locks[i], client);
+		all &= nacre_lock_can_read(&inode->locks[i], client) &&
+		       !mds_caps_returning(inode, client, nacre_group_at(i));
 	}
 	return all;
 }
