@@ -6,6 +6,8 @@
 #include "protocol/rules/size.h"
 
 #define PURGE_WIDTH 8			/* objects deleted together, over all jobs */
+#define PURGE_WIDTH_MAX 128		/* the same, while many jobs wait, which take memory */
+#define JOBS_PER_WIDTH 64
 #define LIST_FACTOR 4			/* so many deletions a group, and a file's objects are listed first */
 
 struct purge_job {
@@ -281,6 +283,13 @@ static void end_job(struct mds *mds, struct purge_job *job)
 	free_job(mds->purger, job);
 }
 
+static unsigned int width(const struct mds_purger *purger)
+{
+	unsigned int more = purger->count / JOBS_PER_WIDTH;
+
+	return more < PURGE_WIDTH_MAX - PURGE_WIDTH ? PURGE_WIDTH + more : PURGE_WIDTH_MAX;
+}
+
 static void purge_task(struct io_task *task)
 {
 	struct mds *mds = container_of(task, struct mds, purge_task);
@@ -293,10 +302,10 @@ static void purge_task(struct io_task *task)
 		next = TAILQ_NEXT(job, link);
 		if (!mds_journal_is_safe(&mds->journal, job->seq))
 			continue;
-		while (purger->in_flight < PURGE_WIDTH)
+		while (purger->in_flight < width(purger))
 			if (!delete_next(job))
 				break;
-		if ((purger->in_flight >= PURGE_WIDTH || job->listing) && !is_started(job))
+		if ((purger->in_flight >= width(purger) || job->listing) && !is_started(job))
 			return;
 		if (!job->in_flight && job->begun && is_started(job))
 			end_job(mds, job);
