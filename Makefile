@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 include scripts/build.mk
 
-.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm run shell bench fmt docs \
+.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm run shell bench bigdir fmt docs \
 	install uninstall deb clean
 
 help: ## list the targets
@@ -72,6 +72,9 @@ shell: ## the same cluster and guest, left up with a shell in it
 
 bench: build module guest ## counts and ratios, never a timed test
 	@scripts/bench
+
+bigdir: build ## one directory of ENTRIES=1000000 entries: memory of the MDS at every step, longest call
+	@ENTRIES=$(or $(ENTRIES),1000000) INODES=$(or $(INODES),100000) SPLIT=$(or $(SPLIT),16384) tests/tools/bigdir
 
 fmt: ## show where formatting differs from .clang-format
 	@scripts/fmt

@@ -47,11 +47,11 @@ static void sweep_end(struct nacre_caps *caps, struct list_head *todo)
 
 static bool fill_claim(struct nacre_inode *ni, struct nacre_cap_claim *claim)
 {
-	bool has_cap;
+	bool has_claim;
 
 	spin_lock(&ni->cap_lock);
-	has_cap = ni->cap.cap_id != 0;
-	if (has_cap) {
+	has_claim = nacre_cap_client_has_claim(&ni->cap);
+	if (has_claim) {
 		ni->cap_claimed = true;
 		nacre_cap_client_claim(&ni->cap, ni->netfs.inode.i_ino, claim);
 		claim->wanted |= caps_kept_locked(ni);
@@ -61,7 +61,7 @@ static bool fill_claim(struct nacre_inode *ni, struct nacre_cap_claim *claim)
 			claim->flags |= NACRE_CLAIM_OPEN;
 	}
 	spin_unlock(&ni->cap_lock);
-	return has_cap;
+	return has_claim;
 }
 
 /* One part: up to CAPS_CLAIM_BATCH claims. Returns how many. */
@@ -72,15 +72,15 @@ static u32 fill_part(struct nacre_caps *caps, struct list_head *todo, struct nac
 	u32 count = 0;
 
 	while (count < CAPS_CLAIM_BATCH) {
-		bool has_cap;
+		bool has_claim;
 
 		rcu_read_lock();
 		ni = sweep_next(caps, todo, &caps->inodes);
-		has_cap = ni && fill_claim(ni, &claim);
+		has_claim = ni && fill_claim(ni, &claim);
 		rcu_read_unlock();
 		if (!ni)
 			break;
-		if (!has_cap)
+		if (!has_claim)
 			continue;
 		nacre_encode(nacre_cap_claim_desc(), w, &claim);
 		count++;

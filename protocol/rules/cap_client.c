@@ -410,6 +410,12 @@ void nacre_cap_answer_unknown(__u64 ino, __u64 cap_id, __u32 gen, __u32 seq,
 	update->update_flags = NACRE_CAP_UPDATE_ANSWER | NACRE_CAP_UPDATE_UNKNOWN;
 }
 
+int nacre_cap_client_has_claim(const struct nacre_cap_client *cap)
+{
+	return cap->cap_id && (cap->held || cap->dirty || cap->flushing ||
+			       (cap->wanted & ~(__u32)NACRE_CAP_PIN));
+}
+
 void nacre_cap_client_claim(const struct nacre_cap_client *cap, __u64 ino,
 			    struct nacre_cap_claim *claim)
 {

@@ -209,6 +209,12 @@ void nacre_cap_client_update(const struct nacre_cap_client *cap, __u64 ino, int 
 void nacre_cap_answer_unknown(__u64 ino, __u64 cap_id, __u32 gen, __u32 seq,
 			      struct nacre_cap_update *update);
 
+/*
+ * Is there anything to claim from a new incarnation? Not of a cap that was given back whole (recalled): the rank has
+ * forgotten it, and would load the inode for nothing.
+ */
+int nacre_cap_client_has_claim(const struct nacre_cap_client *cap);
+
 /* Fill the claim on this cap for SESSION_RECONNECT. size, max_size and flags are the caller's. */
 void nacre_cap_client_claim(const struct nacre_cap_client *cap, __u64 ino,
 			    struct nacre_cap_claim *claim);

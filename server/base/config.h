@@ -31,6 +31,7 @@
 	U(revoke_warn_ms, 10000, 100, 3600000, "MDS: a revoke so old is warned of")	\
 	U(revoke_evict_ms, 30000, 100, 3600000, "MDS: a revoke so old evicts the client")	\
 	U(mds_cache_inodes, 100000, 100, 100000000, "MDS: inodes kept in memory")	\
+	U(mds_dir_split, 16384, 16, 1048576, "MDS: entries of a directory in one object, before it is split") \
 	U(mds_journal_bytes, 67108864, 1048576, 4294967296, "MDS: journal replayed at most")	\
 	U(osd_journal_bytes, 268435456, 1048576, 68719476736, "OSD: size of its journal")	\
 	U(osd_helper_threads, 2, 1, 64, "OSD: threads that own RocksDB")

@@ -4,7 +4,8 @@
  * backtrace that names the entry; any other has an object of its own.
  *
  * The entry was read from the store and may be old, as may what it is compared with. So what does not fit is brought into
- * memory, which is the truth, and compared with that; what is about to be written is not judged.
+ * memory, which is the truth, and compared with that; what is about to be written is not judged. So keys that a split or
+ * a merge left behind the end of a fragment (split.h) do no harm: memory knows of none that does not fit.
  */
 #include "audit_internal.h"
 

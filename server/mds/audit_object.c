@@ -4,6 +4,7 @@
  * to a living inode is sized, and then looked at once more: by then it may have been deleted, or its inode made.
  */
 #include "audit_internal.h"
+#include "split.h"
 
 #define KNOWN (-1)			/* it belongs where it is */
 #define UNKNOWN (-2)			/* memory does not know its inode */
@@ -35,6 +36,12 @@ static bool is_within(const struct mds_inode *inode, uint64_t index)
 	return S_ISREG(inode->mode) && index < nacre_layout_objects(inode->object_bytes, end);
 }
 
+/* A fragment, or the one behind the last, which a split or a merge may have left; or an own object. */
+static bool is_metadata(const struct mds_inode *inode, uint64_t index)
+{
+	return mds_inode_is_dir(inode) ? index <= mds_dir_fragments(inode) : inode->own && !index;
+}
+
 static int kind_of_inode(struct mds *mds, const struct audit_object *object,
 			 const struct mds_inode *inode)
 {
@@ -45,7 +52,7 @@ static int kind_of_inode(struct mds *mds, const struct audit_object *object,
 		return record && record->live ? MDS_AUDIT_ORPHAN : MDS_AUDIT_LEAKED;
 	}
 	if (object->pool == NACRE_POOL_META)
-		return inode->own || mds_inode_is_dir(inode) ? KNOWN : MDS_AUDIT_LEAKED;
+		return is_metadata(inode, object->index) ? KNOWN : MDS_AUDIT_LEAKED;
 	if (mds_inode_is_dir(inode) || object->pool != inode->pool)
 		return MDS_AUDIT_LEAKED;
 	return is_within(inode, object->index) ? KNOWN : MDS_AUDIT_BEHIND;

@@ -30,6 +30,7 @@ struct mds_cap {
 	uint32_t waiting_pg;		/* pool << 24 | group */
 	uint32_t repeats;
 	bool warned;
+	bool recalled;			/* all of it is wanted back: it ends with the answer, if the client has no use for it */
 	bool regrant;			/* the client may have lost our last grant: say it again */
 	TAILQ_ENTRY(mds_cap) inode_link;
 	TAILQ_ENTRY(mds_cap) session_link;
@@ -45,6 +46,8 @@ void mds_cap_drop(struct mds *mds, struct mds_cap *cap);
 /* Bits that make sense on an inode of this type. */
 uint32_t mds_caps_sensible(const struct mds_inode *inode);
 
+/* Has this client values of the group of its own, on their way back with bits that were revoked? Then ours are old. */
+bool mds_caps_returning(const struct mds_inode *inode, uint64_t client, uint32_t group);
 /* One step of a lock; revokes what it must, wakes and settles. Result of nacre_lock_step. */
 int mds_lock_step(struct mds *mds, struct mds_inode *inode, int group, uint8_t event,
 		  uint64_t loner);
@@ -87,6 +90,8 @@ void mds_caps_tell_orphan(struct mds *mds, struct mds_inode *inode, struct mds_s
 
 /* Revoke these bits (as forbidden by a lock, or to win memory back). */
 void mds_cap_revoke(struct mds *mds, struct mds_cap *cap, uint32_t caps);
+/* Take all caps on this inode back, to win memory; a client that has it open keeps, or gets again, what it needs. */
+void mds_caps_recall(struct mds *mds, struct mds_inode *inode);
 /* An answer has come: is it all? */
 void mds_cap_revoke_answered(struct mds *mds, struct mds_cap *cap);
 void mds_caps_revoke_sweep(struct mds *mds);

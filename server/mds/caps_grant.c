@@ -70,6 +70,7 @@ void mds_cap_drop(struct mds *mds, struct mds_cap *cap)
 	free(cap);
 	mds_locks_gather(mds, inode);
 	mds_caps_settle(mds, inode);
+	mds_inode_leaves(mds, inode);
 	if (mds->counters.inodes > mds->config.cache_inodes)
 		mds_defer(mds, &mds->evict_task);
 }
@@ -133,6 +134,16 @@ int mds_lock_step(struct mds *mds, struct mds_inode *inode, int group, uint8_t e
 	return 0;
 }
 
+bool mds_caps_returning(const struct mds_inode *inode, uint64_t client, uint32_t group)
+{
+	const struct mds_cap *cap;
+
+	TAILQ_FOREACH(cap, &inode->caps, inode_link)
+		if (cap->session->instance == client)
+			return cap->rank.held & ~cap->rank.issued & nacre_group_cover(group);
+	return false;
+}
+
 /* The request itself is about to change the group: its way there is not to be turned round. */
 static bool is_on_its_way(const struct nacre_lock *lock, const struct mds_request *request)
 {
@@ -149,12 +160,15 @@ bool mds_lock_read(struct mds *mds, struct mds_inode *inode, uint32_t groups,
 	if ((groups & NACRE_GROUP_FILE) && (inode->probe || inode->trim_end))
 		return false;	/* SIZE-2, SIZE-3 */
 	for (i = 0; i < NACRE_GROUP_COUNT; i++) {
-		if (!(groups & nacre_group_at(i)) || nacre_lock_can_read(&inode->locks[i], client))
+		if (!(groups & nacre_group_at(i)) ||
+		    (nacre_lock_can_read(&inode->locks[i], client) &&
+		     !mds_caps_returning(inode, client, nacre_group_at(i))))
 			continue;
 		if (!mds_claimed(inode, nacre_group_at(i), request) &&
 		    !is_on_its_way(&inode->locks[i], request))
 			mds_lock_step(mds, inode, i, NACRE_LOCKE_NEED_SYNC, 0);
-		all &= nacre_lock_can_read(&inode->locks[i], client);
+		all &= nacre_lock_can_read(&inode->locks[i], client) &&
+		       !mds_caps_returning(inode, client, nacre_group_at(i));
 	}
 	return all;
 }
@@ -362,6 +376,8 @@ void mds_caps_settle_run(struct mds *mds)
 		if (mds_journal_is_safe(&mds->journal, inode->settle_seq)) {
 			TAILQ_REMOVE(&mds->settle, inode, settle);
 			inode->settling = false;
+			if (inode->nlink)
+				mds_inode_leaves(mds, inode);
 			settle_inode(mds, inode);
 		}
 		if (is_last)

@@ -40,6 +40,27 @@ void mds_cap_revoke(struct mds *mds, struct mds_cap *cap, uint32_t caps)
 	send_revoke(mds, cap);
 }
 
+void mds_caps_recall(struct mds *mds, struct mds_inode *inode)
+{
+	struct mds_cap *cap, *next;
+	int i;
+
+	/* a lock that lets a client have values of its own is to say that they are on their way back */
+	for (i = 0; i < NACRE_GROUP_COUNT; i++)
+		if (inode->locks[i].state == NACRE_LOCK_EXCL || inode->locks[i].state == NACRE_LOCK_MIX)
+			mds_lock_step(mds, inode, i, NACRE_LOCKE_NEED_SYNC, 0);
+	TAILQ_FOREACH_SAFE(cap, &inode->caps, inode_link, next) {
+		if (!cap->rank.held && !cap->claimed_dirty) {
+			mds_cap_drop(mds, cap);	/* claimed with nothing in it */
+			continue;
+		}
+		cap->recalled = true;
+		cap->rank.wanted = 0;	/* the answer says what is */
+		mds->counters.recalls++;
+		mds_cap_revoke(mds, cap, cap->rank.issued);
+	}
+}
+
 void mds_cap_revoke_answered(struct mds *mds, struct mds_cap *cap)
 {
 	if (!cap->revoke_first_ns || nacre_cap_rank_revoking(&cap->rank))

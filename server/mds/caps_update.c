@@ -262,6 +262,19 @@ static void refuse_cap(struct mds *mds, struct mds_session *session,
 		mds_session_send(mds, session, NACRE_MSG_CAP_REVOKE, &revoke);
 }
 
+/* A recalled cap: given back whole, or still needed there (an open file). */
+static bool recall_is_done(struct mds *mds, struct mds_cap *cap)
+{
+	if (!cap->recalled || nacre_cap_rank_revoking(&cap->rank))
+		return false;
+	cap->recalled = false;
+	if (!cap->rank.held && !cap->asked && !cap->claimed_dirty &&
+	    !(cap->rank.wanted & ~(uint32_t)NACRE_CAP_PIN))
+		return true;
+	mds_inode_used(mds, cap->inode);
+	return false;
+}
+
 static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_cap_update *update)
 {
 	struct mds_inode *inode = cap->inode;
@@ -279,6 +292,8 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 	if (!((cap->rank.held | cap->rank.wanted | cap->asked) & WRITING) && !cap->claimed_dirty)
 		mds_caps_end_writer(mds, inode, instance);
 	mds_cap_revoke_answered(mds, cap);
+	if (recall_is_done(mds, cap))
+		news |= NACRE_CAPR_GONE;
 	if (news & NACRE_CAPR_GONE) {
 		mds_reconnect_take_values(mds, cap->session, inode->ino);
 		mds_cap_drop(mds, cap);
@@ -297,7 +312,7 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 static struct mds_cap *find_cap(struct mds *mds, struct mds_session *session,
 				const struct nacre_cap_update *update)
 {
-	struct mds_inode *inode = mds_inode_find(mds, update->ino);
+	struct mds_inode *inode = mds_inode_peek(mds, update->ino);
 	struct mds_cap *cap = inode ? mds_cap_find(inode, session) : NULL;
 
 	return cap && cap->rank.cap_id == update->cap_id ? cap : NULL;
@@ -335,7 +350,7 @@ static void take_release(struct mds *mds, struct mds_session *session, struct me
 
 		if (nacre_array_at(nacre_cap_ref_desc(), release->caps, (uint32_t)i, &ref))
 			continue;
-		inode = mds_inode_find(mds, ref.ino);
+		inode = mds_inode_peek(mds, ref.ino);
 		cap = inode ? mds_cap_find(inode, session) : NULL;
 		if (!cap || !(nacre_cap_rank_release(&cap->rank, &ref) & NACRE_CAPR_GONE))
 			continue;

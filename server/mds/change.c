@@ -2,7 +2,7 @@
 /* From what a handler did in memory to the journal event; see change.h. */
 #include "change.h"
 #include "core.h"
-#include "dentry.h"
+#include "split.h"
 
 void mds_change_begin(struct mds_change *change, struct mds *mds, struct mds_session *session)
 {
@@ -230,5 +230,8 @@ uint64_t mds_change_commit(struct mds_change *change)
 		if (session->state != NACRE_RSES_NONE)
 			mds_record_set(mds, MDS_RECORD_SESSION, session->instance, true, seq);
 	}
+	for (i = 0; i < change->inode_count; i++)
+		if (change->inodes[i]->dir)
+			mds_split_look(mds, change->inodes[i]);
 	return seq;
 }

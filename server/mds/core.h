@@ -48,10 +48,14 @@
 	C(writeback_requests, "object requests that wrote changes back")	\
 	C(writeback_items, "entries, inodes, backtraces and records in them")	\
 	C(loads, "object reads of entries and inodes")				\
+	C(splits, "fragments of directories split")				\
+	C(merges, "fragments of directories merged")				\
+	C(moved_entries, "entries that changed their object with that")	\
 	C(evicted_inodes, "inodes dropped from memory")				\
 	C(grants, "caps granted unasked")					\
 	C(revokes, "revokes sent first")					\
 	C(revokes_repeated, "revokes sent again")				\
+	C(recalls, "caps taken back to win memory")				\
 	C(evictions, "sessions evicted")					\
 	C(probes, "files whose size was probed (SIZE-2)")			\
 	C(trims, "truncations carried out")					\
@@ -76,6 +80,7 @@ enum mds_state {
 #define MDS_READY_SLICE 128		/* requests run in one turn (TIME-1) */
 
 struct mds_purger;
+struct mds_prober;
 struct mds_replay;
 struct mds_reconnect;
 struct mds_statfs_cache;
@@ -115,6 +120,7 @@ struct mds {
 
 	struct mds_inode *inodes;	/* by number */
 	struct mds_inode_list lru;
+	uint64_t leaving_count;		/* inodes on their way out of memory */
 	struct mds_inode_list settle;
 	struct io_task settle_task;
 	struct io_task evict_task;
@@ -145,6 +151,7 @@ struct mds {
 	struct mds_leftover *leftover;	/* being looked for; NULL: they are deleted */
 	struct mds_audit *audit;	/* the last one, or the one that runs; NULL: none yet */
 	struct mds_filework_list fileworks;	/* files being cut or probed */
+	struct mds_prober *prober;
 	struct mds_replay *replay;
 	struct mds_reconnect *reconnect;
 	struct mds_statfs_cache *statfs;

@@ -13,42 +13,54 @@
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 #include "dirty.h"
+#include "fragment.h"
 #include "protocol/mds.h"
 
 struct mds;
 struct mds_inode;
 struct mds_load;
+struct mds_split;
 
 struct mds_dentry {
 	RB_ENTRY(mds_dentry) node;
-	TAILQ_ENTRY(mds_dentry) dirty_link;	/* dir->dirty */
+	union {
+		RB_ENTRY(mds_dentry) dirty_node;	/* dir->dirty */
+		TAILQ_ENTRY(mds_dentry) idle_link;	/* dir->idle */
+	};
 	struct mds_dir *dir;
 	uint64_t cookie;
 	uint64_t ino;			/* 0 = absent */
 	struct mds_inode *inode;	/* primary: the inode; else NULL */
 	struct mds_dirty dirty;
 	uint32_t mode;			/* file type bits */
+	bool idle;			/* on dir->idle */
 	uint8_t name_bytes;
 	uint8_t name[];
 };
 
 RB_HEAD(mds_entries, mds_dentry);
+RB_HEAD(mds_dirty_entries, mds_dentry);
 TAILQ_HEAD(mds_loads, mds_load);
 
 struct mds_dir {
 	struct mds_inode *inode;
 	struct mds_entries entries;
-	TAILQ_HEAD(, mds_dentry) dirty;	/* entries with dirty.queued */
+	struct mds_dirty_entries dirty;	/* entries with dirty.queued */
 	struct mds_loads loads;		/* under way on this directory */
 	uint64_t entry_count;		/* nodes in the tree */
-	uint64_t absent_count;		/* of them, absent ones */
+	TAILQ_HEAD(, mds_dentry) idle;	/* of them: absent, and clean */
+	uint64_t idle_count;
 	uint64_t misses;		/* entries read one by one since it was last read whole */
 	uint32_t busy;			/* loads and listings: nothing may be dropped */
 	uint32_t writing;		/* write-backs under way */
-	bool complete;			/* every entry of the object is in the tree */
+	struct mds_split *split;	/* a fragment that is being split or merged; NULL: none is */
+	uint64_t split_after_ns;	/* the last one failed: none before then */
+	bool tidy;			/* nothing is left over of an earlier one (split.h) */
+	bool complete;			/* every entry of the objects is in the tree */
 };
 
 RB_PROTOTYPE(mds_entries, mds_dentry, node, mds_dentry_compare)
+RB_PROTOTYPE(mds_dirty_entries, mds_dentry, dirty_node, mds_dentry_compare)
 int mds_dentry_compare(const struct mds_dentry *a, const struct mds_dentry *b);
 
 uint64_t mds_name_cookie(const uint8_t *name, uint32_t name_bytes);
@@ -64,6 +76,11 @@ struct mds_dentry *mds_dentry_get(struct mds_dir *dir, const uint8_t *name, uint
 /* First entry behind a cookie, absent ones included. */
 struct mds_dentry *mds_dentry_after(struct mds_dir *dir, uint64_t cookie);
 struct mds_dentry *mds_dentry_next(struct mds_dentry *dentry);
+/* First entry from a cookie on that is to be written back. */
+struct mds_dentry *mds_dentry_dirty_from(struct mds_dir *dir, uint64_t cookie);
+/* It is on its way to the store: no more in dir->dirty. The other way: it did not get there. */
+void mds_dentry_written(struct mds_dentry *dentry);
+void mds_dentry_unwritten(struct mds_dentry *dentry);
 
 /* Make it name an inode: the one stored in it, or one with its own object. */
 void mds_dentry_set_primary(struct mds_dentry *dentry, struct mds_inode *inode);
@@ -72,9 +89,9 @@ void mds_dentry_set_remote(struct mds_dentry *dentry, uint64_t ino, uint32_t mod
 void mds_dentry_clear(struct mds_dentry *dentry);
 /* Batch `seq` changed it, or the inode stored in it. */
 void mds_dentry_mark_dirty(struct mds *mds, struct mds_dentry *dentry, uint64_t seq);
-/* Drop the node if it is absent, clean, and nobody needs to know that. */
+/* It has become clean: dropped if it is absent, and nobody needs to know that. */
 void mds_dentry_trim(struct mds *mds, struct mds_dentry *dentry);
-/* Drop all such nodes once there are many. */
+/* Drop all absent, clean nodes once there are many. */
 void mds_dir_trim(struct mds *mds, struct mds_dir *dir);
 /* Drop a clean node; the directory is no more complete. Its inode must be without home before. */
 void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry);

@@ -2,9 +2,10 @@
 /* Entries of directories in memory; see dentry.h. */
 #include <xxhash.h>
 #include "core.h"
+#include "split.h"
 #include "protocol/rules/names.h"
 
-#define ABSENT_MANY 1024		/* absent nodes that make a sweep worth it */
+#define IDLE_MANY 1024			/* absent, clean nodes that are kept as knowledge of what is not there */
 
 int mds_dentry_compare(const struct mds_dentry *a, const struct mds_dentry *b)
 {
@@ -13,6 +14,7 @@ int mds_dentry_compare(const struct mds_dentry *a, const struct mds_dentry *b)
 }
 
 RB_GENERATE(mds_entries, mds_dentry, node, mds_dentry_compare)
+RB_GENERATE(mds_dirty_entries, mds_dentry, dirty_node, mds_dentry_compare)
 
 uint64_t mds_name_cookie(const uint8_t *name, uint32_t name_bytes)
 {
@@ -25,8 +27,9 @@ struct mds_dir *mds_dir_new(struct mds_inode *inode)
 
 	dir->inode = inode;
 	RB_INIT(&dir->entries);
-	TAILQ_INIT(&dir->dirty);
+	RB_INIT(&dir->dirty);
 	TAILQ_INIT(&dir->loads);
+	TAILQ_INIT(&dir->idle);
 	return dir;
 }
 
@@ -46,6 +49,22 @@ struct mds_dentry *mds_dentry_find(struct mds_dir *dir, const uint8_t *name, uin
 	return RB_FIND(mds_entries, &dir->entries, &probe.dentry);
 }
 
+static void set_idle(struct mds_dentry *dentry, bool idle)
+{
+	struct mds_dir *dir = dentry->dir;
+
+	if (dentry->idle == idle)
+		return;
+	dentry->idle = idle;
+	if (idle) {
+		TAILQ_INSERT_TAIL(&dir->idle, dentry, idle_link);
+		dir->idle_count++;
+	} else {
+		TAILQ_REMOVE(&dir->idle, dentry, idle_link);
+		dir->idle_count--;
+	}
+}
+
 struct mds_dentry *mds_dentry_get(struct mds_dir *dir, const uint8_t *name, uint32_t name_bytes)
 {
 	struct mds_dentry *dentry = mds_dentry_find(dir, name, name_bytes);
@@ -60,7 +79,7 @@ struct mds_dentry *mds_dentry_get(struct mds_dir *dir, const uint8_t *name, uint
 	memcpy(dentry->name, name, name_bytes);
 	RB_INSERT(mds_entries, &dir->entries, dentry);
 	dir->entry_count++;
-	dir->absent_count++;
+	set_idle(dentry, true);
 	return dentry;
 }
 
@@ -74,6 +93,15 @@ struct mds_dentry *mds_dentry_after(struct mds_dir *dir, uint64_t cookie)
 	return RB_NFIND(mds_entries, &dir->entries, &probe.dentry);
 }
 
+struct mds_dentry *mds_dentry_dirty_from(struct mds_dir *dir, uint64_t cookie)
+{
+	union dentry_probe probe;
+
+	probe.dentry.cookie = cookie;
+	probe.dentry.name_bytes = 0;
+	return RB_NFIND(mds_dirty_entries, &dir->dirty, &probe.dentry);
+}
+
 struct mds_dentry *mds_dentry_next(struct mds_dentry *dentry)
 {
 	return RB_NEXT(mds_entries, &dentry->dir->entries, dentry);
@@ -82,9 +110,8 @@ struct mds_dentry *mds_dentry_next(struct mds_dentry *dentry)
 /* Every change of what it names passes here. */
 static void set_ino(struct mds_dentry *dentry, uint64_t ino)
 {
-	dentry->dir->absent_count += !ino;
-	dentry->dir->absent_count -= !dentry->ino;
 	dentry->ino = ino;
+	set_idle(dentry, !ino && mds_dirty_is_clean(&dentry->dirty));
 }
 
 void mds_dentry_set_primary(struct mds_dentry *dentry, struct mds_inode *inode)
@@ -116,9 +143,21 @@ void mds_dentry_clear(struct mds_dentry *dentry)
 
 void mds_dentry_mark_dirty(struct mds *mds, struct mds_dentry *dentry, uint64_t seq)
 {
+	set_idle(dentry, false);
 	if (!dentry->dirty.queued)
-		TAILQ_INSERT_TAIL(&dentry->dir->dirty, dentry, dirty_link);
+		RB_INSERT(mds_dirty_entries, &dentry->dir->dirty, dentry);
 	mds_dirty_mark(mds, &dentry->dirty, seq);
+}
+
+void mds_dentry_written(struct mds_dentry *dentry)
+{
+	RB_REMOVE(mds_dirty_entries, &dentry->dir->dirty, dentry);
+}
+
+void mds_dentry_unwritten(struct mds_dentry *dentry)
+{
+	if (!dentry->dirty.queued)
+		RB_INSERT(mds_dirty_entries, &dentry->dir->dirty, dentry);
 }
 
 void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry)
@@ -127,10 +166,9 @@ void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry)
 
 	if (dentry->ino)
 		dir->complete = false;
-	else
-		dir->absent_count--;
+	set_idle(dentry, false);
 	if (dentry->dirty.queued)
-		TAILQ_REMOVE(&dir->dirty, dentry, dirty_link);
+		RB_REMOVE(mds_dirty_entries, &dir->dirty, dentry);
 	mds_dirty_drop(mds, &dentry->dirty);
 	RB_REMOVE(mds_entries, &dir->entries, dentry);
 	dir->entry_count--;
@@ -139,21 +177,20 @@ void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry)
 
 void mds_dentry_trim(struct mds *mds, struct mds_dentry *dentry)
 {
-	if (dentry->ino || dentry->dir->busy || !mds_dirty_is_clean(&dentry->dirty))
+	if (dentry->ino || !mds_dirty_is_clean(&dentry->dirty))
 		return;
-	mds_dentry_forget(mds, dentry);
+	if (dentry->dir->busy)
+		set_idle(dentry, true);
+	else
+		mds_dentry_forget(mds, dentry);
 }
 
 void mds_dir_trim(struct mds *mds, struct mds_dir *dir)
 {
-	struct mds_dentry *dentry, *next;
-
-	if (dir->busy || dir->absent_count < ABSENT_MANY)
+	if (dir->busy || dir->idle_count < IDLE_MANY)
 		return;
-	for (dentry = RB_MIN(mds_entries, &dir->entries); dentry; dentry = next) {
-		next = mds_dentry_next(dentry);
-		mds_dentry_trim(mds, dentry);
-	}
+	while (!TAILQ_EMPTY(&dir->idle))
+		mds_dentry_forget(mds, TAILQ_FIRST(&dir->idle));
 }
 
 void mds_dir_free(struct mds *mds, struct mds_dir *dir)
@@ -166,5 +203,6 @@ void mds_dir_free(struct mds *mds, struct mds_dir *dir)
 			dentry->inode->home = NULL;
 		mds_dentry_forget(mds, dentry);
 	}
+	mds_split_free(dir);
 	free(dir);
 }

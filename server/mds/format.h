@@ -7,7 +7,8 @@
  * Where things live, all in the metadata pool but for the backtraces of files:
  *
  *	journal		(NACRE_INO_JOURNAL(rank), n): bytes [n, n+1) * MDS_JOURNAL_OBJECT_BYTES
- *	directory	(directory, 0): key = names.h key, value = mds_entry
+ *	directory	(directory, fragment): key = names.h key, value = mds_entry. Its image says how many
+ *			fragments there are, fragment.h which entries lie in which
  *	own inode	(inode, 0): attribute "inode" = mds_image. An inode has this instead of a
  *			place in a directory entry once it has had two names, when it has no
  *			name left (orphan), and if it is the root
@@ -25,7 +26,8 @@
 #include "protocol/mds.h"
 #include "protocol/osd.h"
 
-#define MDS_FORMAT_VERSION 2
+#define MDS_FORMAT_VERSION 3
+#define MDS_FORMAT_OLDEST 2		/* that is understood: no directory has fragments in it */
 #define MDS_JOURNAL_OBJECT_BYTES (4u << 20)
 #define MDS_BATCH_MAGIC 0x4a43524eu	/* "NRCJ" */
 #define MDS_BATCH_MAX (3u << 20)	/* bytes of one batch, header included */
@@ -66,7 +68,7 @@ enum mds_image_flags {
 	F(64, trim_end, "a truncation is being carried out: objects up to here; 0 = none") \
 	F(64, truncate_size, "what the last truncation cut to")		\
 	F(32, truncate_seq, "counts truncations (SIZE-3)")		\
-	R(32, reserved0)						\
+	F(32, fragments, "of a directory: objects that its entries lie in; 0 = one, and there never was another") \
 	F(64, inline_gen, "generation of inline data, 0 = none")	\
 	F(64, atime, "ns")						\
 	F(64, mtime, "ns")						\

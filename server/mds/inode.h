@@ -60,6 +60,8 @@ struct mds_inode {
 	bool probing;			/* recover.c is at work on that */
 	bool trimming;			/* truncate.c is at work on trim_end */
 	bool settling;			/* on mds->settle */
+	bool leaving;			/* to be dropped as soon as it is clean and nobody holds a cap */
+	uint32_t fragments;		/* of a directory, as in its image: mds_dir_fragments() */
 	uint64_t size, data_end, allocated, trim_end, truncate_size, inline_gen;
 	uint64_t atime, mtime, ctime, btime, xattr_version;
 	struct mds_blob symlink, xattrs, data;
@@ -94,6 +96,10 @@ static inline bool mds_inode_is_dir(const struct mds_inode *inode)
 
 /* The inode, if it is in memory; marks it used. */
 struct mds_inode *mds_inode_find(struct mds *mds, uint64_t ino);
+/* The same, for what is no use of it. */
+struct mds_inode *mds_inode_peek(struct mds *mds, uint64_t ino);
+/* It may be wanted again. */
+void mds_inode_used(struct mds *mds, struct mds_inode *inode);
 /* A new one with nothing but its number. NULL: no memory. */
 struct mds_inode *mds_inode_new(struct mds *mds, uint64_t ino);
 /* Take it out of the table and free it. Nothing may refer to it. */
@@ -103,8 +109,16 @@ void mds_inode_unpin(struct mds *mds, struct mds_inode *inode);
 /* It was given its type: makes dir, sets up locks. */
 int mds_inode_set_mode(struct mds *mds, struct mds_inode *inode, uint32_t mode);
 
-/* Drop clean, unused inodes until the table is within its limit; a slice a call (TIME-1). */
+/*
+ * Drop unused inodes, least recently used first, until the table is within its limit; a slice a call (TIME-1). From those
+ * that clients hold the caps are taken back; those that are dirty are written back. Either way they are `leaving`,
+ * until somebody uses them.
+ */
 void mds_inode_evict(struct mds *mds);
+/* It has become clean, or was given back: if it is leaving, it goes now. */
+void mds_inode_leaves(struct mds *mds, struct mds_inode *inode);
+/* Does memory hold more than it should by far, while write-backs under way would let some of it go? */
+bool mds_inodes_are_too_many(const struct mds *mds);
 void mds_inode_free_all(struct mds *mds);
 
 /*

@@ -2,17 +2,38 @@
 /* The table of inodes, their stored form, and what is dropped when it is full; see inode.h. */
 #include "core.h"
 
-#define EVICT_SLICE 64			/* inodes looked at in one turn (TIME-1) */
+#define EVICT_SLICE 256			/* inodes looked at in one turn (TIME-1) */
+#define EXCESS_SHARE 8			/* of the limit: over it by so much, new inodes wait for others to go */
+#define EXCESS_MIN 64
 
-struct mds_inode *mds_inode_find(struct mds *mds, uint64_t ino)
+struct mds_inode *mds_inode_peek(struct mds *mds, uint64_t ino)
 {
 	struct mds_inode *inode;
 
 	HASH_FIND(hh, mds->inodes, &ino, sizeof(ino), inode);
-	if (inode) {
-		TAILQ_REMOVE(&mds->lru, inode, lru);
-		TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
-	}
+	return inode;
+}
+
+static void set_leaving(struct mds *mds, struct mds_inode *inode, bool leaving)
+{
+	mds->leaving_count += leaving;
+	mds->leaving_count -= inode->leaving;
+	inode->leaving = leaving;
+}
+
+void mds_inode_used(struct mds *mds, struct mds_inode *inode)
+{
+	set_leaving(mds, inode, false);
+	TAILQ_REMOVE(&mds->lru, inode, lru);
+	TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
+}
+
+struct mds_inode *mds_inode_find(struct mds *mds, uint64_t ino)
+{
+	struct mds_inode *inode = mds_inode_peek(mds, ino);
+
+	if (inode)
+		mds_inode_used(mds, inode);
 	return inode;
 }
 
@@ -48,6 +69,7 @@ void mds_inode_free(struct mds *mds, struct mds_inode *inode)
 		mds_dir_free(mds, inode->dir);
 	if (inode->settling)
 		TAILQ_REMOVE(&mds->settle, inode, settle);
+	set_leaving(mds, inode, false);
 	HASH_DEL(mds->inodes, inode);
 	TAILQ_REMOVE(&mds->lru, inode, lru);
 	mds->counters.inodes--;
@@ -83,19 +105,24 @@ int mds_inode_set_mode(struct mds *mds, struct mds_inode *inode, uint32_t mode)
 
 /* ---- dropping ---------------------------------------------------------------------------------- */
 
-/* Does nobody and nothing need it in memory? */
-static bool inode_is_idle(const struct mds_inode *inode)
+/* Could it go, if it were clean and no client held it? */
+static bool inode_is_unused(const struct mds_inode *inode)
 {
 	const struct mds_dir *dir = inode->dir;
 
-	if (inode->ino == NACRE_INO_ROOT || inode->pins || inode->cap_count || inode->settling ||
-	    !inode->nlink || inode->trim_end || inode->probe || inode->stub)
+	if (inode->ino == NACRE_INO_ROOT || inode->pins || inode->settling || !inode->nlink ||
+	    inode->trim_end || inode->probe || inode->stub)
 		return false;
 	if (!TAILQ_EMPTY(&inode->waiters) || !TAILQ_EMPTY(&inode->claims))
 		return false;
-	if (!mds_dirty_is_clean(&inode->own_dirty) || !mds_dirty_is_clean(&inode->trace_dirty))
-		return false;
-	if (dir && (dir->entry_count || dir->busy || dir->writing || !TAILQ_EMPTY(&dir->loads)))
+	return !dir || !(dir->entry_count || dir->busy || dir->writing || !TAILQ_EMPTY(&dir->loads));
+}
+
+/* Does nobody and nothing need it in memory? */
+static bool inode_is_idle(const struct mds_inode *inode)
+{
+	if (inode->cap_count || !inode_is_unused(inode) ||
+	    !mds_dirty_is_clean(&inode->own_dirty) || !mds_dirty_is_clean(&inode->trace_dirty))
 		return false;
 	return !inode->home ||
 	       (mds_dirty_is_clean(&inode->home->dirty) && !inode->home->dir->busy);
@@ -131,27 +158,71 @@ static void drop_inode(struct mds *mds, struct mds_inode *inode)
 	mds->counters.evicted_inodes++;
 }
 
+static uint64_t excess(const struct mds *mds)
+{
+	return mds->counters.inodes > mds->config.cache_inodes ?
+	       mds->counters.inodes - mds->config.cache_inodes : 0;
+}
+
+bool mds_inodes_are_too_many(const struct mds *mds)
+{
+	return excess(mds) > mds->config.cache_inodes / EXCESS_SHARE + EXCESS_MIN &&
+	       mds->checkpoint.in_flight;
+}
+
+/* Begin to make it idle, if not as many are on their way as have to go. */
+static bool start_leaving(struct mds *mds, struct mds_inode *inode)
+{
+	if (inode->leaving || mds->leaving_count >= excess(mds) || mds->state != MDS_ACTIVE ||
+	    !inode_is_unused(inode))
+		return false;
+	set_leaving(mds, inode, true);
+	mds_caps_recall(mds, inode);
+	return true;
+}
+
+void mds_inode_leaves(struct mds *mds, struct mds_inode *inode)
+{
+	if (!inode->leaving || inode->cap_count)
+		return;
+	TAILQ_REMOVE(&mds->lru, inode, lru);
+	TAILQ_INSERT_HEAD(&mds->lru, inode, lru);
+	mds_defer(mds, &mds->evict_task);
+}
+
+static void look_again_later(struct mds *mds, struct mds_inode *inode)
+{
+	TAILQ_REMOVE(&mds->lru, inode, lru);
+	TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
+}
+
 void mds_inode_evict(struct mds *mds)
 {
-	unsigned int looked;
+	unsigned int looked, moved = 0;
 
-	for (looked = 0; looked < EVICT_SLICE; looked++) {
+	for (looked = 0; looked < EVICT_SLICE && excess(mds); looked++) {
 		struct mds_inode *inode = TAILQ_FIRST(&mds->lru);
 
-		if (!inode || mds->counters.inodes <= mds->config.cache_inodes)
+		if (!inode)
 			return;
 		if (inode_is_idle(inode)) {
 			drop_inode(mds, inode);
+			moved++;
 			continue;
 		}
 		if (inode->dir && inode->dir->entry_count && !inode->dir->complete)
 			drop_remote_entries(mds, inode->dir);
-		TAILQ_REMOVE(&mds->lru, inode, lru);
-		TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
+		look_again_later(mds, inode);
+		if (inode->leaving && !inode_is_unused(inode))
+			set_leaving(mds, inode, false);
+		moved += start_leaving(mds, inode);
 	}
-	/* go on next turn only if this one was of use; the next load or release starts it again */
-	if (mds->counters.inodes > mds->config.cache_inodes)
-		mds_checkpoint_kick(mds);
+	if (!excess(mds))
+		return;
+	mds_checkpoint_kick(mds);
+	/* go on next turn only if this one was of use; the next load, release or write-back starts it again */
+	if (moved)
+		mds_defer(mds, &mds->evict_task);
 }
 
 void mds_inode_free_all(struct mds *mds)
@@ -210,7 +281,8 @@ void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,
 		.object_bytes = inode->object_bytes, .pool = inode->pool,
 		.image_flags = (inode->own ? MDS_IMAGE_OWN : 0) |
 			       (inode->probe ? MDS_IMAGE_PROBE : 0),
-		.nsubdirs = inode->nsubdirs, .size = inode->size, .data_end = inode->data_end,
+		.nsubdirs = inode->nsubdirs, .fragments = inode->fragments,
+		.size = inode->size, .data_end = inode->data_end,
 		.allocated = inode->allocated,
 		.trim_end = inode->trim_end, .truncate_size = inode->truncate_size,
 		.truncate_seq = inode->truncate_seq, .inline_gen = inode->inline_gen,
@@ -254,7 +326,7 @@ static int writers_from_image(struct mds_inode *inode, const struct mds_image *i
 int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct mds_image *image)
 {
 	if (image->ino != inode->ino || !nacre_layout_valid(image->object_bytes) ||
-	    mds_inode_set_mode(mds, inode, image->mode))
+	    image->fragments > MDS_FRAGMENTS_MAX || mds_inode_set_mode(mds, inode, image->mode))
 		return -EBADMSG;
 	inode->version = image->version;
 	inode->uid = image->uid;
@@ -266,6 +338,7 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->own = image->image_flags & MDS_IMAGE_OWN;
 	inode->probe = image->image_flags & MDS_IMAGE_PROBE;
 	inode->nsubdirs = image->nsubdirs;
+	inode->fragments = image->fragments;
 	inode->size = image->size;
 	inode->data_end = image->data_end;
 	inode->allocated = image->allocated;

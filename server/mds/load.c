@@ -2,6 +2,7 @@
 /* Reading entries and pages of directories; inodes by number are in load_inode.c. See load.h. */
 #include "core.h"
 #include "load_internal.h"
+#include "split.h"
 #include "protocol/rules/names.h"
 
 #define SMALL_DIR_ENTRIES 1024		/* such a directory is read whole at the first miss */
@@ -47,6 +48,7 @@ void load_end(struct mds_load *load, uint32_t result)
 	if (load->dir) {
 		load->dir->dir->busy--;
 		mds_dir_trim(mds, load->dir->dir);
+		mds_split_look(mds, load->dir);
 		mds_inode_unpin(mds, load->dir);
 	}
 	free(load);
@@ -142,12 +144,14 @@ static void entry_read(struct osdc_request *request, uint32_t result)
 
 static void read_entry(struct mds_load *load)
 {
+	uint64_t cookie = mds_name_cookie(load->name, load->name_bytes);
 	uint8_t key[NACRE_DENTRY_KEY_MAX];
-	uint32_t key_bytes = nacre_dentry_key(mds_name_cookie(load->name, load->name_bytes),
-					      load->name, load->name_bytes, key);
+	uint32_t key_bytes = nacre_dentry_key(cookie, load->name, load->name_bytes, key);
+
+	struct mds_fragment fragment = mds_dir_fragment(load->dir, cookie);
 
 	load->request = mds_must(osdc_request_new(load->mds->osdc, NACRE_POOL_META,
-						  load->dir->ino, 0));
+						  load->dir->ino, fragment.index));
 	osdc_add(load->request, NACRE_OSD_OP_KV_GET, 0, key, key_bytes, NULL, 0, 0, 0);
 	osdc_submit(load->request, entry_read, load);
 }
@@ -156,7 +160,10 @@ static void read_entry(struct mds_load *load)
 
 static void read_page(struct mds_load *load);
 
-/* Take the keys of a page in; *last is the cookie of the last one. */
+/*
+ * Take the keys of a page in; *last is the cookie of the last one. What lies behind the fragment's end is left over
+ * from a split, or not yet all there from a merge (split.h).
+ */
 static int install_page(struct mds_load *load, const struct osdc_result *read, __u64 *last)
 {
 	struct nacre_reader r = nacre_reader(read->output, read->output_bytes);
@@ -167,8 +174,11 @@ static int install_page(struct mds_load *load, const struct osdc_result *read, _
 		__u32 name_bytes;
 
 		if (nacre_decode(nacre_key_value_desc(), &r, &item) ||
-		    nacre_dentry_key_parse(item.key, item.key_bytes, last, &name, &name_bytes) ||
-		    mds_load_install(load->mds, load->dir, name, name_bytes, item.value,
+		    nacre_dentry_key_parse(item.key, item.key_bytes, last, &name, &name_bytes))
+			return -EBADMSG;
+		if (*last > load->last)
+			return 0;
+		if (mds_load_install(load->mds, load->dir, name, name_bytes, item.value,
 				     item.value_bytes))
 			return -EBADMSG;
 	}
@@ -187,26 +197,32 @@ static void tell_page(struct mds_load *load, uint64_t end, bool last)
 	}
 }
 
+/* Up to where everything is known after this page: `end` is the cookie of its last key. */
+static uint64_t end_of_page(const struct mds_load *load, uint64_t end, bool more)
+{
+	if (!more || end > load->last)
+		return load->last;
+	return end > load->after + 1 ? end - 1 : end;	/* more of the last cookie may follow */
+}
+
 static void page_read(struct osdc_request *request, uint32_t result)
 {
 	struct mds_load *load = osdc_request_owner(request);
 	__u64 end = load->after;
 	struct osdc_result read;
-	bool last;
+	bool more, last;
 
 	if (load_is_dead(load, request))
 		return;
 	read = osdc_request_result(request, 0);
-	last = result == ENOENT || !(read.flags & NACRE_OSD_RESULT_MORE);
+	more = !result && (read.flags & NACRE_OSD_RESULT_MORE);
 	if (result == ENOENT)
 		result = 0;
 	else if (!result && install_page(load, &read, &end))
 		result = NACRE_E_DAMAGED;
 	osdc_request_free(request);
-	if (last)
-		end = NACRE_COOKIE_END;
-	else if (end > load->after + 1)
-		end--;			/* more of the last cookie may follow */
+	end = end_of_page(load, end, more);
+	last = end == NACRE_COOKIE_END;
 	if (!result && load->kind == MDS_LOAD_ALL && !last) {
 		load->after = end;
 		read_page(load);
@@ -221,11 +237,13 @@ static void page_read(struct osdc_request *request, uint32_t result)
 
 static void read_page(struct mds_load *load)
 {
+	struct mds_fragment fragment = mds_dir_fragment(load->dir, load->after + 1);
 	uint8_t key[NACRE_DENTRY_KEY_DIGITS];
 
 	nacre_dentry_key_after(load->after, key);
+	load->last = fragment.last;
 	load->request = mds_must(osdc_request_new(load->mds->osdc, NACRE_POOL_META,
-						  load->dir->ino, 0));
+						  load->dir->ino, fragment.index));
 	osdc_add(load->request, NACRE_OSD_OP_KV_LIST, 0, key, load->after ? sizeof(key) : 0, NULL,
 		 0, PAGE_BYTES, PAGE_KEYS);
 	osdc_submit(load->request, page_read, load);

@@ -35,6 +35,7 @@ struct mds_load {
 	struct mds_inode *dir;		/* pinned and busy meanwhile; NULL: INODE */
 	uint64_t ino;			/* INODE: which */
 	uint64_t after;			/* PAGE, ALL: cookie that this page starts behind */
+	uint64_t last;			/* and the last one of the fragment that it is read from */
 	uint32_t pool;			/* INODE: where its backtrace is looked for */
 	struct mds_backtrace trace;	/* INODE: what was found; name in name[] */
 	struct mds_load_wait step;	/* INODE: waits for directory or entry */

@@ -30,7 +30,7 @@ static void parent_is_there(struct mds *mds, struct mds_load_wait *wait, uint32_
 	struct mds_load *load = container_of(wait, struct mds_load, step);
 	struct mds_inode *dir = mds_inode_find(mds, load->trace.parent);
 
-	if (result || !dir || !dir->dir) {
+	if (result || !dir || !dir->dir || dir->stub) {
 		load_end(load, result ? result : ESTALE);
 		return;
 	}
@@ -55,7 +55,8 @@ static void follow_backtrace(struct mds_load *load, const uint8_t *bytes, uint32
 	memcpy(load->name, load->trace.name, load->name_bytes);
 	load->step.done = parent_is_there;
 	dir = mds_inode_find(mds, load->trace.parent);
-	if (dir && dir->dir)
+	/* of a stub it is not known in which object an entry lies */
+	if (dir && dir->dir && !dir->stub)
 		parent_is_there(mds, &load->step, 0);
 	else
 		mds_load_inode_for(mds, load->trace.parent, &load->step);

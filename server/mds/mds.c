@@ -328,6 +328,7 @@ static void set_defaults(struct mds_config *config)
 	DEFAULT(revoke_evict_ms, 30000);
 	DEFAULT(commit_ms, 5);
 	DEFAULT(cache_inodes, 100000);
+	DEFAULT(dir_split, 16384);
 	DEFAULT(ino_range, MDS_INO_RANGE);
 	DEFAULT(journal_bytes, 64u << 20);
 #undef DEFAULT
@@ -342,6 +343,7 @@ static void make_parts(struct mds *mds)
 	mds_checkpoint_init(mds);
 	mds_purge_init(mds);
 	mds->audit_task.run = mds_audit_task;
+	mds_recover_init(mds);
 	mds_ids_init(mds);
 	mds_statfs_init(mds);
 }
@@ -433,6 +435,7 @@ static void free_parts(struct mds *mds)
 	mds_filework_free_all(mds);
 	mds_audit_free(mds);
 	mds_leftover_free(mds);
+	mds_recover_free(mds);
 	mds_load_free_all(mds);
 	mds_inode_free_all(mds);
 	mds_record_free_all(mds);

@@ -44,6 +44,7 @@ struct mds_config {
 	uint32_t revoke_evict_ms;
 	uint32_t commit_ms;		/* longest wait of a change for the journal, default 5 */
 	uint64_t cache_inodes;
+	uint64_t dir_split;		/* entries of a directory's fragment before it is split */
 	uint32_t ino_range;		/* numbers that a session is given at a time (INO-1) */
 	uint64_t journal_bytes;
 	const struct mds_events *events;

@@ -145,8 +145,12 @@ int req_file(struct mds *mds, struct mds_request *request, struct mds_inode *ino
 
 int req_room(struct mds *mds, struct mds_request *request)
 {
-	if (!mds_journal_is_full(mds))
+	/* for the sake of memory once: so much slower is who makes it grow, whatever keeps it from shrinking */
+	bool crowded = !request->was_crowded && mds_inodes_are_too_many(mds);
+
+	if (!mds_journal_is_full(mds) && !crowded)
 		return 0;
+	request->was_crowded |= crowded;
 	mds_journal_flush(mds);
 	mds_checkpoint_kick(mds);
 	return mds_request_park(mds, request, &mds->waiting_room, MDS_WAIT_ROOM, 0);

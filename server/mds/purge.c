@@ -6,6 +6,8 @@
 #include "protocol/rules/size.h"
 
 #define PURGE_WIDTH 8			/* objects deleted together, over all jobs */
+#define PURGE_WIDTH_MAX 128		/* the same, while many jobs wait, which take memory */
+#define JOBS_PER_WIDTH 64
 #define LIST_FACTOR 4			/* so many deletions a group, and a file's objects are listed first */
 #define PAUSE_MS 1000			/* before scaling, of a job that failed; doubles up to PAUSE_MS << PAUSES_MAX */
 #define PAUSES_MAX 6
@@ -148,7 +150,7 @@ static void begin_job(struct mds *mds, struct mds_change *change,
 
 static bool dir_is_being_written(const struct mds_dir *dir)
 {
-	return dir && (dir->writing || dir->busy);
+	return dir && (dir->writing || dir->busy || dir->split);
 }
 
 bool mds_purge_inode(struct mds *mds, struct mds_inode *inode)
@@ -158,15 +160,20 @@ bool mds_purge_inode(struct mds *mds, struct mds_inode *inode)
 		.count = 1,
 		.pool = inode->pool,
 		.purge_flags = MDS_PURGE_META,
-		.objects = mds_inode_is_dir(inode) ? 0 : 1,
+		.objects = 1,
 	};
 	struct mds_change change;
 
 	if (inode->own_dirty.writing || inode->trace_dirty.writing ||
 	    dir_is_being_written(inode->dir))
 		return false;
-	if (S_ISREG(inode->mode) && inode->data_end)
+	if (mds_inode_is_dir(inode)) {
+		/* and the one behind them, which a split or a merge may have left (split.h) */
+		image.pool = NACRE_POOL_META;
+		image.objects = inode->fragments ? inode->fragments + 1 : 0;
+	} else if (S_ISREG(inode->mode) && inode->data_end) {
 		image.objects = nacre_layout_objects(inode->object_bytes, inode->data_end);
+	}
 	mds_change_begin(&change, mds, NULL);
 	begin_job(mds, &change, &image);
 	mds_inode_free(mds, inode);
@@ -311,6 +318,13 @@ static void begin_again(struct mds *mds, struct purge_job *job)
 	job->again_ns = mds_now(mds) + mds_scaled_ns(mds, (uint64_t)PAUSE_MS << doubled);
 }
 
+static unsigned int width(const struct mds_purger *purger)
+{
+	unsigned int more = purger->count / JOBS_PER_WIDTH;
+
+	return more < PURGE_WIDTH_MAX - PURGE_WIDTH ? PURGE_WIDTH + more : PURGE_WIDTH_MAX;
+}
+
 static void purge_task(struct io_task *task)
 {
 	struct mds *mds = container_of(task, struct mds, purge_task);
@@ -323,10 +337,10 @@ static void purge_task(struct io_task *task)
 		next = TAILQ_NEXT(job, link);
 		if (!mds_journal_is_safe(&mds->journal, job->seq) || mds_now(mds) < job->again_ns)
 			continue;	/* the sweep comes by again */
-		while (purger->in_flight < PURGE_WIDTH)
+		while (purger->in_flight < width(purger))
 			if (!delete_next(job))
 				break;
-		if ((purger->in_flight >= PURGE_WIDTH || job->listing) && !is_started(job))
+		if ((purger->in_flight >= width(purger) || job->listing) && !is_started(job))
 			return;
 		if (job->in_flight || !job->begun || !is_started(job))
 			continue;

@@ -32,6 +32,8 @@ unsigned int mds_purge_count(const struct mds *mds);
  * The size of a file whose writer was lost (SIZE-2): pins the FILE lock,
  * probes the objects downward, journals what it found.
  */
+void mds_recover_init(struct mds *mds);
+void mds_recover_free(struct mds *mds);
 void mds_recover_size(struct mds *mds, struct mds_inode *inode);
 
 /*

@@ -12,6 +12,7 @@
 #include "protocol/rules/size.h"
 
 #define PROBE_WIDTH 8			/* objects looked at together */
+#define PROBES_MAX 32			/* files at a time: requests of clients go between (TIME-1) */
 
 struct probe {
 	struct mds_filework work;
@@ -21,11 +22,48 @@ struct probe {
 	uint64_t size;			/* found, bytes */
 	uint64_t mtime;
 	bool unsure;			/* an object of this round did not answer: nothing found counts */
+	TAILQ_ENTRY(probe) link;	/* waiting for others to end */
+};
+
+struct mds_prober {
+	TAILQ_HEAD(, probe) waiting;
+	unsigned int running;
+	bool starting;
 };
 
 static struct probe *probe_of(struct mds_filework *work)
 {
 	return container_of(work, struct probe, work);
+}
+
+static void look_further(struct mds_filework *work);
+
+void mds_recover_init(struct mds *mds)
+{
+	mds->prober = mds_zalloc(sizeof(*mds->prober));
+	TAILQ_INIT(&mds->prober->waiting);
+}
+
+/* The probes themselves go with all file works. */
+void mds_recover_free(struct mds *mds)
+{
+	free(mds->prober);
+}
+
+static void start_probes(struct mds *mds)
+{
+	struct mds_prober *prober = mds->prober;
+	struct probe *probe;
+
+	if (prober->starting)
+		return;		/* from a probe that ended at once: the loop below goes on */
+	prober->starting = true;
+	while (prober->running < PROBES_MAX && (probe = TAILQ_FIRST(&prober->waiting))) {
+		TAILQ_REMOVE(&prober->waiting, probe, link);
+		prober->running++;
+		look_further(&probe->work);
+	}
+	prober->starting = false;
 }
 
 static void finish(struct probe *probe)
@@ -48,6 +86,8 @@ static void finish(struct probe *probe)
 	mds_journal_flush(mds);
 	mds->counters.probes++;
 	mds_filework_end(&probe->work);
+	mds->prober->running--;
+	start_probes(mds);
 }
 
 static bool answered(struct mds_filework *work, uint64_t index, struct osdc_request *request,
@@ -137,5 +177,6 @@ void mds_recover_size(struct mds *mds, struct mds_inode *inode)
 	probe = mds_zalloc(sizeof(*probe));
 	mds_filework_begin(mds, &probe->work, inode, &probe_ops);
 	probe->below = nacre_layout_objects(inode->object_bytes, inode->data_end);
-	look_further(&probe->work);
+	TAILQ_INSERT_TAIL(&mds->prober->waiting, probe, link);
+	start_probes(mds);
 }

@@ -7,10 +7,12 @@
 
 #define TABLE_KEYS 256
 #define TABLE_BYTES (400u << 10)
+#define LOADING_MAX 128			/* inodes that are loaded at a time */
 #define BATCH_HEADER ((uint32_t)sizeof(struct mds_batch_header_wire))
 
 /* An inode that has to be in memory before clients come. */
 struct wanted_inode {
+	TAILQ_ENTRY(wanted_inode) link;
 	struct mds_load_wait wait;
 	struct mds_replay *replay;
 	uint64_t ino;
@@ -28,6 +30,7 @@ struct mds_replay {
 	uint64_t end_pos;		/* behind the last batch found */
 	bool next_object;		/* it is looked for at the start of the object behind that */
 	uint64_t events;
+	TAILQ_HEAD(, wanted_inode) wanted;	/* to be loaded */
 	unsigned int loading;
 	bool failed;
 };
@@ -37,7 +40,14 @@ static void read_journal(struct mds_replay *replay);
 
 void mds_replay_free(struct mds *mds)
 {
-	free(mds->replay);
+	struct mds_replay *replay = mds->replay;
+	struct wanted_inode *wanted;
+
+	while (replay && (wanted = TAILQ_FIRST(&replay->wanted))) {
+		TAILQ_REMOVE(&replay->wanted, wanted, link);
+		free(wanted);
+	}
+	free(replay);
 	mds->replay = NULL;
 }
 
@@ -56,9 +66,9 @@ static int take_header(struct mds_replay *replay, const struct nacre_key_value *
 
 	if (nacre_decode_all(mds_header_desc(), item->value, item->value_bytes, header))
 		return -EBADMSG;
-	if (header->version != MDS_FORMAT_VERSION) {
-		log_error(mds->log, "replay", "metadata of version %u, this server knows %u",
-			  header->version, MDS_FORMAT_VERSION);
+	if (header->version < MDS_FORMAT_OLDEST || header->version > MDS_FORMAT_VERSION) {
+		log_error(mds->log, "replay", "metadata of version %u, this server knows %u to %u",
+			  header->version, MDS_FORMAT_OLDEST, MDS_FORMAT_VERSION);
 		return -EBADMSG;
 	}
 	replay->found_header = true;
@@ -186,6 +196,8 @@ static void finish(struct mds_replay *replay)
 	mds_reconnect_begin(mds);
 }
 
+static void load_more(struct mds_replay *replay);
+
 static void inode_is_loaded(struct mds *mds, struct mds_load_wait *wait, uint32_t result)
 {
 	struct wanted_inode *wanted = container_of(wait, struct wanted_inode, wait);
@@ -197,7 +209,20 @@ static void inode_is_loaded(struct mds *mds, struct mds_load_wait *wait, uint32_
 		replay->failed = true;
 	}
 	free(wanted);
-	if (!--replay->loading)
+	replay->loading--;
+	load_more(replay);
+}
+
+static void load_more(struct mds_replay *replay)
+{
+	struct wanted_inode *wanted;
+
+	while (replay->loading < LOADING_MAX && (wanted = TAILQ_FIRST(&replay->wanted))) {
+		TAILQ_REMOVE(&replay->wanted, wanted, link);
+		replay->loading++;
+		mds_load_inode_for(replay->mds, wanted->ino, &wanted->wait);
+	}
+	if (!replay->loading)
 		finish(replay);
 }
 
@@ -209,8 +234,7 @@ static void want_inode(struct mds_replay *replay, uint64_t ino, bool must)
 	wanted->replay = replay;
 	wanted->ino = ino;
 	wanted->must = must;
-	replay->loading++;
-	mds_load_inode_for(replay->mds, ino, &wanted->wait);
+	TAILQ_INSERT_TAIL(&replay->wanted, wanted, link);
 }
 
 static void load_wanted(struct mds_replay *replay)
@@ -219,7 +243,6 @@ static void load_wanted(struct mds_replay *replay)
 	struct mds_inode *inode, *next_inode;
 	struct mds_record *record, *next;
 
-	replay->loading = 1;
 	HASH_ITER(hh, mds->inodes, inode, next_inode)
 		if (inode->stub)
 			want_inode(replay, inode->ino, true);
@@ -231,8 +254,7 @@ static void load_wanted(struct mds_replay *replay)
 	inode = mds_inode_find(mds, NACRE_INO_ROOT);
 	if (!inode)
 		want_inode(replay, NACRE_INO_ROOT, true);
-	if (!--replay->loading)
-		finish(replay);
+	load_more(replay);
 }
 
 /* The first event of a file system. */
@@ -374,5 +396,6 @@ void mds_replay_begin(struct mds *mds)
 	mds_set_state(mds, MDS_REPLAYING);
 	mds->replay = mds_zalloc(sizeof(*mds->replay));
 	mds->replay->mds = mds;
+	TAILQ_INIT(&mds->replay->wanted);
 	read_table(mds->replay);
 }

@@ -13,7 +13,8 @@ static uint32_t valid_groups(const struct mds_inode *inode, const struct mds_ses
 	int i;
 
 	for (i = 0; i < NACRE_GROUP_COUNT; i++)
-		if (nacre_lock_can_read(&inode->locks[i], session->instance))
+		if (nacre_lock_can_read(&inode->locks[i], session->instance) &&
+		    !mds_caps_returning(inode, session->instance, nacre_group_at(i)))
 			valid |= nacre_group_at(i);
 	if (inode->probe)
 		valid &= ~(uint32_t)NACRE_GROUP_FILE;	/* SIZE-2 */

@@ -28,7 +28,7 @@ struct message;
 	W(LOAD, "an object to be read")			\
 	W(SAFE, "another session's change to be journaled (SHARE-1)")	\
 	W(COMMIT, "its own change to be journaled")	\
-	W(ROOM, "room in the journal")			\
+	W(ROOM, "room in the journal or in memory")	\
 	W(TRIM, "truncated objects")			\
 	W(ACTIVE, "the rank to become active")		\
 	W(STATFS, "the OSDs' counts")
@@ -73,6 +73,7 @@ struct mds_request {
 	uint64_t commit_seq;		/* batch to wait for before the reply; 0 = none */
 	uint32_t result;		/* of the reply with traces: 0, or ENOENT of a lookup */
 	uint16_t reply_flags;
+	bool was_crowded;		/* it has waited for memory */
 	bool changed;			/* its change is made; what follows is only the reply */
 	bool resend_done;		/* applied before: answer only (LOG-2) */
 	uint64_t ino;			/* inode made or changed */

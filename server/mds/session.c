@@ -45,8 +45,12 @@ void mds_session_free(struct mds *mds, struct mds_session *session)
 	struct mds_cap *cap;
 
 	mds_requests_drop_session(mds, session);
-	while ((cap = TAILQ_FIRST(&session->caps)))
+	while ((cap = TAILQ_FIRST(&session->caps))) {
+		/* of a client that was lost evict.c has done it; this one has flushed all it wrote */
+		if (mds->state != MDS_DEAD)
+			mds_caps_end_writer(mds, cap->inode, session->instance);
 		mds_cap_drop(mds, cap);
+	}
 	if (session->committing)
 		mds_journal_forget(mds, &session->commit);
 	if (session->safe_waiting)

@@ -5,11 +5,13 @@
  * be: the journal keeps what is not written.
  */
 #include "core.h"
+#include "split.h"
 #include "writeback.h"
 #include "protocol/rules/names.h"
 
 #define BATCH_OPS 60			/* below NACRE_OSD_OPS_MAX */
 #define BATCH_BYTES (384u << 10)	/* below the room for inputs */
+#define ENTRIES_LOOKED 240		/* entries looked at to fill a batch */
 #define RECORDS_LOOKED 1024		/* items passed over in search of more records */
 
 struct writeback {
@@ -49,9 +51,11 @@ static void end_item(struct mds *mds, struct mds_dirty *dirty, bool written)
 	switch (dirty->kind) {
 	case MDS_DIRTY_ENTRY:
 		dentry = container_of(dirty, struct mds_dentry, dirty);
-		if (!written && !dirty->queued)
-			TAILQ_INSERT_TAIL(&dentry->dir->dirty, dentry, dirty_link);
+		if (!written)
+			mds_dentry_unwritten(dentry);
 		mds_dirty_end(mds, dirty, written);
+		if (dentry->inode)
+			mds_inode_leaves(mds, dentry->inode);
 		mds_dentry_trim(mds, dentry);
 		break;
 	case MDS_DIRTY_RECORD:
@@ -85,10 +89,13 @@ static void written(struct osdc_request *request, uint32_t result)
 		mds_inode_unpin(mds, wb->dir);
 	}
 	if (wb->inode) {
+		mds_inode_leaves(mds, wb->inode);
 		mds_caps_settle(mds, wb->inode);
 		mds_inode_unpin(mds, wb->inode);
 	}
 	free(wb);
+	if (!TAILQ_EMPTY(&mds->waiting_room) && !mds_journal_is_full(mds))
+		mds_wake(mds, &mds->waiting_room);
 	if (result && result != ENOSPC)
 		mds_fail(mds, -EIO, "write-back failed: result %u", result);
 	else if (result)
@@ -164,32 +171,60 @@ static uint32_t add_entry(struct osdc_request *request, struct mds *mds, struct 
 	return key_bytes + value_bytes;
 }
 
-static bool write_entries(struct mds *mds, struct mds_dentry *first)
+static bool entry_may_go(struct mds *mds, const struct mds_dentry *dentry)
 {
-	struct mds_dir *dir = first->dir;
-	struct mds_dentry *dentry, *next;
-	struct osdc_request *request;
-	struct writeback *wb;
-	uint32_t bytes = 0;
+	return !mds_split_holds(dentry->dir, dentry->cookie) &&
+	       may_go(mds, &dentry->dirty, dentry->inode);
+}
 
-	if (!may_go(mds, &first->dirty, first->inode))
-		return false;
-	wb = writeback_new(mds);
-	wb->dir = dir->inode;
-	request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META, dir->inode->ino, 0));
-	for (dentry = TAILQ_FIRST(&dir->dirty); dentry; dentry = next) {
-		next = TAILQ_NEXT(dentry, dirty_link);
-		if (wb->count == BATCH_OPS || bytes > BATCH_BYTES - NACRE_VALUE_MAX / 2)
+/* Entries of one fragment, on their way into its object. */
+struct entries_batch {
+	struct writeback *wb;
+	struct osdc_request *request;
+	unsigned int looked;
+	uint32_t bytes;
+};
+
+/* Put dirty entries with cookies first … last in, as far as they may go and there is room. */
+static void add_entries(struct entries_batch *batch, struct mds_dir *dir, uint64_t first,
+			uint64_t last)
+{
+	struct mds_dentry *dentry = mds_dentry_dirty_from(dir, first), *next;
+	struct mds *mds = batch->wb->mds;
+
+	for (; dentry && dentry->cookie <= last; dentry = next) {
+		next = RB_NEXT(mds_dirty_entries, &dir->dirty, dentry);
+		if (batch->wb->count == BATCH_OPS || ++batch->looked > ENTRIES_LOOKED ||
+		    batch->bytes > BATCH_BYTES - NACRE_VALUE_MAX / 2)
 			break;
-		if (!may_go(mds, &dentry->dirty, dentry->inode))
+		if (!entry_may_go(mds, dentry))
 			continue;
-		bytes += add_entry(request, mds, dentry);
-		TAILQ_REMOVE(&dir->dirty, dentry, dirty_link);
-		add_item(wb, &dentry->dirty);
+		batch->bytes += add_entry(batch->request, mds, dentry);
+		mds_dentry_written(dentry);
+		add_item(batch->wb, &dentry->dirty);
 	}
+}
+
+/* From `oldest` on to the end of its fragment, then those before it. */
+static bool write_entries(struct mds *mds, struct mds_dentry *oldest)
+{
+	struct mds_dir *dir = oldest->dir;
+	struct mds_fragment fragment = mds_dir_fragment(dir->inode, oldest->cookie);
+	struct entries_batch batch = { .bytes = 0 };
+	uint64_t cookie = oldest->cookie;
+
+	if (!entry_may_go(mds, oldest))
+		return false;
+	batch.wb = writeback_new(mds);
+	batch.wb->dir = dir->inode;
+	batch.request = mds_must(osdc_request_new(mds->osdc, NACRE_POOL_META, dir->inode->ino,
+						  fragment.index));
+	add_entries(&batch, dir, cookie, fragment.last);
+	if (fragment.first < cookie)
+		add_entries(&batch, dir, fragment.first, cookie - 1);
 	mds_inode_pin(dir->inode);
 	dir->writing++;
-	submit(wb, request);
+	submit(batch.wb, batch.request);
 	return true;
 }
 

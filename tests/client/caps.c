@@ -267,7 +267,7 @@ void caps_claims_send(struct client *client)
 	struct inode *inode, *next;
 
 	HASH_ITER(hh, client->inodes, inode, next) {
-		if (!inode->cap.cap_id)
+		if (!nacre_cap_client_has_claim(&inode->cap))
 			continue;
 		if (writer.at == writer.end)
 			claims_part_send(client, &writer, true);

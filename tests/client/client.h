@@ -57,6 +57,7 @@ struct client_config {
 	C(LOOKUP, "ino name [attr]")							\
 	C(GETATTR, "ino [attr]")							\
 	C(READDIR, "ino [entries entry_count]: the whole listing, without dots")	\
+	C(LIST, "ino offset [entries entry_count offset]: one answer's part of the listing, behind position `offset` (0: the start); offset 0 is the end") \
 	C(STATFS, "[bytes: free]")							\
 	C(CREATE, "ino name mode flags [attr created]: make or open a regular file, for writing") \
 	C(MKDIR, "ino name mode [attr]")						\

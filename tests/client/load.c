@@ -28,6 +28,7 @@ struct lane {
 	unsigned int file;
 	unsigned int part;		/* a kind may take several calls for a file */
 	uint64_t began_ns;
+	uint64_t listed;		/* entries */
 	char name[32];
 };
 
@@ -162,6 +163,19 @@ static bool ask_once(struct lane *lane, enum client_call_kind kind)
 	return true;
 }
 
+static bool ask_list(struct lane *lane)
+{
+	uint64_t at = lane->part ? lane->call.offset : 0;
+
+	if (lane->part && !at)
+		return false;
+	if (!lane->part++)
+		lane->listed = 0;
+	ask(lane, CLIENT_LIST, lane->client->dir);
+	lane->call.offset = at;
+	return true;
+}
+
 static bool ask_stat(struct lane *lane)
 {
 	if (lane->part > 1)
@@ -187,6 +201,8 @@ static bool ask_kind(struct lane *lane, enum load_kind kind)
 		return ask_stat(lane);
 	case LOAD_readdir:
 		return ask_once(lane, CLIENT_READDIR);
+	case LOAD_list:
+		return ask_list(lane);
 	case LOAD_write:
 		return ask_file_io(lane, CLIENT_WRITE, NACRE_OPEN_WRITE);
 	case LOAD_read:
@@ -203,7 +219,8 @@ static bool ask_kind(struct lane *lane, enum load_kind kind)
 static bool next_file(struct lane *lane)
 {
 	const struct load_options *options = lane->load->options;
-	unsigned int files = lane->load->kind == LOAD_readdir ? 1 : options->files;
+	bool once = lane->load->kind == LOAD_readdir || lane->load->kind == LOAD_list;
+	unsigned int files = once ? 1 : options->files;
 
 	if (lane->client->next_file >= files || lane->load->error)
 		return false;
@@ -231,6 +248,18 @@ static void lane_go(struct lane *lane)
 	client_start(lane->client->client, &lane->call);
 }
 
+static void check_listed(struct lane *lane)
+{
+	const struct load_options *options = lane->load->options;
+
+	lane->listed += lane->call.entry_count;
+	if (lane->call.offset || lane->call.result || lane->listed == options->files)
+		return;
+	fprintf(stderr, "nacre-load: %" PRIu64 " entries listed, and there are %u\n", lane->listed,
+		options->files);
+	lane->call.result = -EBADMSG;
+}
+
 static void keep_latency(struct load *load, uint64_t ns)
 {
 	if (load->done == load->room) {
@@ -247,6 +276,8 @@ static void lane_done(struct client_call *call)
 	struct load *load = lane->load;
 
 	keep_latency(load, io_now(load->options->io) - lane->began_ns);
+	if (call->kind == CLIENT_LIST)
+		check_listed(lane);
 	if (call->result && !load->error) {
 		load->error = call->result;
 		fprintf(stderr, "nacre-load: %s of %s: %s\n", client_call_name(call->kind),
@@ -287,12 +318,13 @@ static void report(struct load *load, uint64_t took_ns, const struct client_coun
 	double calls = load->done ? (double)load->done : 1;
 
 	qsort(load->latencies, load->done, sizeof(*load->latencies), compare_latency);
-	printf("%-8s %9zu calls %7.2f s %10.0f/s  p50 %8.1f us  p99 %8.1f us  per call: "
+	printf("%-8s %9zu calls %7.2f s %10.0f/s  p50 %8.1f us  p99 %8.1f us  longest %8.1f us  per call: "
 	       "%5.2f MDS messages %5.2f OSD requests\n",
 	       load_kind_names[load->kind], load->done, (double)took_ns / 1e9,
 	       calls / ((double)took_ns / 1e9),
 	       load->done ? (double)load->latencies[load->done / 2] / 1e3 : 0,
 	       load->done ? (double)load->latencies[load->done * 99 / 100] / 1e3 : 0,
+	       load->done ? (double)load->latencies[load->done - 1] / 1e3 : 0,
 	       (double)(after.mds_messages - before->mds_messages) / calls,
 	       (double)(after.osd_requests - before->osd_requests) / calls);
 	fflush(stdout);

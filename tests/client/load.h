@@ -29,6 +29,7 @@ struct load_options {
 	K(create, "make files, each client in a directory of its own")		\
 	K(stat, "look up and ask for attributes, by name; finds what another run has kept")					\
 	K(readdir, "list the directory")					\
+	K(list, "the same in parts, an answer each; as many entries as files must come") \
 	K(write, "write each file")						\
 	K(read, "read each file")						\
 	K(mixed, "a bit of everything, in random order")			\

@@ -115,6 +115,32 @@ void step_READDIR(struct client_call *call)
 	call_submit(call, NACRE_MSG_READDIR, &body, listed, dir, NULL, NULL);
 }
 
+/* Nothing is kept of a part: whoever lists in parts has no use for a copy of the whole. */
+static void part_listed(struct request *request, const struct nacre_reply *reply)
+{
+	struct client_call *call = request->call;
+
+	if (reply->result) {
+		call_end(call, reply_error(reply));
+		return;
+	}
+	take_entries(request, reply, false);
+	call->offset = reply->flags & NACRE_REPLY_END ? 0 : call->mark;
+	call_end(call, 0);
+}
+
+void step_LIST(struct client_call *call)
+{
+	struct nacre_readdir_req body = {
+		.ino = call->ino, .after = call->offset, .max_entries = ENTRIES_PER_REQUEST,
+		.max_bytes = BYTES_PER_REQUEST, .flags = NACRE_REQUEST_NO_CAPS,
+	};
+
+	if (call_may_go(call))
+		call_submit(call, NACRE_MSG_READDIR, &body, part_listed,
+			    inode_get(call->client, call->ino), NULL, NULL);
+}
+
 static void got_statfs(struct request *request, const struct nacre_reply *reply)
 {
 	struct client_call *call = request->call;

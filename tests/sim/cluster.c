@@ -104,7 +104,7 @@ static void start_mds(struct sim_daemon *daemon)
 		.time_scale_percent = 100, .lease_ms = LEASE_MS,
 		.session_lease_ms = SESSION_LEASE_MS, .reconnect_ms = RECONNECT_MS,
 		.revoke_warn_ms = REVOKE_WARN_MS, .revoke_evict_ms = REVOKE_EVICT_MS,
-		.cache_inodes = 24, .ino_range = 32, .journal_bytes = 1 << 20, .events = &events, .owner = daemon,
+		.cache_inodes = 24, .dir_split = 4, .ino_range = 32, .journal_bytes = 1 << 20, .events = &events, .owner = daemon,
 	};
 
 	config.listen.port = config.advertise.port = NACRE_DEFAULT_PORT;

@@ -44,7 +44,7 @@ void mdst_start_only(struct mdst *t)
 		.name = "mds0", .time_scale_percent = 100, .lease_ms = 1000,
 		.session_lease_ms = MDST_LEASE_MS, .reconnect_ms = 2000, .revoke_warn_ms = 1000,
 		.revoke_evict_ms = 5000, .cache_inodes = t->cache_inodes,
-		.journal_bytes = t->journal_bytes, .events = &events, .owner = t,
+		.journal_bytes = t->journal_bytes, .dir_split = t->dir_split, .events = &events, .owner = t,
 	};
 
 	config.listen.port = NACRE_DEFAULT_PORT;

@@ -42,7 +42,7 @@ struct mdst {
 	struct log *log;
 	bool active;
 	bool ended;			/* fenced or failed */
-	uint64_t cache_inodes, journal_bytes;
+	uint64_t cache_inodes, journal_bytes, dir_split;
 };
 
 /* Something received. */

@@ -176,6 +176,8 @@ static uint32_t list_pairs(struct run *run, const struct pairs *pairs, const str
 						.value = pair->value,
 						.value_bytes = pair->value_bytes };
 
+		if (step->op.op_flags & NACRE_OSD_OPF_NAMES)
+			item.value_bytes = 0;
 		if (step->op.name_size && compare(pair, step->name, step->op.name_size) <= 0)
 			continue;
 		if (!keys-- || (size_t)(run->output.at - start) +
@@ -536,16 +538,36 @@ bool mdst_osd_exists(const struct mdst_osd *osd, uint32_t pool, uint64_t ino, ui
 	return find(osd, pool, ino, index);
 }
 
-unsigned int mdst_osd_keys(const struct mdst_osd *osd, uint32_t pool, uint64_t ino)
+static unsigned int keys_of(const struct object *object)
 {
-	const struct object *object = find(osd, pool, ino, 0);
 	const struct pair *pair;
 	unsigned int count = 0;
 
-	if (object)
-		TAILQ_FOREACH(pair, &object->keys, link)
-			count++;
+	TAILQ_FOREACH(pair, &object->keys, link)
+		count++;
 	return count;
+}
+
+unsigned int mdst_osd_keys(const struct mdst_osd *osd, uint32_t pool, uint64_t ino)
+{
+	const struct object *object;
+	unsigned int count = 0;
+
+	TAILQ_FOREACH(object, &osd->objects, link)
+		if (object->pool == pool && object->ino == ino)
+			count += keys_of(object);
+	return count;
+}
+
+unsigned int mdst_osd_keys_max(const struct mdst_osd *osd, uint32_t pool, uint64_t ino)
+{
+	const struct object *object;
+	unsigned int most = 0;
+
+	TAILQ_FOREACH(object, &osd->objects, link)
+		if (object->pool == pool && object->ino == ino && keys_of(object) > most)
+			most = keys_of(object);
+	return most;
 }
 
 unsigned int mdst_osd_objects(const struct mdst_osd *osd, uint32_t pool, uint64_t ino)

@@ -37,7 +37,9 @@ unsigned int mdst_osd_ops(const struct mdst_osd *osd, enum nacre_osd_op_code cod
 
 /* What is there. */
 bool mdst_osd_exists(const struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index);
+/* Of all its objects together, and of the fullest of them. */
 unsigned int mdst_osd_keys(const struct mdst_osd *osd, uint32_t pool, uint64_t ino);
+unsigned int mdst_osd_keys_max(const struct mdst_osd *osd, uint32_t pool, uint64_t ino);
 unsigned int mdst_osd_objects(const struct mdst_osd *osd, uint32_t pool, uint64_t ino);
 bool mdst_osd_has_attr(const struct mdst_osd *osd, uint32_t pool, uint64_t ino, const char *name);
 /* Objects of ordinary inodes, in all pools. */

@@ -219,6 +219,26 @@ static void test_session_ended_in_table(void **state)
 	mdst_client_destroy(c);
 }
 
+/* A client that has taken its leave has written nothing that must be looked for, though it gave no cap back. */
+static void test_closed_writer_is_not_probed(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t, "c1"), *gone = client(t, "c2");
+	struct nacre_session_close close = { .instance = gone->instance };
+
+	assert_int_equal(mdst_create(gone, ROOT, "f").result, 0);
+	mdst_sync(gone);
+	mdst_send(gone, NACRE_MSG_SESSION_CLOSE, &close);
+	mdst_run_ms(t, 100);
+	mdst_client_destroy(gone);
+	mdst_writeback(t);
+	restart(t, c);
+	assert_int_equal(mdst_lookup(c, ROOT, "f").result, 0);
+	mdst_run_ms(t, 100);
+	assert_int_equal(mdst_counter(t, "probes"), 0);
+	mdst_client_destroy(c);
+}
+
 /* LOG-2: the same tid again, before and after a restart, is answered and not applied. */
 static void test_log_2_resend(void **state)
 {
@@ -394,6 +414,43 @@ static void test_cache_eviction(void **state)
 	mdst_client_destroy(c);
 }
 
+/* A client that gives nothing back by itself: what it has not used for longest is taken from it. */
+static void test_caps_are_recalled_for_memory(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c;
+	struct mdst_reply r;
+	unsigned int i;
+	char name[16];
+	uint64_t dir;
+
+	mdst_crash(t);
+	t->cache_inodes = 100;
+	mdst_start(t);
+	c = client(t, "c1");
+	dir = mdst_mkdir(c, ROOT, "d").target.ino;
+	for (i = 0; i < 600; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_int_equal(mdst_create(c, dir, name).result, 0);
+		c->oldest_tid = c->tid;
+	}
+	mdst_run_ms(t, 1000);
+	assert_true(mdst_counter(t, "recalls") >= 480);
+	assert_true(mdst_counter(t, "inodes") <= 100);
+	assert_true(mdst_counter(t, "caps") <= 100);
+	/* files that are open stay, whatever memory holds, and can be used */
+	c->answer_wanted = NACRE_WANT_READ;
+	for (i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		r = mdst_lookup(c, dir, name);
+		assert_int_equal(r.result, 0);
+		c->oldest_tid = c->tid;
+	}
+	mdst_run_ms(t, 3000);
+	assert_in_range(mdst_counter(t, "caps"), 200, 301);
+	mdst_client_destroy(c);
+}
+
 /* The journal is trimmed: much more passes through than it may hold. */
 static void test_journal_bounded(void **state)
 {
@@ -431,8 +488,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_replay_journal), T(test_replay_after_writeback),
 		T(test_crash_at_every_write), T(test_crash_in_every_writeback),
-		T(test_session_ended_in_table), T(test_log_2_resend), T(test_unsafe_resent), T(test_orphan_with_unsafe),
-		T(test_cache_eviction), T(test_journal_bounded),
+		T(test_session_ended_in_table), T(test_closed_writer_is_not_probed), T(test_log_2_resend), T(test_unsafe_resent), T(test_orphan_with_unsafe),
+		T(test_cache_eviction), T(test_caps_are_recalled_for_memory), T(test_journal_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
