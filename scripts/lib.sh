@@ -14,9 +14,10 @@ say() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
-# The kernel that guests boot and the module is built for: KERNEL=stock (default), fast or debug. The stock one is Debian's:
-# scripts/setup leaves $CACHE/linux pointing to the unpacked packages of one version, with boot/, lib/modules/ and
-# usr/src/ as Debian lays them out. The others are ours: scripts/kernel builds them when the cache has none.
+# The kernel that guests boot and the module is built for: KERNEL=stock (default), fast, debug or newest. The stock one is
+# Debian's: scripts/setup leaves $CACHE/linux pointing to the unpacked packages of one version, with boot/, lib/modules/
+# and usr/src/ as Debian lays them out. The others come from scripts/kernel when the cache has none: fast and debug are
+# built by us, newest is Debian's newest in a root directory of its own.
 KERNEL=${KERNEL:-stock}
 
 kernel_dir() {
@@ -37,7 +38,16 @@ kernel_image() {
 kernel_headers() {
 	case $KERNEL in
 	stock) echo "$(kernel_dir)/usr/src/linux-headers-$(kernel_release)" ;;
+	# as seen from inside its root directory
+	newest) echo "/usr/src/linux-headers-$(kernel_release)" ;;
 	*) echo "$(kernel_dir)/tree" ;;
+	esac
+}
+# The make that builds modules for this kernel.
+kernel_make() {
+	case $KERNEL in
+	newest) "$ROOT/scripts/kernel-newest" --run make "$@" ;;
+	*) make "$@" ;;
 	esac
 }
 # Where modules for this kernel are built.

@@ -41,7 +41,7 @@ static void wish(struct nacre_conn *conn, enum nacre_conn_wish what)
 
 static void on_timer(struct timer_list *timer)
 {
-	struct nacre_conn *conn = from_timer(conn, timer, timer);
+	struct nacre_conn *conn = nacre_compat_timer_owner(conn, timer, timer);
 
 	wish(conn, NACRE_CONN_WISH_TIMEOUT);
 }

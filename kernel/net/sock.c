@@ -10,6 +10,7 @@
 #include <linux/iov_iter.h>
 #include <linux/tcp.h>
 #include <net/tcp.h>
+#include "../compat.h"
 #include "internal.h"
 
 #define KEEPALIVE_IDLE_MS 5000
@@ -137,7 +138,7 @@ int nacre_sock_connect(struct nacre_conn *conn)
 	take_callbacks(conn);
 	length = address.ss_family == AF_INET ? sizeof(struct sockaddr_in)
 					      : sizeof(struct sockaddr_in6);
-	err = kernel_connect(conn->sock, (struct sockaddr *)&address, length, O_NONBLOCK);
+	err = nacre_compat_connect(conn->sock, &address, length, O_NONBLOCK);
 	return err == -EINPROGRESS ? 0 : err;
 }
 

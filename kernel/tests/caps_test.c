@@ -94,7 +94,7 @@ static void size_grows(struct kunit *test)
 	info.size = 1 << 20;
 	test_learn(world, &info);
 	KUNIT_EXPECT_EQ(test, i_size_read(inode), 1 << 20);
-	KUNIT_EXPECT_EQ(test, netfs_inode(inode)->remote_i_size, 1 << 20);
+	KUNIT_EXPECT_EQ(test, nacre_compat_remote_size(inode), 1 << 20);
 }
 
 /* SIZE-3: first the pages and the size, then the number that object requests carry. */

@@ -43,12 +43,10 @@ struct posix_acl *nacre_get_acl(struct inode *inode, int type, bool rcu)
 /* An ACL in the form of its extended attribute: *value is kmalloc'ed. Its length, or -errno. */
 static int encode_acl(const struct posix_acl *acl, void **value)
 {
-	size_t bytes = posix_acl_xattr_size(acl->a_count);
+	size_t bytes;
 
-	*value = kmalloc(bytes, GFP_NOFS);
-	if (!*value)
-		return -ENOMEM;
-	return posix_acl_to_xattr(&init_user_ns, acl, *value, bytes);
+	*value = nacre_compat_acl_encode(acl, &bytes);
+	return *value ? (int)bytes : -ENOMEM;
 }
 
 int nacre_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl, int type)
@@ -115,18 +113,19 @@ static int inherit_acl(struct inherited *in, struct posix_acl *acl, const char *
 static int inherit_label(struct inherited *in, struct dentry *dentry, umode_t mode,
 			 char full_name[LABEL_NAME_MAX])
 {
+	nacre_compat_label label = { };
 	const char *name = NULL;
-	void *label;
 	u32 length;
 	int err;
 
-	err = security_dentry_init_security(dentry, mode, &dentry->d_name, &name, &label, &length);
+	err = nacre_compat_label_new(dentry, mode, &name, &label);
 	if (err)
 		return err == -EOPNOTSUPP ? 0 : err;
+	length = label.len;
 	if (!name || !length)
 		return 0;
-	in->value[in->count] = kmemdup(label, length, GFP_NOFS);
-	security_release_secctx(label, length);
+	in->value[in->count] = kmemdup(label.context, length, GFP_NOFS);
+	nacre_compat_label_release(&label);
 	if (!in->value[in->count])
 		return -ENOMEM;
 	strscpy(full_name, name, LABEL_NAME_MAX);

@@ -83,13 +83,11 @@ int nacre_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
  * its caps. atime alone is worth no message: it is kept while FILE is held
  * exclusively, and goes along with the next flush.
  */
-int nacre_update_time(struct inode *inode, int flags)
+int nacre_update_time(struct inode *inode, NACRE_COMPAT_TIMES)
 {
-	if ((flags & S_ATIME) && !nacre_caps_held(inode, NACRE_CAP_FILE_EXCL))
-		flags &= ~S_ATIME;
-	if (flags)
-		inode_update_timestamps(inode, flags);
-	return 0;
+	if (nacre_compat_times_atime() && !nacre_caps_held(inode, NACRE_CAP_FILE_EXCL))
+		return 0;
+	return nacre_compat_times_update(inode);
 }
 
 /* ---- changing here ------------------------------------------------------------------------------------------ */

@@ -106,7 +106,7 @@ static int ask(struct dentry *dentry, struct inode *dir)
 	return valid;
 }
 
-static int revalidate(struct dentry *dentry, unsigned int flags)
+static int revalidate(NACRE_COMPAT_REVALIDATED struct dentry *dentry, unsigned int flags)
 {
 	struct dentry *parent = READ_ONCE(dentry->d_parent);
 	struct inode *dir = d_inode_rcu(parent);

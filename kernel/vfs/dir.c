@@ -30,7 +30,7 @@ struct listing {
 static bool prime(struct dentry *parent, const struct nacre_dirent *entry, struct inode *inode,
 		  u64 epoch)
 {
-	DECLARE_WAIT_QUEUE_HEAD_ONSTACK(wq);
+	NACRE_COMPAT_LOOKUP_QUEUE(wq)
 	struct qstr name = QSTR_INIT((const char *)entry->name, entry->name_bytes);
 	struct dentry *dentry, *alias;
 	bool good = false;
@@ -38,7 +38,7 @@ static bool prime(struct dentry *parent, const struct nacre_dirent *entry, struc
 	name.hash = full_name_hash(parent, name.name, name.len);
 	dentry = d_lookup(parent, &name);
 	if (!dentry) {
-		dentry = d_alloc_parallel(parent, &name, &wq);
+		dentry = nacre_compat_alloc_parallel(parent, &name, wq);
 		if (IS_ERR(dentry))
 			return false;
 	}

@@ -354,7 +354,6 @@ ssize_t nacre_direct_read(struct kiocb *iocb, struct iov_iter *to)
 static int clear_way(struct direct *d)
 {
 	struct address_space *mapping = d->inode->i_mapping;
-	struct netfs_inode *ctx = netfs_inode(d->inode);
 	u64 end = d->start + d->length;
 	int err;
 
@@ -367,10 +366,10 @@ static int clear_way(struct direct *d)
 		invalidate_inode_pages2_range(mapping, d->start >> PAGE_SHIFT,
 					      (end - 1) >> PAGE_SHIFT);
 	}
-	if (ctx->zero_point < end)
-		ctx->zero_point = end;
-	if (ctx->remote_i_size < end)
-		ctx->remote_i_size = end;
+	if (nacre_compat_zero_point(d->inode) < end)
+		nacre_compat_set_zero_point(d->inode, end);
+	if (nacre_compat_remote_size(d->inode) < end)
+		nacre_compat_set_remote_size(d->inode, end);
 	return 0;
 }
 

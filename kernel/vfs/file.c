@@ -334,5 +334,5 @@ const struct file_operations nacre_file_ops = {
 	.fadvise = file_fadvise,
 	.lock = nacre_lock,
 	.flock = nacre_flock,
-	.setlease = simple_nosetlease,
+	.setlease = NACRE_COMPAT_NO_LEASES,
 };

@@ -88,7 +88,7 @@ void nacre_inode_cache_exit(void)
 
 /* ---- finding -------------------------------------------------------------------------------------------- */
 
-static int match_living(struct inode *inode, unsigned long ino, void *data)
+static int match_living(struct inode *inode, nacre_compat_hash_t ino, void *data)
 {
 	bool *freeing = data;
 	int verdict = 1;
@@ -96,7 +96,7 @@ static int match_living(struct inode *inode, unsigned long ino, void *data)
 	if (inode->i_ino != ino)
 		return 0;
 	spin_lock(&inode->i_lock);
-	if (inode->i_state & (I_FREEING | I_WILL_FREE)) {
+	if (nacre_compat_inode_state(inode) & (I_FREEING | I_WILL_FREE)) {
 		*freeing = true;
 		verdict = -1;
 	} else {
@@ -193,7 +193,7 @@ struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_in
 		inode = iget_locked(fs->sb, info->ino);
 		if (!inode)
 			return ERR_PTR(-ENOMEM);
-		fresh = inode->i_state & I_NEW;
+		fresh = nacre_compat_inode_state(inode) & I_NEW;
 	}
 	if (!inode)
 		return NULL;

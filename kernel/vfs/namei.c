@@ -212,7 +212,7 @@ static int make_entry(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 }
 
 static int nacre_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-			umode_t mode, bool excl)
+			umode_t mode NACRE_COMPAT_CREATE_EXCL)
 {
 	struct nacre_record record = {
 		.kind = NACRE_RECORD_CREATE,
@@ -222,12 +222,12 @@ static int nacre_create(struct mnt_idmap *idmap, struct inode *dir, struct dentr
 	return make_entry(idmap, dir, dentry, mode | S_IFREG, &record);
 }
 
-static int nacre_mkdir(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		       umode_t mode)
+static nacre_compat_mkdir_t nacre_mkdir(struct mnt_idmap *idmap, struct inode *dir,
+					struct dentry *dentry, umode_t mode)
 {
 	struct nacre_record record = { .kind = NACRE_RECORD_MKDIR };
 
-	return make_entry(idmap, dir, dentry, mode | S_IFDIR, &record);
+	return nacre_compat_mkdir_result(make_entry(idmap, dir, dentry, mode | S_IFDIR, &record));
 }
 
 static int nacre_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
@@ -239,8 +239,10 @@ static int nacre_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry
 
 	if (S_ISBLK(mode) || S_ISCHR(mode))
 		record.rdev = MAJOR(rdev) << 20 | MINOR(rdev);
-	if (S_ISREG(mode))
-		return nacre_create(idmap, dir, dentry, mode, true);
+	if (S_ISREG(mode)) {
+		record.kind = NACRE_RECORD_CREATE;
+		record.record_flags = NACRE_RECORD_EXCL;
+	}
 	return make_entry(idmap, dir, dentry, mode, &record);
 }
 

@@ -19,7 +19,6 @@
 #include <linux/pagemap.h>
 #include <linux/rmap.h>
 #include <linux/writeback.h>
-#include "../compat.h"
 #include "data.h"
 #include "protocol/rules/layout.h"
 
@@ -159,16 +158,16 @@ static void prepare_write(struct netfs_io_subrequest *subreq)
 static void write_done(struct nacre_osd_io *io)
 {
 	struct netfs_io_subrequest *subreq = io->owner;
-	struct netfs_inode *ctx = netfs_inode(subreq->rreq->inode);
-	loff_t end = subreq->start + subreq->transferred + io->length;
+	struct inode *inode = subreq->rreq->inode;
+	u64 end = subreq->start + subreq->transferred + io->length;
 	ssize_t result = io->result ?: (ssize_t)io->length;
 
 	/* What lies there has to be read there, once its pages are gone. */
-	if (!io->result && ctx->remote_i_size < end)
-		ctx->remote_i_size = end;
-	nacre_trace_pages(subreq->rreq->inode, NACRE_PAGES_STEP_ISSUE_WRITE, subreq->start,
+	if (!io->result && nacre_compat_remote_size(inode) < end)
+		nacre_compat_set_remote_size(inode, end);
+	nacre_trace_pages(inode, NACRE_PAGES_STEP_ISSUE_WRITE, subreq->start,
 			  subreq->len, result);
-	netfs_write_subrequest_terminated(subreq, result, true);
+	nacre_compat_write_terminated(subreq, result);
 }
 
 static void issue_write(struct netfs_io_subrequest *subreq)
@@ -270,22 +269,21 @@ void nacre_data_modified(struct inode *inode, u64 pos, u64 bytes)
 
 void nacre_pages_set_size(struct inode *inode, u64 size, bool truncated)
 {
-	struct netfs_inode *ctx = netfs_inode(inode);
 	u64 old = i_size_read(inode);
 
 	nacre_trace_pages(inode, NACRE_PAGES_STEP_SET_SIZE, old, size, truncated);
 	if (truncated) {
 		write_size(inode, size);
 		truncate_pagecache(inode, size);
-		ctx->remote_i_size = size;
-		ctx->zero_point = size;
+		nacre_compat_set_remote_size(inode, size);
+		nacre_compat_set_zero_point(inode, size);
 		return;
 	}
 	/* It grew: no folio is touched, a caller may be one whom folios wait for; a writer of ours may be ahead. */
 	nacre_data_grow(inode, size);
-	ctx->remote_i_size = size;
-	if (ctx->zero_point < size)
-		ctx->zero_point = size;
+	nacre_compat_set_remote_size(inode, size);
+	if (nacre_compat_zero_point(inode) < size)
+		nacre_compat_set_zero_point(inode, size);
 }
 
 /* ---- for the caps -------------------------------------------------------------------------- */
@@ -311,7 +309,6 @@ int nacre_pages_write_back(struct inode *inode)
 int nacre_pages_invalidate(struct inode *inode)
 {
 	struct address_space *mapping = inode->i_mapping;
-	struct netfs_inode *ctx = netfs_inode(inode);
 	int err;
 
 	/* With faults held off nobody maps a page anew; a page made writable meanwhile is written first. */
@@ -323,8 +320,8 @@ int nacre_pages_invalidate(struct inode *inode)
 	}
 	if (err)
 		truncate_inode_pages(mapping, 0);
-	if (ctx->zero_point < i_size_read(inode))
-		ctx->zero_point = i_size_read(inode);
+	if (nacre_compat_zero_point(inode) < i_size_read(inode))
+		nacre_compat_set_zero_point(inode, i_size_read(inode));
 	filemap_invalidate_unlock(mapping);
 	nacre_trace_pages(inode, NACRE_PAGES_STEP_INVALIDATE, 0, i_size_read(inode), err);
 	return 0;

@@ -185,7 +185,7 @@ static int set_up_super(struct super_block *sb)
 	sb->s_time_min = NACRE_TIME_MIN_S;
 	sb->s_time_max = NACRE_TIME_MAX_S;
 	sb->s_op = &nacre_super_ops;
-	sb->s_d_op = &nacre_dentry_ops;
+	nacre_compat_set_dentry_ops(sb, &nacre_dentry_ops);
 	sb->s_xattr = nacre_xattr_handlers;
 	if (fs->options.acl)
 		sb->s_flags |= SB_POSIXACL;

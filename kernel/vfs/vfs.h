@@ -12,6 +12,7 @@
 #include <linux/posix_acl.h>
 #include <linux/xattr.h>
 #include "../caps/caps.h"
+#include "../compat.h"
 #include "../mds/mds.h"
 
 /* ---- super.c, options.c -------------------------------------------------------------------- */
@@ -57,7 +58,7 @@ int nacre_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 /* Change attributes of an inode that have been checked. The inode lock is held. */
 int nacre_attr_set(struct mnt_idmap *idmap, struct inode *inode, struct iattr *attr);
 int nacre_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
-int nacre_update_time(struct inode *inode, int flags);
+int nacre_update_time(struct inode *inode, NACRE_COMPAT_TIMES);
 
 /* ---- dentry.c ------------------------------------------------------------------------------ */
 
