@@ -61,7 +61,7 @@ fuzz: ## fuzz every target for SECS=5 seconds each
 fuzz-programs: $(FUZZ_PROGRAMS)
 	@:
 
-vm: build module guest ## the suites that run inside guests (SUITE=name for one of them, KERNEL=fast or debug)
+vm: build module guest ## the suites that run inside guests (SUITE=name for one of them, KERNEL=fast, debug or newest)
 	@tests/vm/suites $(SUITE)
 
 run: ## the demonstration: cluster, guest, mount, untar, verify, table
