@@ -194,22 +194,16 @@ static inline void nacre_compat_write_terminated(struct netfs_io_subrequest *sub
 #endif
 }
 
-/* The file's size and the end of its data, both as the servers have them. */
+/*
+ * What netfs believes of the servers' copy: the file's size, and zero_point, from where on nothing lies there.
+ * Newer kernels want i_lock for a change and have names for it; older ones change it themselves without.
+ */
 static inline u64 nacre_compat_remote_size(struct inode *inode)
 {
 #ifdef NACRE_HAVE_NETFS_SIZES
 	return netfs_read_remote_i_size(inode);
 #else
-	return netfs_inode(inode)->remote_i_size;
-#endif
-}
-
-static inline void nacre_compat_set_remote_size(struct inode *inode, u64 size)
-{
-#ifdef NACRE_HAVE_NETFS_SIZES
-	netfs_write_remote_i_size(inode, size);
-#else
-	netfs_inode(inode)->remote_i_size = size;
+	return READ_ONCE(netfs_inode(inode)->remote_i_size);
 #endif
 }
 
@@ -218,16 +212,19 @@ static inline u64 nacre_compat_zero_point(struct inode *inode)
 #ifdef NACRE_HAVE_NETFS_SIZES
 	return netfs_read_zero_point(inode);
 #else
-	return netfs_inode(inode)->zero_point;
+	return READ_ONCE(netfs_inode(inode)->zero_point);
 #endif
 }
 
-static inline void nacre_compat_set_zero_point(struct inode *inode, u64 size)
+/* With i_lock held. */
+static inline void nacre_compat_set_sizes(struct inode *inode, u64 remote_size, u64 zero_point)
 {
 #ifdef NACRE_HAVE_NETFS_SIZES
-	netfs_write_zero_point(inode, size);
+	netfs_write_remote_i_size(inode, remote_size);
+	netfs_write_zero_point(inode, zero_point);
 #else
-	netfs_inode(inode)->zero_point = size;
+	netfs_inode(inode)->remote_i_size = remote_size;
+	netfs_inode(inode)->zero_point = zero_point;
 #endif
 }
 

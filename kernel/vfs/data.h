@@ -33,6 +33,8 @@ u32 nacre_data_wsize(const struct inode *inode);
 u32 nacre_data_reach(const struct inode *inode, u64 pos, u32 chunk);
 /* The file ends at `end` at least, by a write of ours. */
 void nacre_data_grow(struct inode *inode, u64 end);
+/* Data may lie at the OSDs up to `size`, and is asked for there up to `zero_point`. */
+void nacre_data_raise_remote(struct inode *inode, u64 size, u64 zero_point);
 /* A write has changed these bytes: room, times, and the flush that tells the rank. Caps are held, the size is raised. */
 void nacre_data_modified(struct inode *inode, u64 pos, u64 bytes);
 

@@ -366,10 +366,7 @@ static int clear_way(struct direct *d)
 		invalidate_inode_pages2_range(mapping, d->start >> PAGE_SHIFT,
 					      (end - 1) >> PAGE_SHIFT);
 	}
-	if (nacre_compat_zero_point(d->inode) < end)
-		nacre_compat_set_zero_point(d->inode, end);
-	if (nacre_compat_remote_size(d->inode) < end)
-		nacre_compat_set_remote_size(d->inode, end);
+	nacre_data_raise_remote(d->inode, end, end);
 	return 0;
 }
 

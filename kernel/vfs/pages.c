@@ -163,8 +163,8 @@ static void write_done(struct nacre_osd_io *io)
 	ssize_t result = io->result ?: (ssize_t)io->length;
 
 	/* What lies there has to be read there, once its pages are gone. */
-	if (!io->result && nacre_compat_remote_size(inode) < end)
-		nacre_compat_set_remote_size(inode, end);
+	if (!io->result)
+		nacre_data_raise_remote(inode, end, 0);
 	nacre_trace_pages(inode, NACRE_PAGES_STEP_ISSUE_WRITE, subreq->start,
 			  subreq->len, result);
 	nacre_compat_write_terminated(subreq, result);
@@ -233,6 +233,14 @@ void nacre_data_grow(struct inode *inode, u64 end)
 	spin_unlock(&inode->i_lock);
 }
 
+void nacre_data_raise_remote(struct inode *inode, u64 size, u64 zero_point)
+{
+	spin_lock(&inode->i_lock);
+	nacre_compat_set_sizes(inode, max(size, nacre_compat_remote_size(inode)),
+			       max(zero_point, nacre_compat_zero_point(inode)));
+	spin_unlock(&inode->i_lock);
+}
+
 void nacre_data_zero_tail(struct inode *inode, u64 size)
 {
 	size_t from = offset_in_page(size);
@@ -275,15 +283,14 @@ void nacre_pages_set_size(struct inode *inode, u64 size, bool truncated)
 	if (truncated) {
 		write_size(inode, size);
 		truncate_pagecache(inode, size);
-		nacre_compat_set_remote_size(inode, size);
-		nacre_compat_set_zero_point(inode, size);
+		spin_lock(&inode->i_lock);
+		nacre_compat_set_sizes(inode, size, size);
+		spin_unlock(&inode->i_lock);
 		return;
 	}
 	/* It grew: no folio is touched, a caller may be one whom folios wait for; a writer of ours may be ahead. */
 	nacre_data_grow(inode, size);
-	nacre_compat_set_remote_size(inode, size);
-	if (nacre_compat_zero_point(inode) < size)
-		nacre_compat_set_zero_point(inode, size);
+	nacre_data_raise_remote(inode, size, size);
 }
 
 /* ---- for the caps -------------------------------------------------------------------------- */
@@ -320,8 +327,7 @@ int nacre_pages_invalidate(struct inode *inode)
 	}
 	if (err)
 		truncate_inode_pages(mapping, 0);
-	if (nacre_compat_zero_point(inode) < i_size_read(inode))
-		nacre_compat_set_zero_point(inode, i_size_read(inode));
+	nacre_data_raise_remote(inode, 0, i_size_read(inode));
 	filemap_invalidate_unlock(mapping);
 	nacre_trace_pages(inode, NACRE_PAGES_STEP_INVALIDATE, 0, i_size_read(inode), err);
 	return 0;
