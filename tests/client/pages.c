@@ -121,6 +121,22 @@ bool page_write(struct inode *inode, struct page *page, uint32_t from, const uin
 	return true;
 }
 
+void pages_overlay(struct inode *inode, uint64_t offset, const uint8_t *bytes, uint64_t length)
+{
+	uint64_t from, part;
+	struct page *page;
+
+	for (; length; offset += part, bytes += part, length -= part) {
+		from = offset % CLIENT_PAGE_BYTES;
+		part = CLIENT_PAGE_BYTES - from;
+		if (part > length)
+			part = length;
+		page = page_find(inode, offset / CLIENT_PAGE_BYTES);
+		if (page)
+			memcpy(page->bytes + from, bytes, part);
+	}
+}
+
 /* ---- write-back -------------------------------------------------------------------- */
 
 /* Adjoining pages of one object, in one request. */

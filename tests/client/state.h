@@ -278,6 +278,8 @@ void pages_write_back(struct inode *inode);
 /* Put bytes into a page's cache; false: its dirty range would have a gap, write it back first. */
 bool page_write(struct inode *inode, struct page *page, uint32_t from, const uint8_t *bytes,
 		uint32_t length);
+/* These bytes have gone straight to the OSDs: pages that came into the cache meanwhile have them, too. */
+void pages_overlay(struct inode *inode, uint64_t offset, const uint8_t *bytes, uint64_t length);
 void pages_age(struct client *client);
 
 /* ---- the steps, one per kind of call ---- */

@@ -106,6 +106,8 @@ static void write_direct(struct client_call *call, struct inode *inode)
 static void written_direct(struct client_call *call, struct inode *inode)
 {
 	if (!call->error && inode->cap.cap_id) {
+		pages_overlay(inode, call->offset + call->bytes,
+			      (const uint8_t *)call->data + call->bytes, call->length - call->bytes);
 		grow(call, inode, call->offset + call->bytes, write_end(call));
 		call->bytes = call->length;
 	}
@@ -145,7 +147,10 @@ void step_WRITE(struct client_call *call)
 	}
 }
 
-/* Everything that it takes is there: this is its place, and nobody else's until it ends. */
+/*
+ * Everything that it takes is there: this is its place. The file ends behind it from now on, so that the next append
+ * of this client goes there, and one of another client waits for EXCL until this one ends.
+ */
 static void place(struct client_call *call, struct inode *inode)
 {
 	call->step = APPEND_PLACED;
@@ -154,6 +159,8 @@ static void place(struct client_call *call, struct inode *inode)
 	call->offset = inode->size.size;
 	if (call->placed)
 		call->placed(call);
+	if (call->length)
+		grow(call, inode, call->offset, write_end(call));
 }
 
 static void find_place(struct client_call *call, struct inode *inode)
