@@ -114,7 +114,8 @@ void mds_reconnect_claims(struct mds *mds, struct mds_session *session,
 
 void mds_reconnect_done(struct mds *mds, struct mds_session *session)
 {
-	session->settled = true;
+	if (session->state == NACRE_RSES_CLAIMING)	/* not of one that is being evicted */
+		session->settled = true;
 	mds_session_step(mds, session, NACRE_RSESE_DONE);
 	mds_reconnect_check(mds);
 }

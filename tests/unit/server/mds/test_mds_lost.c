@@ -219,11 +219,10 @@ static void send_unsafe(struct mdst_client *c)
 
 /*
  * INO-1: the rank dies with a create that was answered unsafe; its client sends it again, and is lost while the next rank still waits
- * for others. What it had written belongs to nothing, though it came back.
+ * for others, or comes when it is being evicted already. What it had written belongs to nothing, though it came back.
  */
-static void test_lost_after_sending_again(void **state)
+static void lose_unsafe_create(struct mdst *t, bool too_late)
 {
-	struct mdst *t = *state;
 	struct mdst_client *a = client(t, "a"), *b = client(t, "b"), *c;
 	struct mdst_reply r;
 
@@ -240,8 +239,16 @@ static void test_lost_after_sending_again(void **state)
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, unsafe.ino, 2, 100);
 	mdst_crash(t);
 	mdst_start_only(t);
-	mdst_client_reconnect(a, NULL, 0, send_unsafe);
-	mds_evict(t->mds, mds_session_find(t->mds, a->instance), "is lost");
+	if (too_late) {
+		mdst_run_ms(t, 500);
+		mds_evict(t->mds, mds_session_find(t->mds, a->instance), "is too late");
+		a->resend = send_unsafe;
+		a->coming_back = true;
+		mdst_until(t, is_killed, a);
+	} else {
+		mdst_client_reconnect(a, NULL, 0, send_unsafe);
+		mds_evict(t->mds, mds_session_find(t->mds, a->instance), "is lost");
+	}
 	mdst_client_destroy(a);
 	mdst_run_ms(t, 20000);
 	c = client(t, "c");
@@ -249,6 +256,16 @@ static void test_lost_after_sending_again(void **state)
 	assert_int_equal(mdst_osd_objects(t->osd, NACRE_POOL_DATA, unsafe.ino), 0);
 	mdst_client_destroy(b);
 	mdst_client_destroy(c);
+}
+
+static void test_lost_after_sending_again(void **state)
+{
+	lose_unsafe_create(*state, false);
+}
+
+static void test_lost_for_coming_too_late(void **state)
+{
+	lose_unsafe_create(*state, true);
 }
 
 /* A broken connection loses nothing: the same session goes on, requests are sent again. */
@@ -272,7 +289,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_fence_2_stubborn), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
 		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
-		T(test_lost_after_sending_again), T(test_reset),
+		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
