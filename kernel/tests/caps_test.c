@@ -97,6 +97,23 @@ static void size_grows(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nacre_compat_remote_size(inode), 1 << 20);
 }
 
+/*
+ * A larger size that the rank said is applied after its lock, when a write of ours has reached the OSDs behind it: what netfs knows of
+ * them is not lowered, or the bytes there would be taken for zeros once their pages are gone.
+ */
+static void late_size_lowers_nothing(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *inode = test_inode(world, TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE);
+
+	nacre_data_grow(inode, 9000);
+	nacre_data_raise_remote(inode, 9000, 8192);
+	nacre_pages_set_size(inode, 5000, false);
+	KUNIT_EXPECT_EQ(test, i_size_read(inode), 9000);
+	KUNIT_EXPECT_EQ(test, nacre_compat_remote_size(inode), 9000);
+	KUNIT_EXPECT_EQ(test, nacre_compat_zero_point(inode), 8192);
+}
+
 /* SIZE-3: first the pages and the size, then the number that object requests carry. */
 static void size_is_cut(struct kunit *test)
 {
@@ -403,6 +420,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(older_version_is_ignored),
 	KUNIT_CASE(older_grant_is_ignored),
 	KUNIT_CASE(size_grows),
+	KUNIT_CASE(late_size_lowers_nothing),
 	KUNIT_CASE(size_is_cut),
 	KUNIT_CASE(writers_size_stays),
 	KUNIT_CASE(dirty_values_stay),
