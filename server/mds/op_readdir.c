@@ -97,8 +97,11 @@ static bool put_entry(struct mds *mds, struct mds_request *request, struct listi
 	return false;
 }
 
-static int list(struct mds *mds, struct mds_request *request, struct mds_inode *dir,
-		uint64_t after, uint64_t end)
+/*
+ * What is known up to `end`, from where the client asked for: pages without an entry were passed over, and somebody may have
+ * made one there since. They are still in memory, like all that is held.
+ */
+static int list(struct mds *mds, struct mds_request *request, struct mds_inode *dir, uint64_t end)
 {
 	const struct nacre_readdir_req *body = &request->message->host.readdir;
 	uint32_t bytes = body->max_bytes < LISTING_MAX ? body->max_bytes : LISTING_MAX;
@@ -106,9 +109,9 @@ static int list(struct mds *mds, struct mds_request *request, struct mds_inode *
 		.w = nacre_writer(mds->scratch2, bytes),
 		.max_entries = body->max_entries < ENTRIES_MAX ? body->max_entries : ENTRIES_MAX,
 	};
-	struct mds_dentry *dentry = mds_dentry_after(dir->dir, after);
+	struct mds_dentry *dentry = mds_dentry_after(dir->dir, body->after);
 	bool whole = end == NACRE_COOKIE_END;
-	int result = share_entries(mds, request, dir, after, end, listing.max_entries + 1);
+	int result = share_entries(mds, request, dir, body->after, end, listing.max_entries + 1);
 
 	if (result)
 		return result;
@@ -144,9 +147,9 @@ int mds_op_readdir(struct mds *mds, struct mds_request *request)
 	if (result)
 		return result;
 	if (dir->dir->complete || !dir->nlink)
-		return list(mds, request, dir, after, NACRE_COOKIE_END);
+		return list(mds, request, dir, NACRE_COOKIE_END);
 	if (request->page_loaded && request->page_after == after)
-		return list(mds, request, dir, after, request->page_end);
+		return list(mds, request, dir, request->page_end);
 	if (request->load_result) {
 		result = (int)request->load_result;
 		request->load_result = 0;

@@ -5,6 +5,7 @@
  */
 #include "mdst.h"
 #include "protocol/rules/names.h"
+#include "server/mds/dentry.h"
 #include "server/mds/fragment.h"
 
 #define ROOT NACRE_INO_ROOT
@@ -432,6 +433,71 @@ static void test_replay_in_an_unknown_directory(void **state)
 	mdst_client_destroy(c);
 }
 
+/* ---- pages without an entry ------------------------------------------------------------------------------------ */
+
+#define MANY 1100			/* entries: such a directory is not read whole at the first miss */
+
+/* The next name, from *number on, whose entry would lie in this one of `count` fragments. */
+static const char *name_in(uint32_t count, uint32_t index, unsigned int *number)
+{
+	const char *name;
+	uint64_t cookie;
+
+	do {
+		name = name_of((*number)++);
+		cookie = mds_name_cookie((const uint8_t *)name, (uint32_t)strlen(name));
+	} while (mds_fragment_of(count, cookie).index != index);
+	return name;
+}
+
+static unsigned int lists_before;
+
+static bool has_listed(void *owner)
+{
+	return mdst_osd_ops(((struct mdst *)owner)->osd, NACRE_OSD_OP_KV_LIST) > lists_before;
+}
+
+/*
+ * The lower half of a directory is empty, so a listing passes over its pages. What another client makes there before the first
+ * entry is found is listed: the client may take the listing for the whole truth from then on.
+ */
+static void test_made_behind_a_listing(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = begin(t), *other;
+	uint64_t dir = mdst_mkdir(c, ROOT, "d").target.ino, tid;
+	struct nacre_readdir_req body = { .ino = dir, .max_entries = 7, .max_bytes = 1 << 18 };
+	unsigned int number = 0, i;
+	struct mdst_reply r;
+	const char *late;
+
+	for (i = 0; i < MANY; i++) {
+		r = mdst_create(c, dir, name_in(2, 1, &number));
+		assert_int_equal(r.result, 0);
+		mdst_release(c, &r.target);
+		c->oldest_tid = c->tid;
+	}
+	mdst_writeback(t);
+	restart(t, c);
+	other = mdst_client_new(t, "c2");
+	mdst_client_open(other);
+	late = name_in(1024, 0, &number);	/* on the first page, whatever their number */
+	assert_int_equal(mdst_lookup(other, dir, late).result, ENOENT);
+	lists_before = mdst_osd_ops(t->osd, NACRE_OSD_OP_KV_LIST);
+	body.tid = tid = ++c->tid;
+	body.oldest_tid = c->oldest_tid;
+	mdst_send(c, NACRE_MSG_READDIR, &body);
+	mdst_until(t, has_listed, t);
+	mdst_osd_hold(t->osd, dir);
+	assert_int_equal(mdst_create(other, dir, late).result, 0);
+	mdst_osd_hold(t->osd, 0);
+	r = mdst_wait(c, tid);
+	assert_int_equal(r.result, 0);
+	assert_string_equal((const char *)r.entries[0].name, late);
+	mdst_client_destroy(c);
+	mdst_client_destroy(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +511,7 @@ int main(void)
 		T(test_crash_in_every_merge),
 		T(test_removed_in_every_split),
 		T(test_replay_in_an_unknown_directory),
+		T(test_made_behind_a_listing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
