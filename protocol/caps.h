@@ -19,25 +19,40 @@
 #include "wire.h"
 #include "mds.h"
 
-/*	  bit  name          group  what the holder may do */
+/*	  bit  name  group  what the holder may do, what it does before it gives the bit back (CAP-1) */
 #define NACRE_CAPS(C)								\
-	C(0, PIN, NONE, "name the inode: its number, type, rdev, symlink target")	\
-	C(1, AUTH_SHARED, AUTH, "answer mode, uid, gid from its copy")		\
-	C(2, AUTH_EXCL, AUTH, "change mode, uid, gid")				\
-	C(3, LINK_SHARED, LINK, "answer nlink from its copy")			\
-	C(4, LINK_EXCL, LINK, "know that it has all names; unlink, link, rename it on its own") \
-	C(5, XATTR_SHARED, XATTR, "answer xattrs and ACLs from its copy")	\
-	C(6, XATTR_EXCL, XATTR, "change xattrs and ACLs")			\
-	C(7, FILE_SHARED, FILE, "answer size, times, layout from its copy")	\
-	C(8, FILE_EXCL, FILE, "change size and times")				\
-	C(9, FILE_CACHE, FILE, "answer reads from its page cache")		\
-	C(10, FILE_READ, FILE, "read at the OSDs")				\
-	C(11, FILE_WRITE, FILE, "write at the OSDs")				\
-	C(12, FILE_BUFFER, FILE, "hold written data back in its page cache")	\
-	C(16, DIR_SHARED, DIR, "answer lookups from its dentries; after a full listing also negative ones") \
-	C(17, DIRX, DIR, "do everything with the entries on its own")
+	C(0, PIN, NONE, "name the inode: its number, type, rdev, symlink target", \
+	  "forget it, once nothing has it open or in use")			\
+	C(1, AUTH_SHARED, AUTH, "answer mode, uid, gid from its copy",		\
+	  "nothing: the copy is asked for anew")				\
+	C(2, AUTH_EXCL, AUTH, "change mode, uid, gid",				\
+	  "send the changed values")						\
+	C(3, LINK_SHARED, LINK, "answer nlink from its copy",			\
+	  "nothing: the copy is asked for anew")				\
+	C(4, LINK_EXCL, LINK, "know that it has all names; unlink, link, rename it on its own", \
+	  "send the changed values")						\
+	C(5, XATTR_SHARED, XATTR, "answer xattrs and ACLs from its copy",	\
+	  "nothing: the copy is asked for anew")				\
+	C(6, XATTR_EXCL, XATTR, "change xattrs and ACLs",			\
+	  "send the whole set")							\
+	C(7, FILE_SHARED, FILE, "answer size, times, layout from its copy",	\
+	  "nothing: the copy is asked for anew")				\
+	C(8, FILE_EXCL, FILE, "change size and times",				\
+	  "end the calls that use it, send size and times")			\
+	C(9, FILE_CACHE, FILE, "answer reads from its page cache",		\
+	  "write what is dirty, unmap the pages and drop them")			\
+	C(10, FILE_READ, FILE, "read at the OSDs",				\
+	  "wait for the answer of every read sent")				\
+	C(11, FILE_WRITE, FILE, "write at the OSDs",				\
+	  "write what is dirty, wait for the answer of every write, send size and times") \
+	C(12, FILE_BUFFER, FILE, "hold written data back in its page cache",	\
+	  "write what is dirty, wait for the answers, send size and times")	\
+	C(16, DIR_SHARED, DIR, "answer lookups from its dentries; after a full listing also negative ones", \
+	  "forget the dentries' leases and that the listing was full; at once")	\
+	C(17, DIRX, DIR, "do everything with the entries on its own",		\
+	  "send the log of what was done and wait until it is applied")
 
-#define NACRE_CAP_ENUM(bit, name, group, doc) NACRE_CAP_##name = 1u << (bit),
+#define NACRE_CAP_ENUM(bit, name, group, doc, back) NACRE_CAP_##name = 1u << (bit),
 enum nacre_cap_bit {
 	NACRE_CAPS(NACRE_CAP_ENUM)
 };

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Prints the manual pages that are made from tables: messages, structures, results, options of the configuration, and
- * the state machines; and the lists of options within Documentation/man. `make docs` calls it once per page and keeps
+ * Prints the manual pages that are made from tables: messages, structures, results, options of the configuration,
+ * counters, and the state machines; and the lists of options within Documentation/man. `make docs` calls it once per page and keeps
  * what it prints in Documentation/generated. It owns the form of these pages only; what they say stands in the tables.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/counters.h"
 #include "protocol/messages.h"
 #include "protocol/error.h"
 #include "protocol/rules/cap_client.h"
@@ -14,6 +15,10 @@
 #include "protocol/rules/lock_table.h"
 #include "protocol/rules/session.h"
 #include "server/base/config.h"
+#include "server/base/loop_core.h"
+#include "server/base/msgr_conn.h"
+#include "server/mds/core.h"
+#include "server/osd/osd_core.h"
 #include "tests/client/load.h"
 
 static void title(const char *text, const char *from)
@@ -110,6 +115,78 @@ static void print_options(void)
 	printf("| %s | %llu | %llu to %llu | %s |\n", #name, (unsigned long long)(def),            \
 	       (unsigned long long)(min), (unsigned long long)(max), doc);
 	CONFIG_OPTIONS(PRINT_STRING, PRINT_NUMBER)
+}
+
+/* A set of caps in words; "-" for none. */
+static void print_caps_set(unsigned int caps)
+{
+	const char *comma = "";
+
+	if (!caps)
+		printf("-");
+#define PRINT_IF_IN(bit, name, group, doc, back)                                                   \
+	if (caps & NACRE_CAP_##name) {                                                             \
+		printf("%s%s", comma, #name);                                                      \
+		comma = ", ";                                                                      \
+	}
+	NACRE_CAPS(PRINT_IF_IN)
+}
+
+static void print_holders(unsigned int group, const char *name)
+{
+	struct nacre_lock lock;
+
+	nacre_lock_init(&lock, group);
+	for (lock.state = NACRE_LOCK_SYNC; lock.state <= NACRE_LOCK_LOCK; lock.state++) {
+		if (lock.state == NACRE_LOCK_MIX && group != NACRE_GROUP_FILE)
+			continue;
+		lock.loner = lock.state == NACRE_LOCK_EXCL || lock.state == NACRE_LOCK_LOCK;
+		printf("| %s | %s | ", name, nacre_machine_state(&nacre_lock_machine, lock.state));
+		print_caps_set(lock.loner ? nacre_lock_may_hold(&lock, 1) : 0);
+		printf(" | ");
+		print_caps_set(nacre_lock_may_hold(&lock, 2));
+		printf(" |\n");
+	}
+}
+
+static void print_caps(void)
+{
+	title("Capabilities", "protocol/caps.h");
+	printf("| bit | name | group | its holder may | before it is given back |\n|---|---|---|---|---|\n");
+#define PRINT_CAP(bit, name, group, doc, back) printf("| %u | %s | %s | %s | %s |\n", bit, #name, #group, doc, back);
+	NACRE_CAPS(PRINT_CAP)
+	printf("\nPIN goes with everything. In the states of a group's lock ([the machine](machines.md#lock)) clients may hold\n"
+	       "these; the loner is the one client of EXCL, or the one that LOCK changes something for.\n\n"
+	       "| group | state | the loner | each other client |\n|---|---|---|---|\n");
+	print_holders(NACRE_GROUP_AUTH, "AUTH");
+	print_holders(NACRE_GROUP_LINK, "LINK");
+	print_holders(NACRE_GROUP_XATTR, "XATTR");
+	print_holders(NACRE_GROUP_FILE, "FILE");
+	print_holders(NACRE_GROUP_DIR, "DIR");
+	printf("\nWhat one client holds keeps these from all others:\n\n| held | nobody else has |\n|---|---|\n");
+#define PRINT_CONFLICT(bit, name, group, doc, back)                                                \
+	printf("| %s | ", #name);                                                                  \
+	print_caps_set(nacre_caps_conflict(NACRE_CAPS_KNOWN, NACRE_CAP_##name));                   \
+	printf(" |\n");
+	NACRE_CAPS(PRINT_CONFLICT)
+}
+
+static void print_counters(void)
+{
+	printf("# Counters\n\nMade by `make docs` from the tables beside the code that counts; do not edit.\n\n");
+	printf("A daemon prints its own as `AREA.NAME VALUE` (`nacre -c FILE -n DAEMON counters`), a mount as `NAME VALUE` (debugfs,\n"
+	       "`nacre/*/stats`). Both count messages by kind as well, under the names of [messages](messages.md): a daemon as\n"
+	       "`sent.NAME` and `received.NAME`, a mount as `sent_NAME` and `received_NAME`. Counts begin at 0 with the process or the mount; what is there now (inodes, caps, sessions) also falls.\n");
+#define PRINT_COUNTER(name, doc) printf("| %s | %s |\n", #name, doc);
+#define PRINT_AREA(area, of, LIST)                                                                 \
+	printf("\n## %s\n\n%s.\n\n| counter | counts |\n|---|---|\n", area, of);                   \
+	LIST(PRINT_COUNTER)
+	PRINT_AREA("io", "Every daemon's loop: sockets, disks, helper threads", LOOP_COUNTERS)
+	PRINT_AREA("net", "Every daemon's connections", MSGR_COUNTERS)
+	PRINT_AREA("mds", "A metadata server", MDS_COUNTERS)
+	PRINT_AREA("osd", "An object server", OSD_COUNTERS)
+	PRINT_AREA("store", "An object server's disk", OSD_STORE_COUNTERS)
+	PRINT_AREA("mount", "The kernel module, per mount", NACRE_COUNTERS)
 }
 
 /* ---- parts of manual pages: lists in the language of mdoc(7) ------------------------------------------ */
@@ -216,7 +293,7 @@ int main(int argc, char **argv)
 		void (*print)(void);
 	} pages[] = {
 		{ "messages", print_messages }, { "structures", print_structures }, { "results", print_errors },
-		{ "options", print_options },	{ "machines", print_machines },
+		{ "options", print_options },	{ "counters", print_counters }, { "caps", print_caps },	{ "machines", print_machines },
 	}, parts[] = {
 		{ "config-options", print_config_man }, { "load-kinds", print_load_man },
 	};
