@@ -64,7 +64,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 vm: build module guest ## the suites that run inside guests (SUITE=name for one of them, KERNEL=fast, debug or newest)
 	@tests/vm/suites $(SUITE)
 
-run: ## the demonstration: cluster, guest, mount, untar, verify, table
+run: ## the demonstration: cluster, guest, mount, untar, verify, table (HOST=1: without a guest, on this machine's kernel)
 	@scripts/run
 
 shell: ## the same cluster and guest, left up with a shell in it

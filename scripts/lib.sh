@@ -17,7 +17,8 @@ die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 # The kernel that guests boot and the module is built for: KERNEL=stock (default), fast, debug or newest. The stock one is
 # Debian's: scripts/setup leaves $CACHE/linux pointing to the unpacked packages of one version, with boot/, lib/modules/
 # and usr/src/ as Debian lays them out. The others come from scripts/kernel when the cache has none: fast and debug are
-# built by us, newest is Debian's newest in a root directory of its own.
+# built by us, newest is Debian's newest in a root directory of its own. host is the one that runs here: nothing boots it,
+# the module is built for it (make run HOST=1).
 KERNEL=${KERNEL:-stock}
 
 kernel_dir() {
@@ -28,7 +29,12 @@ kernel_dir() {
 	[ -L "$CACHE/linux" ] || die "no kernel in $CACHE: run scripts/setup"
 	readlink -f "$CACHE/linux"
 }
-kernel_release() { cat "$(kernel_dir)/release"; }
+kernel_release() {
+	case $KERNEL in
+	host) uname -r ;;
+	*) cat "$(kernel_dir)/release" ;;
+	esac
+}
 kernel_image() {
 	case $KERNEL in
 	stock) echo "$(kernel_dir)/boot/vmlinuz-$(kernel_release)" ;;
@@ -38,6 +44,7 @@ kernel_image() {
 kernel_headers() {
 	case $KERNEL in
 	stock) echo "$(kernel_dir)/usr/src/linux-headers-$(kernel_release)" ;;
+	host) echo "/lib/modules/$(uname -r)/build" ;;
 	# as seen from inside its root directory
 	newest) echo "/usr/src/linux-headers-$(kernel_release)" ;;
 	*) echo "$(kernel_dir)/tree" ;;

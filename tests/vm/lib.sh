@@ -5,12 +5,18 @@
 # guests' state in $WORK/vm; everything that was started ends when the script does.
 #
 # NACRE_MOUNT=tmpfs puts a tmpfs where nacre would be mounted and starts no servers: so the harness itself is tried out.
+#
+# HOST=1 puts this machine in the place of the guest; for the demonstration, on machines whose kernel takes the module.
 
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib.sh"
-HOST_IP=10.77.0.1
-MOUNTPOINT=/mnt/nacre
+if [ "${HOST:-}" = 1 ]; then
+	MACHINES=host HOST_IP=127.0.0.1
+	export KERNEL=host MODULE=$BUILD/kernel-host/nacre.ko MOUNTPOINT=/run/nacre-demonstration/mnt
+else
+	MACHINES=vm HOST_IP=10.77.0.1 MODULE=/nacre/nacre.ko MOUNTPOINT=/mnt/nacre
+fi
 # Emulated guests are slow, and several of them share few processors: leases and deadlines are stretched, in percent.
-TIME_SCALE=${NACRE_TIME_SCALE:-$([ "$KERNEL" = debug ] && echo 1000 || echo 400)}
+TIME_SCALE=${NACRE_TIME_SCALE:-$(case $KERNEL in debug) echo 1000 ;; host) echo 100 ;; *) echo 400 ;; esac)}
 # Time limits of single tests are stretched, too.
 SLOW=${SLOW:-$([ "$KERNEL" = debug ] && echo 5 || echo 1)}
 # A new incarnation waits for the old one's lease and for its clients.
@@ -45,7 +51,7 @@ work_exit() {
 	exit $status
 }
 
-vm() { "$ROOT/tests/vm/vm" "$@"; }
+vm() { "$ROOT/tests/vm/$MACHINES" "$@"; }
 
 # ---- servers ----------------------------------------------------------------------------------------------------
 # The cluster's folder is a constant of the run, so it is not named again: cluster kill osd1
@@ -99,7 +105,7 @@ mount_nacre() {
 		guest "$1" "mkdir -p $folder && mount -t tmpfs -o size=100% none $folder"
 		return
 	fi
-	guest "$1" "grep -q '^nacre ' /proc/modules || insmod /nacre/nacre.ko || exit 1
+	guest "$1" "grep -q '^nacre ' /proc/modules || insmod $MODULE || exit 1
 		mkdir -p $folder && mount -t nacre ${3:+-o $3} $HOST_IP:/ $folder"
 }
 
