@@ -11,7 +11,7 @@
 	C(mds_requests, "requests among them")					\
 	C(mds_records, "namespace records inside them")				\
 	C(mds_replies, "replies received")					\
-	C(mds_cap_updates, "cap updates sent: answers, flushes, wants")		\
+	C(mds_cap_updates, "cap updates sent: answers, flushes, wants; many share a message") \
 	C(mds_cap_releases, "cap release messages sent")			\
 	C(mds_reconnects, "times a session was taken up again")			\
 	C(osd_requests, "object requests sent, resends apart")			\

@@ -21,6 +21,7 @@
 #include <linux/socket.h>
 #include <linux/workqueue.h>
 #include "protocol/messages.h"
+#include "protocol/rules/cap_batch.h"
 #include "protocol/rules/cap_client.h"
 #include "protocol/rules/placement.h"
 #include "protocol/rules/session.h"
@@ -100,6 +101,7 @@ struct nacre_caps {
 	struct mutex sweep_mutex;	/* one sweep at a time: it takes inodes off the list for a while */
 	u64 inode_count, dirty_count;
 	u64 flush_last;			/* id of the last flush of the session */
+	struct nacre_cap_batch batch;	/* open while many are flushed; send_mutex of mds/ guards it */
 	struct list_head releases;	/* caps to be given back, batched */
 	u32 release_count;
 	struct delayed_work flush_work;	/* flushes by age */

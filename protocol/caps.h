@@ -146,6 +146,15 @@ enum nacre_cap_update_flags {
 	T(xattrs, NACRE_XATTRS_MAX, "XATTR: the whole set, nacre_xattr sequence")
 NACRE_STRUCT(nacre_cap_update, NACRE_CAP_UPDATE_FIELDS, 136);
 
+/*
+ * client → rank: what is to be said of several inodes at one moment. It means what its parts would mean, had
+ * each come alone, in this order.
+ */
+#define NACRE_CAP_UPDATES_FIELDS(F, R, T)				\
+	R(32, reserved0)						\
+	T(updates, 262144, "nacre_cap_update sequence, two at least")
+NACRE_STRUCT(nacre_cap_updates, NACRE_CAP_UPDATES_FIELDS, 8);
+
 enum nacre_flush_ack_flags {
 	NACRE_FLUSH_ACK_SAFE = 1,	/* journaled; the client may forget it */
 };
@@ -176,6 +185,7 @@ NACRE_STRUCT(nacre_cap_release, NACRE_CAP_RELEASE_FIELDS, 8);
 	S(nacre_cap_grant, NACRE_CAP_GRANT_FIELDS)		\
 	S(nacre_cap_revoke, NACRE_CAP_REVOKE_FIELDS)		\
 	S(nacre_cap_update, NACRE_CAP_UPDATE_FIELDS)		\
+	S(nacre_cap_updates, NACRE_CAP_UPDATES_FIELDS)		\
 	S(nacre_cap_flush_ack, NACRE_CAP_FLUSH_ACK_FIELDS)	\
 	S(nacre_cap_ref, NACRE_CAP_REF_FIELDS)			\
 	S(nacre_cap_release, NACRE_CAP_RELEASE_FIELDS)

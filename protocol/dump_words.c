@@ -331,6 +331,7 @@ static const struct tail_row tails[] = {
 	{ "nacre_record_req", "xattrs", nacre_xattr_desc },
 	{ "nacre_inode_info", "xattrs", nacre_xattr_desc },
 	{ "nacre_cap_update", "xattrs", nacre_xattr_desc },
+	{ "nacre_cap_updates", "updates", nacre_cap_update_desc },
 	{ "nacre_reply", "traces", nacre_inode_info_desc },
 	{ "nacre_dirent", "info", nacre_inode_info_desc },
 	{ "nacre_cap_grant", "info", nacre_inode_info_desc },

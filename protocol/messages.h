@@ -69,6 +69,7 @@ enum nacre_sender {
 	M(CAP_UPDATE, 82, nacre_cap_update, NACRE_FROM_C, 0, "answer a revoke, flush, want") \
 	M(CAP_FLUSH_ACK, 83, nacre_cap_flush_ack, NACRE_FROM_M, 0, "a flush is taken in") \
 	M(CAP_RELEASE, 84, nacre_cap_release, NACRE_FROM_C, 0, "caps not needed any more") \
+	M(CAP_UPDATES, 85, nacre_cap_updates, NACRE_FROM_C, 0, "several CAP_UPDATEs in one") \
 	/* objects */									\
 	M(OSD_REQUEST, 96, nacre_osd_request, NACRE_FROM_CMT, NACRE_DATA_MAX, "operations on one object") \
 	M(OSD_REPLY, 97, nacre_osd_reply, NACRE_FROM_O, NACRE_DATA_MAX, "their results")	\

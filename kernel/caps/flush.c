@@ -105,7 +105,7 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again
 	update.oldest_flush = oldest_flush(fs);
 	if (update.flush_id)
 		update.oldest_flush = min(update.oldest_flush, update.flush_id);
-	if (!nacre_mds_send(fs, NACRE_MSG_CAP_UPDATE, &update))
+	if (!caps_batch_add(fs, &update) && !nacre_mds_send(fs, NACRE_MSG_CAP_UPDATE, &update))
 		nacre_count(fs, mds_cap_updates);
 	nacre_xattrs_put(xattrs);
 }
@@ -243,15 +243,13 @@ void caps_clean(struct inode *inode)
 
 /* ---- flushing ----------------------------------------------------------------------------------------- */
 
-/* Flush what is dirty, now and from here. Returns the id of the latest flush under way, 0 = none. */
-static u64 flush_now(struct inode *inode, bool sync)
+/* Flush what is dirty, while sending is held. Returns the id of the latest flush under way, 0 = none. */
+static u64 flush_held(struct inode *inode, bool sync)
 {
 	struct nacre_cap_event flush = { .kind = NACRE_CAPE_FLUSH };
 	struct nacre_inode *ni = nacre_inode(inode);
-	struct nacre_fs *fs = nacre_inode_fs(inode);
 	u64 latest = 0;
 
-	nacre_mds_send_begin(fs);
 	spin_lock(&ni->cap_lock);
 	caps_step_locked(ni, &flush);
 	if (sync && ni->cap_todo & NACRE_CAPA_FLUSH)
@@ -261,6 +259,16 @@ static u64 flush_now(struct inode *inode, bool sync)
 			latest = max(latest, ni->cap.flush_id[i]);
 	spin_unlock(&ni->cap_lock);
 	caps_send_todo(inode);
+	return latest;
+}
+
+static u64 flush_now(struct inode *inode, bool sync)
+{
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	u64 latest;
+
+	nacre_mds_send_begin(fs);
+	latest = flush_held(inode, sync);
 	nacre_mds_send_end(fs);
 	return latest;
 }
@@ -316,18 +324,32 @@ static struct inode *next_dirty(struct nacre_fs *fs)
 	return inode;
 }
 
-/* Flush all that became dirty before `before`; sync: have it journaled at once. */
-static void flush_older(struct nacre_fs *fs, unsigned long before, bool sync)
+/* Flush so many of them at once, as updates that share messages. False: the list was empty. */
+static bool flush_some(struct nacre_fs *fs, unsigned long before, u64 count)
 {
-	struct inode *inode;
-	u64 round = READ_ONCE(fs->caps.dirty_count);
+	struct inode *inode = NULL;
 
-	while (round-- && (inode = next_dirty(fs))) {
+	nacre_mds_send_begin(fs);
+	caps_batch_begin(fs);
+	while (count-- && (inode = next_dirty(fs))) {
 		struct nacre_inode *ni = nacre_inode(inode);
 
 		if (READ_ONCE(ni->cap.dirty) && time_before_eq(READ_ONCE(ni->dirty_since), before))
-			flush_now(inode, sync);
+			flush_held(inode, false);
 		nacre_mds_iput(fs, inode);
+	}
+	caps_batch_end(fs);
+	nacre_mds_send_end(fs);
+	return inode;
+}
+
+/* Flush all that became dirty before `before`. */
+static void flush_older(struct nacre_fs *fs, unsigned long before)
+{
+	u64 left = READ_ONCE(fs->caps.dirty_count);
+
+	while (left && flush_some(fs, before, min(left, CAPS_FLUSH_BATCH))) {
+		left -= min(left, CAPS_FLUSH_BATCH);
 		cond_resched();		/* TIME-1 */
 	}
 }
@@ -336,7 +358,7 @@ void caps_flush_work(struct work_struct *work)
 {
 	struct nacre_fs *fs = container_of(to_delayed_work(work), struct nacre_fs, caps.flush_work);
 
-	flush_older(fs, jiffies - msecs_to_jiffies(CAPS_FLUSH_AGE_MS), false);
+	flush_older(fs, jiffies - msecs_to_jiffies(CAPS_FLUSH_AGE_MS));
 	if (READ_ONCE(fs->caps.dirty_count))
 		queue_delayed_work(fs->work, &fs->caps.flush_work,
 				   msecs_to_jiffies(CAPS_FLUSH_TICK_MS));
@@ -352,7 +374,7 @@ int nacre_caps_sync_fs(struct nacre_fs *fs, bool wait)
 	u64 last;
 	int err;
 
-	flush_older(fs, jiffies, false);
+	flush_older(fs, jiffies);
 	if (!wait)
 		return 0;
 	last = READ_ONCE(fs->caps.flush_last);

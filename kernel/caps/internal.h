@@ -11,6 +11,8 @@
 
 #define CAPS_FLUSH_AGE_MS 5000		/* dirty attributes go out at this age */
 #define CAPS_FLUSH_TICK_MS 1000		/* how often ages are looked at */
+#define CAPS_FLUSH_BATCH 256ull		/* inodes flushed while sending is held once … */
+#define CAPS_FLUSH_BYTES 65536		/* … in messages of so many bytes at most */
 #define CAPS_RELEASE_DELAY_MS 1000	/* releases wait so long for company … */
 #define CAPS_RELEASE_BATCH 512		/* … or for so many */
 #define CAPS_CLAIM_BATCH 4096		/* claims in one part of SESSION_RECONNECT */
@@ -57,6 +59,13 @@ void caps_send_flushing(struct inode *inode);
 /* Unlink from the list of dirty inodes if nothing is dirty or flushing any more. */
 void caps_clean(struct inode *inode);
 void caps_flush_work(struct work_struct *work);
+
+/* batch.c: all of it while sending is held */
+
+void caps_batch_begin(struct nacre_fs *fs);
+/* Is a batch open, and has taken the update in? Else it is to be sent alone, now. */
+bool caps_batch_add(struct nacre_fs *fs, const struct nacre_cap_update *update);
+void caps_batch_end(struct nacre_fs *fs);
 
 /* work.c */
 void caps_inode_work(struct work_struct *work);

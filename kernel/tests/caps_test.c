@@ -7,6 +7,7 @@
 #include <linux/pagemap.h>
 #include "../vfs/data.h"
 #include "objects.h"
+#include "protocol/rules/validate.h"
 
 #define ALL_SHARED TEST_CAPS_SHARED
 
@@ -413,7 +414,38 @@ static void late_ack_does_not_clean(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nacre_inode(inode)->cap.flushing, NACRE_GROUP_FILE);
 }
 
+/* Sync says what is dirty of many inodes in one message, in the order in which they became so. */
+static void sync_of_many_is_one_message(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	const struct nacre_cap_updates *updates;
+	struct nacre_cap_update update;
+	struct nacre_reader r;
+	struct inode *inode;
+	u64 ino = TEST_INO;
+
+	for (; ino < TEST_INO + 10; ino++) {
+		inode = test_inode(world, ino, S_IFREG | 0644, TEST_CAPS_FILE);
+		nacre_caps_mark_dirty(inode, NACRE_GROUP_AUTH);
+	}
+	nacre_caps_sync_fs(world->fs, false);
+	updates = (const void *)test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATES)->host;
+	r = nacre_reader(updates->updates, updates->updates_bytes);
+	for (ino = TEST_INO; nacre_cap_update_next(&r, &update); ino++) {
+		struct nacre_cap_flush_ack ack = { .ino = ino, .flush_id = update.flush_id,
+						   .flags = NACRE_FLUSH_ACK_SAFE };
+
+		KUNIT_EXPECT_EQ(test, update.ino, ino);
+		KUNIT_EXPECT_EQ(test, update.dirty, NACRE_GROUP_AUTH);
+		test_server_say(&world->rank, NACRE_MSG_CAP_FLUSH_ACK, &ack);
+	}
+	KUNIT_EXPECT_EQ(test, ino, TEST_INO + 10);
+	test_settle(world);
+	KUNIT_EXPECT_EQ(test, world->fs->caps.dirty_count, 0);
+}
+
 static struct kunit_case cases[] = {
+	KUNIT_CASE(sync_of_many_is_one_message),
 	KUNIT_CASE(grant_makes_a_cap),
 	KUNIT_CASE(values_are_taken_in),
 	KUNIT_CASE(only_valid_groups_are_taken_in),

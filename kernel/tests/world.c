@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "world.h"
+#include "protocol/rules/validate.h"
 
 /* ---- the map ------------------------------------------------------------------------------- */
 
@@ -139,6 +140,15 @@ static void note_flush(struct test_world *world, const struct nacre_cap_update *
 		test_server_say(&world->rank, NACRE_MSG_CAP_FLUSH_ACK, &ack);
 }
 
+static void note_flushes(struct test_world *world, const struct nacre_cap_updates *updates)
+{
+	struct nacre_reader r = nacre_reader(updates->updates, updates->updates_bytes);
+	struct nacre_cap_update update;
+
+	while (nacre_cap_update_next(&r, &update))
+		note_flush(world, &update);
+}
+
 static void acknowledge_flushes(struct test_world *world)
 {
 	for (u32 i = 0; i < min(world->flush_count, TEST_FLUSHES); i++)
@@ -184,6 +194,9 @@ static bool rank_answer(struct test_server *server, struct test_message *message
 		return true;
 	case NACRE_MSG_CAP_UPDATE:
 		note_flush(world, (const void *)message->host);
+		return oblige(world, message);
+	case NACRE_MSG_CAP_UPDATES:
+		note_flushes(world, (const void *)message->host);
 		return oblige(world, message);
 	case NACRE_MSG_GETATTR:
 		if (getattr->ino != NACRE_INO_ROOT || world->keeps_silent)

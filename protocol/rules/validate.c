@@ -374,6 +374,24 @@ static const char *validate_cap_update(const void *body, __u32 data_bytes)
 	return reason;
 }
 
+static const char *validate_cap_updates(const void *body, __u32 data_bytes)
+{
+	const struct nacre_cap_updates *m = body;
+	struct nacre_reader r = nacre_reader(m->updates, m->updates_bytes);
+	struct nacre_cap_update update;
+	const char *reason;
+	int count = 0;
+
+	for (; nacre_cap_update_next(&r, &update); count++) {
+		reason = validate_cap_update(&update, 0);
+		if (reason)
+			return reason;
+	}
+	if (nacre_reader_left(&r))
+		return "cap updates: one cannot be decoded";
+	return count < 2 ? "cap updates: not several" : NULL;
+}
+
 static const char *validate_cap_flush_ack(const void *body, __u32 data_bytes)
 {
 	const struct nacre_cap_flush_ack *m = body;
@@ -469,6 +487,7 @@ static const struct check_row checks[] = {
 	{ NACRE_MSG_CAP_UPDATE, validate_cap_update },
 	{ NACRE_MSG_CAP_FLUSH_ACK, validate_cap_flush_ack },
 	{ NACRE_MSG_CAP_RELEASE, validate_cap_release },
+	{ NACRE_MSG_CAP_UPDATES, validate_cap_updates },
 	{ NACRE_MSG_OSD_REQUEST, validate_osd_request },
 	{ NACRE_MSG_OSD_REPLY, validate_osd_reply },
 	{ NACRE_MSG_OSD_STATFS, validate_osd_statfs },

@@ -58,10 +58,11 @@ int nacre_validate_map(const struct nacre_map *map, const char **reason);
 
 /* ---- walking sequences that have been validated ------------------------------------------------- */
 
-/* Next xattr, dirent or trace of a sequence; 1, or 0 at the end. */
+/* Next xattr, dirent, trace or cap update of a sequence; 1, or 0 at the end. */
 int nacre_xattr_next(struct nacre_reader *r, struct nacre_xattr *xattr);
 int nacre_dirent_next(struct nacre_reader *r, struct nacre_dirent *dirent);
 int nacre_trace_next(struct nacre_reader *r, struct nacre_inode_info *info);
+int nacre_cap_update_next(struct nacre_reader *r, struct nacre_cap_update *update);
 
 /* The first trace with this role: 1 and *info, or 0. */
 int nacre_trace_find(const struct nacre_reply *reply, __u8 role, struct nacre_inode_info *info);

@@ -158,6 +158,11 @@ int nacre_trace_next(struct nacre_reader *r, struct nacre_inode_info *info)
 	return nacre_reader_left(r) && !nacre_decode(nacre_inode_info_desc(), r, info);
 }
 
+int nacre_cap_update_next(struct nacre_reader *r, struct nacre_cap_update *update)
+{
+	return nacre_reader_left(r) && !nacre_decode(nacre_cap_update_desc(), r, update);
+}
+
 int nacre_trace_find(const struct nacre_reply *reply, __u8 role, struct nacre_inode_info *info)
 {
 	struct nacre_reader r = nacre_reader(reply->traces, reply->traces_bytes);

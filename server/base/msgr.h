@@ -53,6 +53,7 @@ union message_host {
 	struct nacre_cap_grant cap_grant;
 	struct nacre_cap_revoke cap_revoke;
 	struct nacre_cap_update cap_update;
+	struct nacre_cap_updates cap_updates;
 	struct nacre_cap_flush_ack cap_flush_ack;
 	struct nacre_cap_release cap_release;
 	struct nacre_osd_request osd_request;
@@ -89,11 +90,17 @@ struct message {
 	uint64_t received_ns;		/* io_now at arrival, for ages */
 	struct conn *conn;		/* referenced; may be closed by now */
 	struct message *next;		/* the holder's, for its queues */
+	struct message *whole;		/* of a part: what it came in, and where its bytes are; else NULL */
 	union message_host host;
 };
 
 struct message *message_get(struct message *message);
 void message_put(struct message *message);
+/*
+ * A message that came inside of another one, as if it had come alone: its body is decoded already, its tails
+ * point into the whole, which it refers to.
+ */
+struct message *message_part(struct message *whole, uint16_t type, const void *host, size_t host_bytes);
 
 /* What to send beside the body: bytes that stay put until `release` is called. */
 struct payload {

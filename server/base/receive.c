@@ -56,8 +56,28 @@ static struct message *message_create(struct conn *conn, const struct nacre_fram
 	return message;
 }
 
+struct message *message_part(struct message *whole, uint16_t type, const void *host, size_t host_bytes)
+{
+	struct message *part = malloc(sizeof(*part));
+
+	if (!part)
+		abort();
+	assert(host_bytes <= sizeof(part->host));
+	memset(part, 0, offsetof(struct message, host));
+	memcpy(&part->host, host, host_bytes);
+	part->type = type;
+	part->conn_gen = whole->conn_gen;
+	part->references = 1;
+	part->received_ns = whole->received_ns;
+	part->conn = conn_get(whole->conn);
+	part->conn->held_bytes += message_cost(part);
+	part->whole = message_get(whole);
+	return part;
+}
+
 static void message_free(struct message *message)
 {
+	message_put(message->whole);
 	conn_put(message->conn);
 	free(message->data);
 	free(message);

@@ -105,7 +105,7 @@ void mds_caps_tell_max(struct mds *mds, struct mds_cap *cap, uint64_t seq);
 /* It may extend the file no more: what it wrote is flushed. */
 void mds_caps_end_writer(struct mds *mds, struct mds_inode *inode, uint64_t instance);
 
-/* A CAP_UPDATE or CAP_RELEASE; while the rank repeats unsafe requests some have to wait. */
+/* A CAP_UPDATE, several in CAP_UPDATES, or a CAP_RELEASE; while the rank repeats unsafe requests some have to wait. */
 void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message);
 /* The same, at once: it has waited for a new incarnation's begin, or need not. */
 void mds_cap_take(struct mds *mds, struct mds_session *session, struct message *message);

@@ -6,6 +6,7 @@
 #include "change.h"
 #include "core.h"
 #include "protocol/rules/size.h"
+#include "protocol/rules/validate.h"
 
 /* ---- acknowledging flushes ------------------------------------------------------------------------ */
 
@@ -402,9 +403,22 @@ static void take_caps_first(struct mds *mds, struct mds_session *session, struct
 	message_put(message);
 }
 
+static void take_parts(struct mds *mds, struct mds_session *session, struct message *message)
+{
+	const struct nacre_cap_updates *updates = &message->host.cap_updates;
+	struct nacre_reader r = nacre_reader(updates->updates, updates->updates_bytes);
+	struct nacre_cap_update update;
+
+	while (nacre_cap_update_next(&r, &update))
+		mds_cap_message(mds, session, message_part(message, NACRE_MSG_CAP_UPDATE, &update, sizeof(update)));
+	message_put(message);
+}
+
 void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message)
 {
-	if (is_early(mds, message))
+	if (message->type == NACRE_MSG_CAP_UPDATES)
+		take_parts(mds, session, message);
+	else if (is_early(mds, message))
 		mds_reconnect_keep(mds, session, message, false);
 	else if (mds->reconnect && message->type == NACRE_MSG_CAP_UPDATE)
 		take_caps_first(mds, session, message);

@@ -149,7 +149,7 @@ static void dispatch(struct mds *mds, struct conn *conn, struct message *message
 		break;
 	default:
 		if (mds_op_find(message->type) || message->type == NACRE_MSG_CAP_UPDATE ||
-		    message->type == NACRE_MSG_CAP_RELEASE)
+		    message->type == NACRE_MSG_CAP_UPDATES || message->type == NACRE_MSG_CAP_RELEASE)
 			session_work(mds, conn, message);
 		else
 			message_put(message);

@@ -40,6 +40,40 @@ static void fill_values(struct inode *inode, struct nacre_cap_update *update, ui
 	}
 }
 
+/* ---- many at once --------------------------------------------------------------------- */
+
+void updates_send(struct client *client)
+{
+	union nacre_cap_batch_body body;
+	uint16_t type = nacre_cap_batch_take(&client->batch, &body);
+
+	if (type)
+		rank_send(client, type, &body);
+}
+
+void updates_batch(struct client *client)
+{
+	nacre_cap_batch_init(&client->batch, client->batch_buffer, sizeof(client->batch_buffer));
+	client->batching = true;
+}
+
+void updates_end(struct client *client)
+{
+	client->batching = false;
+	updates_send(client);
+}
+
+/* False: too large to share a message. */
+static bool batched(struct client *client, const struct nacre_cap_update *update)
+{
+	if (!nacre_cap_batch_add(&client->batch, update))
+		return true;
+	updates_send(client);
+	return !nacre_cap_batch_add(&client->batch, update);
+}
+
+/* ---- one ------------------------------------------------------------------------------- */
+
 static void send(struct inode *inode, struct nacre_cap_update *update)
 {
 	struct client *client = inode->client;
@@ -48,7 +82,8 @@ static void send(struct inode *inode, struct nacre_cap_update *update)
 	if (inode->max_size_asked > inode->max_size)
 		update->max_size_wanted = inode->max_size_asked;
 	client->counters.cap_updates++;
-	rank_send(client, NACRE_MSG_CAP_UPDATE, update);
+	if (!client->batching || !batched(client, update))
+		rank_send(client, NACRE_MSG_CAP_UPDATE, update);
 }
 
 static uint64_t flush_begin(struct inode *inode, uint32_t groups)

@@ -264,6 +264,7 @@ void pages_age(struct client *client)
 	uint64_t now_ns = io_now(client->io);
 	struct inode *inode, *next;
 
+	updates_batch(client);
 	HASH_ITER(hh, client->inodes, inode, next) {
 		if (inode->dirty_since_ns && now_ns - inode->dirty_since_ns >= limit_ns) {
 			inode->dirty_since_ns = now_ns;
@@ -273,4 +274,5 @@ void pages_age(struct client *client)
 		if (is_dead(inode) && caps_try_drop(inode))
 			inode_forget(inode);
 	}
+	updates_end(client);
 }

@@ -25,6 +25,7 @@ static struct nacre_statfs_req *head_of(struct request *request)
 
 void rank_send(struct client *client, uint16_t type, const void *body)
 {
+	updates_send(client);
 	if (client->gone || conn_send(client->mds, type, body, NULL))
 		return;
 	if (type != NACRE_MSG_SESSION_RENEW && type != NACRE_MSG_MAP_GET)

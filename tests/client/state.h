@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <uthash.h>
 #include "client.h"
+#include "protocol/rules/cap_batch.h"
 #include "protocol/rules/cap_client.h"
 #include "protocol/rules/record.h"
 #include "protocol/rules/session.h"
@@ -143,6 +144,9 @@ struct client {
 	/* caps */
 	struct inode *inodes;
 	uint64_t next_flush;
+	bool batching;			/* updates go to the batch, and are sent before anything else is */
+	struct nacre_cap_batch batch;
+	uint8_t batch_buffer[32768];
 	struct flush_list flushes;
 	struct io_timer age_timer;
 	/* calls */
@@ -258,6 +262,10 @@ void caps_claims_send(struct client *client);
 /* A CAP_UPDATE from the cap's present fields, with the values of `groups` under a new flush. */
 void caps_update_send(struct inode *inode, bool answer, uint32_t groups, bool sync);
 void caps_flush(struct inode *inode, bool sync);
+/* Between these, updates of many inodes share messages. */
+void updates_batch(struct client *client);
+void updates_end(struct client *client);
+void updates_send(struct client *client);
 void caps_flush_ack(struct client *client, const struct nacre_cap_flush_ack *ack);
 /* Nothing of it is still to reach the OSDs or the rank. */
 bool caps_are_clean(const struct inode *inode);

@@ -117,8 +117,10 @@ static bool sync_all(struct client_call *call)
 		call->mark = client->next_tid;
 		call->step = SYNC_ASK;
 	}
+	updates_batch(client);
 	HASH_ITER(hh, client->inodes, inode, next)
 		clean &= push(inode, first);
+	updates_end(client);
 	if (!clean)
 		call_wait(&client->syncing, call);
 	return clean && rank_is_done(call, NULL, &client->syncing);

@@ -52,6 +52,7 @@ static const struct template_row {
 	{ NACRE_MSG_CAP_UPDATE, "{ino}[ ({update_flags})][: holds {held}, wants {wanted}, seq {cap_seq}][, dirty {dirty}][, flush {flush_id}][, asks to write up to {max_size_wanted}][, waits for group {waiting_pg}]" },
 	{ NACRE_MSG_CAP_FLUSH_ACK, "{ino} flush {flush_id}[: {result}][ ({flags})]" },
 	{ NACRE_MSG_CAP_RELEASE, "" },
+	{ NACRE_MSG_CAP_UPDATES, "" },
 	{ NACRE_MSG_OSD_REQUEST, "[ ({flags})]" },
 	{ NACRE_MSG_OSD_REPLY, "{result}[ at operation {failed_op}][, version {version}]" },
 	{ NACRE_MSG_OSD_STATFS, "" },

@@ -123,6 +123,19 @@ static void more_of_cap_update(FILE *out, const struct story *story)
 		fprintf(out, ", %u bytes of xattrs", update->xattrs_bytes);
 }
 
+/* Its parts follow, a line each. */
+static void more_of_cap_updates(FILE *out, const struct story *story)
+{
+	const struct nacre_cap_updates *updates = story->body;
+	struct nacre_reader r = nacre_reader(updates->updates, updates->updates_bytes);
+	struct nacre_cap_update update;
+	unsigned int count = 0;
+
+	while (nacre_cap_update_next(&r, &update))
+		count++;
+	fprintf(out, " of %u inodes", count);
+}
+
 static void more_of_release(FILE *out, const struct story *story)
 {
 	const struct nacre_cap_release *release = story->body;
@@ -290,6 +303,7 @@ story_more story_more_find(uint16_t type)
 		[NACRE_MSG_REPLY] = more_of_reply,
 		[NACRE_MSG_CAP_GRANT] = more_of_grant,
 		[NACRE_MSG_CAP_UPDATE] = more_of_cap_update,
+		[NACRE_MSG_CAP_UPDATES] = more_of_cap_updates,
 		[NACRE_MSG_CAP_RELEASE] = more_of_release,
 		[NACRE_MSG_OSD_REQUEST] = more_of_osd_request,
 		[NACRE_MSG_OSD_REPLY] = more_of_osd_reply,

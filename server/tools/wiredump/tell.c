@@ -116,6 +116,7 @@ static bool is_tid_wanted(const struct wiredump_options *options, const struct n
 struct told {
 	struct side *side;
 	const struct frame_message *message;
+	const struct nacre_message *row;	/* the message's, or that of one of its parts */
 	const void *body;		/* decoded */
 	const char *reason;		/* why it is not valid; NULL: it is */
 	struct question *question;	/* that it answers */
@@ -126,7 +127,7 @@ static struct story story_of(const struct told *told)
 {
 	const struct frame_message *m = told->message;
 	struct story story = {
-		.row = m->row,
+		.row = told->row,
 		.body = told->body,
 		.valid = !told->reason,
 		.data_bytes = m->frame->data_bytes,
@@ -143,7 +144,7 @@ static struct story story_of(const struct told *told)
 static bool is_wanted(const struct told *told)
 {
 	const struct wiredump_options *options = &told->side->conn->dump->options;
-	const struct nacre_message *row = told->message->row;
+	const struct nacre_message *row = told->row;
 
 	if (!is_peer_wanted(told->side) || !is_tid_wanted(options, row->body(), told->body))
 		return false;
@@ -174,7 +175,7 @@ static void print_fields(struct wiredump *dump, const struct told *told)
 
 static void print_line(struct wiredump *dump, const struct told *told)
 {
-	const struct nacre_field *tid = nacre_field_find(told->message->row->body(), "tid");
+	const struct nacre_field *tid = nacre_field_find(told->row->body(), "tid");
 	struct story story = story_of(told);
 	FILE *out = dump->options.out;
 
@@ -227,11 +228,35 @@ static void learn(struct side *side, uint16_t type, const void *body)
 		side->peer = address_book_find(dump->book, &side->endpoint);
 }
 
+/* A line for each, and a question that its acknowledgement answers; with all fields they have been shown. */
+static void tell_parts(const struct told *whole)
+{
+	const struct nacre_cap_updates *updates = whole->body;
+	struct nacre_reader r = nacre_reader(updates->updates, updates->updates_bytes);
+	struct wiredump *dump = whole->side->conn->dump;
+	struct nacre_cap_update update;
+	struct told part = *whole;
+
+	part.row = nacre_message_find(NACRE_MSG_CAP_UPDATE);
+	part.body = &update;
+	while (nacre_cap_update_next(&r, &update)) {
+		part.question = pairs_answer(&part.side->conn->pairs, part.side->index, part.row->type, &update);
+		part.mentions_ino = dump->options.ino == update.ino;
+		if (is_wanted(&part) && !dump->options.full) {
+			print_who(part.side);
+			print_line(dump, &part);
+		}
+		ask(&part);
+		if (part.question)
+			question_free(part.question);
+	}
+}
+
 static void tell(struct told *told)
 {
 	struct side *side = told->side;
 	struct wiredump *dump = side->conn->dump;
-	const struct nacre_message *row = told->message->row;
+	const struct nacre_message *row = told->row;
 
 	if (!told->reason)
 		learn(side, row->type, told->body);
@@ -248,13 +273,15 @@ static void tell(struct told *told)
 	ask(told);
 	if (told->question)
 		question_free(told->question);
+	if (row->type == NACRE_MSG_CAP_UPDATES && !told->reason)
+		tell_parts(told);
 }
 
 void tell_message(struct side *side, const struct frame_message *message)
 {
 	const struct nacre_frame *frame = message->frame;
 	__u64 body[NACRE_BODY_HOST_MAX / 8];
-	struct told told = { .side = side, .message = message, .body = body };
+	struct told told = { .side = side, .message = message, .row = message->row, .body = body };
 	char text[256], line[384];
 
 	side->conn->dump->messages++;

@@ -309,6 +309,21 @@ static void cap_update(struct nacre_cap_update *m)
 	*m = r;
 }
 
+static void cap_updates(struct nacre_cap_updates *m)
+{
+	struct nacre_cap_update update = { .ino = 5, .cap_id = 9, .cap_gen = 1, .cap_seq = 2,
+					   .held = NACRE_CAPS_ALL_SHARED, .dirty = NACRE_GROUP_AUTH,
+					   .flush_id = 4, .oldest_flush = 3, .mode = 0100600 };
+
+	memset(m, 0, sizeof(*m));
+	m->updates = put(nacre_cap_update_desc(), &update);
+	update.ino++;
+	update.cap_id++;
+	update.flush_id++;
+	put(nacre_cap_update_desc(), &update);
+	m->updates_bytes = bytes_since(m->updates);
+}
+
 static void session_reconnect(struct nacre_session_reconnect *m)
 {
 	struct nacre_cap_claim claim = { .ino = 1, .cap_id = 2, .held = NACRE_CAPS_ALL_SHARED };
@@ -409,6 +424,9 @@ static int mds_body(__u16 type, void *body)
 	case NACRE_MSG_CAP_FLUSH_ACK:
 		return SET(nacre_cap_flush_ack, .ino = 1, .flush_id = 4,
 			   .flags = NACRE_FLUSH_ACK_SAFE);
+	case NACRE_MSG_CAP_UPDATES:
+		cap_updates(body);
+		return 0;
 	case NACRE_MSG_CAP_RELEASE:
 		cap_release(body);
 		return 0;

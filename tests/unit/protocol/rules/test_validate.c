@@ -115,6 +115,10 @@ static void caps(void **state)
 	REFUSED(CAP_UPDATE, nacre_cap_update, m->update_flags |= NACRE_CAP_UPDATE_WAITING);
 	REFUSED(CAP_UPDATE, nacre_cap_update, m->size = NACRE_FILE_MAX + 1);
 	REFUSED(CAP_FLUSH_ACK, nacre_cap_flush_ack, m->flush_id = 0);
+	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes = 0);
+	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes /= 2);	/* one alone */
+	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes--);
+	REFUSED(CAP_UPDATES, nacre_cap_updates, memset((__u8 *)m->updates, 0, 8));	/* of inode 0 */
 	REFUSED(CAP_RELEASE, nacre_cap_release, m->caps_bytes = 0);
 	REFUSED(CAP_RELEASE, nacre_cap_release, m->caps_bytes--);
 }

@@ -4,6 +4,7 @@
  * (SHARE-1), sizes (SIZE-1). Clients that are lost and ranks that restart: test_mds_lost.c.
  */
 #include "mdst.h"
+#include "protocol/rules/cap_batch.h"
 
 #define ROOT NACRE_INO_ROOT
 
@@ -363,6 +364,50 @@ static void test_flush(void **state)
 	mdst_client_destroy(a);
 }
 
+static struct nacre_cap_update mode_of(const struct nacre_inode_info *cap, uint64_t flush_id, uint32_t mode)
+{
+	return (struct nacre_cap_update){
+		.ino = cap->ino, .cap_id = cap->cap_id, .cap_gen = cap->cap_gen, .cap_seq = cap->cap_seq,
+		.held = cap->issued, .dirty = NACRE_GROUP_AUTH, .flush_id = flush_id, .oldest_flush = 1,
+		.mode = mode, .update_flags = NACRE_CAP_UPDATE_SYNC,
+	};
+}
+
+/* What is said of several inodes in one message is done and acknowledged for each; one of no cap harms no other. */
+static void test_flush_of_several(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	struct nacre_inode_info f = mdst_create(a, ROOT, "f").target, g = mdst_create(a, ROOT, "g").target;
+	struct nacre_inode_info gone = { .ino = 0x123456, .cap_id = 7, .cap_gen = f.cap_gen, .cap_seq = 1 };
+	struct nacre_cap_update parts[] = { mode_of(&f, 1, S_IFREG | 0711), mode_of(&gone, 2, S_IFREG),
+					    mode_of(&g, 3, S_IFREG | 0722) };
+	static const uint32_t results[] = { 0, ESTALE, 0 };
+	union nacre_cap_batch_body body;
+	struct nacre_cap_batch batch;
+	uint8_t buffer[1024];
+	uint32_t seen = 0;
+	int i;
+
+	nacre_cap_batch_init(&batch, buffer, sizeof(buffer));
+	for (i = 0; i < 3; i++)
+		assert_int_equal(nacre_cap_batch_add(&batch, &parts[i]), 0);
+	assert_int_equal(nacre_cap_batch_take(&batch, &body), NACRE_MSG_CAP_UPDATES);
+	mdst_send(a, NACRE_MSG_CAP_UPDATES, &body);
+	for (i = 0; i < 3; i++) {
+		struct message *ack = mdst_take(a, NACRE_MSG_CAP_FLUSH_ACK);
+		const struct nacre_cap_flush_ack *m = &ack->host.cap_flush_ack;
+
+		assert_int_equal(m->result, results[m->flush_id - 1]);
+		seen |= 1u << m->flush_id;
+		message_put(ack);
+	}
+	assert_int_equal(seen, 2 | 4 | 8);
+	assert_int_equal(mdst_getattr(a, f.ino).target.mode, S_IFREG | 0711);
+	assert_int_equal(mdst_getattr(a, g.ino).target.mode, S_IFREG | 0722);
+	mdst_client_destroy(a);
+}
+
 /* What a file takes follows what was written, once for each flush, through a crash, and a cut takes it down. */
 static void test_allocated(void **state)
 {
@@ -430,7 +475,7 @@ int main(void)
 		T(test_untar_costs_little), T(test_two_writers), T(test_open_outlives_answers),
 		T(test_two_appenders), T(test_two_mappers), T(test_share_1_waits_for_journal),
 		T(test_share_1_absence),
-		T(test_size_1_max_size), T(test_flush), T(test_allocated), T(test_renames_against_each_other),
+		T(test_size_1_max_size), T(test_flush), T(test_flush_of_several), T(test_allocated), T(test_renames_against_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,24 @@ static void make_reply(uint64_t tid, uint32_t result, uint64_t applied)
 
 /* ---- what is right ------------------------------------------------------------------------------------ */
 
+/* Several flushes in one message: each has its line, and is what its acknowledgement answers. */
+static void parts_are_told(void **state)
+{
+	struct nacre_cap_flush_ack ack = { .ino = 6, .flush_id = 5, .flags = NACRE_FLUSH_ACK_SAFE };
+
+	start();
+	greet();
+	say_sample(WIRE_TO_SERVER, NACRE_MSG_CAP_UPDATES);
+	memcpy(body, &ack, sizeof(ack));
+	say(WIRE_TO_CLIENT, NACRE_MSG_CAP_FLUSH_ACK);
+	finish();
+	assert_says("CAP_UPDATES of 2 inodes\n");
+	assert_says("CAP_UPDATE 5: ");
+	assert_says("CAP_UPDATE 6: ");
+	assert_says("CAP_FLUSH_ACK to CAP_UPDATE 6 (+1.000 ms): 6 flush 5 (SAFE)");
+	assert_int_equal(troubles, 0);
+}
+
 static void reads_like_a_story(void **state)
 {
 	start();
@@ -511,7 +529,7 @@ static void ports_used_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(reads_like_a_story), cmocka_unit_test(every_message_has_a_template),
+		T(reads_like_a_story), T(parts_are_told), cmocka_unit_test(every_message_has_a_template),
 		T(every_message_is_told), T(every_field), T(names_come_from_the_map), T(filters),
 		T(filter_by_type_and_peer), T(filter_by_tid), T(no_answer), T(missing_segment_in_a_body),
 		T(missing_header), T(begins_in_the_middle), T(wrong_bytes), T(wrong_fields),
