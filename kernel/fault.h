@@ -17,6 +17,9 @@
 	F(body_crc, "send a frame with a wrong checksum of its body")		\
 	F(data_crc, "take the checksum of received data for wrong")		\
 	F(incoming_memory, "no memory for a received message, the first time")	\
+	F(map_memory, "no memory for a map that was received")			\
+	F(inode_memory, "no memory for an inode that an answer shows")		\
+	F(xattr_memory, "no memory for a set of extended attributes")		\
 	F(osd_busy, "take the answer to an object request for BUSY")		\
 	F(osd_error, "take the answer to an object request for EIO")
 

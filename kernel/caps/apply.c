@@ -10,14 +10,18 @@
 #include <linux/fs.h>
 #include <linux/posix_acl.h>
 #include <linux/slab.h>
+#include "../fault.h"
 #include "internal.h"
 
 /* ---- extended attributes --------------------------------------------------------------------------- */
 
 struct nacre_xattrs *nacre_xattrs_new(const u8 *sequence, u32 bytes, gfp_t gfp)
 {
-	struct nacre_xattrs *xattrs = kvmalloc(struct_size(xattrs, sequence, bytes), gfp);
+	struct nacre_xattrs *xattrs;
 
+	if (nacre_fault(NACRE_FAULT_xattr_memory))
+		return NULL;
+	xattrs = kvmalloc(struct_size(xattrs, sequence, bytes), gfp);
 	if (!xattrs)
 		return NULL;
 	refcount_set(&xattrs->ref, 1);
@@ -42,6 +46,7 @@ void nacre_xattrs_put(struct nacre_xattrs *xattrs)
 /* What was learnt of the set, prepared before the lock; *old is put after it. */
 struct xattr_news {
 	bool known;
+	bool lost;			/* there was no memory to take it in */
 	struct nacre_xattrs *set;
 };
 
@@ -54,6 +59,7 @@ static struct xattr_news read_xattrs(const struct nacre_inode_info *info)
 	} else if (info->info_flags & NACRE_INFO_HAS_XATTRS) {
 		news.set = nacre_xattrs_new(info->xattrs, info->xattrs_bytes, GFP_NOFS);
 		news.known = news.set != NULL;
+		news.lost = !news.known;
 	}
 	return news;
 }
@@ -207,15 +213,31 @@ static u32 take_needed_locked(struct nacre_inode *ni, u32 need)
 	return need;
 }
 
-void nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, bool fresh,
-		      u32 need, u32 *got)
+/*
+ * The set before is as good as none when the new one found no room: an old answer would be a wrong one, and "there
+ * is no ACL" the worst of them. Returns the set to be put after the lock.
+ */
+static struct nacre_xattrs *take_xattrs_locked(struct inode *inode, struct xattr_news *news)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+	struct nacre_xattrs *old = ni->xattrs;
+
+	ni->xattrs = news->set;
+	ni->xattrs_known = news->known;
+	news->set = NULL;
+	forget_acls(inode, news->known && !ni->xattrs);
+	return old;
+}
+
+int nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, bool fresh,
+		     u32 need, u32 *got)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
 	struct xattr_news news = read_xattrs(info);
 	struct nacre_xattrs *old = NULL;
 	enum nacre_size_change change = NACRE_SIZE_SAME;
-	bool xattrs_taken = false;
 	u64 size = 0;
+	int err = 0;
 	u32 groups;
 
 	spin_lock(&ni->cap_lock);
@@ -235,18 +257,13 @@ void nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, 
 		change = take_size_locked(ni, info, &size);
 	else if (groups & NACRE_GROUP_FILE && S_ISDIR(inode->i_mode))
 		i_size_write(inode, info->size);
-	if (groups & NACRE_GROUP_XATTR && news.known) {
-		old = ni->xattrs;
-		ni->xattrs = news.set;
-		news.set = NULL;
-		ni->xattrs_known = true;
-		xattrs_taken = true;
+	if (groups & NACRE_GROUP_XATTR && (news.known || news.lost)) {
+		old = take_xattrs_locked(inode, &news);
+		err = news.lost ? -ENOMEM : 0;
 	}
 	ni->version = max(ni->version, info->version);
 	ni->btime_ns = info->btime;
-	*got = take_needed_locked(ni, need);
-	if (xattrs_taken)
-		forget_acls(inode, !ni->xattrs);
+	*got = err ? 0 : take_needed_locked(ni, need);
 	spin_unlock(&ni->cap_lock);
 
 	if (change == NACRE_SIZE_GREW)
@@ -254,4 +271,5 @@ void nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, 
 	nacre_xattrs_put(old);
 	nacre_xattrs_put(news.set);
 	caps_kick(inode);
+	return err;
 }

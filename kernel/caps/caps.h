@@ -48,10 +48,11 @@ void nacre_caps_release_file(struct inode *inode, int file_flags);
 
 /*
  * Take in what the rank says of an inode. fresh: it is new here, the caller has set its type and size.
- * Takes references on `need` if all of it can be used (*got).
+ * Takes references on `need` if all of it can be used (*got). -ENOMEM: all was taken in but the extended
+ * attributes; they are unknown from here on, and no references were taken.
  */
-void nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, bool fresh,
-		      u32 need, u32 *got);
+int nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, bool fresh,
+		     u32 need, u32 *got);
 void nacre_caps_init_inode(struct nacre_inode *ni);
 /* The inode leaves the cache: give its cap back. */
 void nacre_caps_evict(struct inode *inode);

@@ -233,12 +233,12 @@ static bool current_locked(struct nacre_inode *ni, u32 groups)
 
 		if (!group)
 			continue;
+		if (group == NACRE_GROUP_XATTR && !ni->xattrs_known)
+			return false;
 		if (caps_usable_locked(ni, nacre_group_excl(group)))
 			continue;
 		/* While our own change is under way, the copy is neither old nor new (lock_table.h). */
 		if (!caps_usable_locked(ni, nacre_group_shared(group)) || ni->changing[i])
-			return false;
-		if (group == NACRE_GROUP_XATTR && !ni->xattrs_known)
 			return false;
 	}
 	return true;

@@ -64,6 +64,7 @@ struct nacre_mds_request {
 	/* The answer. */
 	struct completion done;
 	int result;			/* 0 or -errno */
+	int learn_error;		/* why the target could not be taken in: -ENOMEM as a rule; 0 = it was */
 	u32 reply_flags;		/* enum nacre_reply_flags */
 	u32 need;			/* caps on the target to take references on … */
 	u32 got;			/* … and those taken; the caller's, or given back with the request */

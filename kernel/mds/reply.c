@@ -85,16 +85,15 @@ static void learn_target(struct nacre_mds_request *req, struct nacre_inode_info 
 	/* What GETATTR asked for is current by definition, wherever the rank's locks go next. */
 	if (req->op->type == NACRE_MSG_GETATTR)
 		info->valid |= req->body.getattr.mask;
-	inode = fs->upcalls->learn(fs, info, true, abandoned ? 0 : req->need, &req->got);
-	if (IS_ERR_OR_NULL(inode))
-		return;		/* no memory: a revoke will be answered UNKNOWN, the caller gets an error */
-	if (req->target) {
-		nacre_mds_iput(fs, inode);
-		return;
-	}
-	req->target = inode;
 	if (req->op->creates)
 		req->body.record.ino = info->ino;	/* a resend makes the same inode */
+	inode = fs->upcalls->learn(fs, info, true, abandoned ? 0 : req->need, &req->got);
+	if (IS_ERR(inode))
+		req->learn_error = PTR_ERR(inode);	/* a revoke will be answered UNKNOWN */
+	else if (req->target)
+		nacre_mds_iput(fs, inode);
+	else
+		req->target = inode;
 }
 
 static void learn_known(struct nacre_fs *fs, const struct nacre_inode_info *info)
@@ -226,6 +225,9 @@ static void answer(struct nacre_mds_client *mds, struct nacre_mds_request *req,
 	if (req->op->creates)
 		req->target_epoch = epoch_of(req->target);
 	req->reply_flags = reply->flags;
+	/* Who only asked hears that the answer found no room; who changed something is told that it was done. */
+	if (!result && !req->op->changes)
+		result = req->learn_error;
 	if (req->op->keeps_reply && !reply->result) {
 		nacre_incoming_get(in);
 		req->in = in;

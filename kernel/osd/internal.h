@@ -24,6 +24,7 @@ struct nacre_osd_client {
 	unsigned int waiting;		/* of them, those in state WAITING */
 	unsigned int total;
 	u64 barrier;			/* FENCE-2: no request below this epoch */
+	u64 missed_epoch;		/* a map that came and found no memory */
 	u64 asked_epoch;		/* want_map was last called for this one … */
 	unsigned long asked_at;		/* … at this time, jiffies */
 	struct xarray links;		/* nacre_osd_link by OSD id; changed by `work` only */

@@ -4,6 +4,7 @@
  * newer one comes. Whoever looks something up takes a reference first.
  */
 #include <linux/slab.h>
+#include "../fault.h"
 #include "internal.h"
 
 static void cmap_free(struct kref *ref)
@@ -42,15 +43,24 @@ static void look_for_ourselves(struct nacre_fs *fs, const struct nacre_cmap *cma
 		client->dead(fs, NACRE_E_DEAD_INSTANCE);
 }
 
+/* The servers send each map once: what found no memory is asked for again. */
+static void miss(struct nacre_osd_client *client, u64 epoch)
+{
+	if (epoch > READ_ONCE(client->missed_epoch))
+		WRITE_ONCE(client->missed_epoch, epoch);
+	nacre_osd_kick(client, 0);
+}
+
 void nacre_map_receive(struct nacre_fs *fs, struct nacre_incoming *in)
 {
 	struct nacre_cmap *cmap, *old;
 	bool news;
 
-	/* On failure the old map stays; who needs a newer one asks again. */
-	cmap = kzalloc(sizeof(*cmap), GFP_NOFS);
-	if (!cmap)
+	cmap = nacre_fault(NACRE_FAULT_map_memory) ? NULL : kzalloc(sizeof(*cmap), GFP_NOFS);
+	if (!cmap) {
+		miss(fs->osd, ((const struct nacre_map *)in->host)->epoch);
 		return;
+	}
 	kref_init(&cmap->ref);
 	cmap->in = nacre_incoming_get(in);
 	cmap->map = *(struct nacre_map *)in->host;

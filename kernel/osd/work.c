@@ -410,6 +410,8 @@ void nacre_osd_work(struct work_struct *work)
 	} else if (READ_ONCE(client->waiting)) {
 		pass.want_epoch = 1;
 	}
+	if (READ_ONCE(client->missed_epoch) > (cmap ? cmap->view.epoch : 0))
+		pass.want_epoch = max(pass.want_epoch, READ_ONCE(client->missed_epoch));
 	if (pass.want_epoch) {
 		ask_for_map(client, pass.want_epoch);
 		if (!pass.next)

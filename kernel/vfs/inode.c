@@ -9,6 +9,7 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 #include "vfs.h"
+#include "../fault.h"
 #include "protocol/rules/layout.h"
 
 static struct kmem_cache *inode_cache;
@@ -190,7 +191,7 @@ struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_in
 		inode = nacre_inode_find(fs, info->ino, &freeing);
 		fresh = false;
 	} else {
-		inode = iget_locked(fs->sb, info->ino);
+		inode = nacre_fault(NACRE_FAULT_inode_memory) ? NULL : iget_locked(fs->sb, info->ino);
 		if (!inode)
 			return ERR_PTR(-ENOMEM);
 		fresh = nacre_compat_inode_state(inode) & I_NEW;
@@ -207,9 +208,13 @@ struct inode *nacre_inode_learn(struct nacre_fs *fs, const struct nacre_inode_in
 		nacre_mds_iput(fs, inode);
 		return ERR_PTR(-EIO);
 	}
-	nacre_caps_apply(inode, info, fresh, need, got);
+	err = nacre_caps_apply(inode, info, fresh, need, got);
 	if (fresh)
 		unlock_new_inode(inode);
+	if (err) {
+		nacre_mds_iput(fs, inode);
+		return ERR_PTR(err);
+	}
 	return inode;
 }
 

@@ -181,8 +181,11 @@ static struct nacre_mds_request *make(struct mnt_idmap *idmap, struct inode *dir
 	err = nacre_mds_call(req);
 	if (!was_used(req, err))
 		nacre_mds_give_ino_back(fs, record->ino);
-	if (!err && !req->target)
-		err = -ENOMEM;		/* made, but there was no memory to take it in */
+	if (!err && !req->target) {
+		/* Made, but there was no memory to take it in: the directory has a name more than is known here. */
+		nacre_dir_incomplete(dir);
+		err = req->learn_error ?: -EIO;
+	}
 	if (err) {
 		nacre_dentry_unsure(dentry);
 		nacre_mds_request_put(req);
