@@ -55,18 +55,15 @@ void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Two integers are equal. */
 #define EQUAL(left, right)                                                                         \
-	do {                                                                                       \
-		long long l_ = (long long)(left), r_ = (long long)(right);                         \
-		if (l_ != r_)                                                                      \
-			test_fail(__FILE__, __LINE__, "%s is %lld, wanted %s = %lld", #left, l_,   \
-				  #right, r_);                                                     \
-	} while (0)
+	test_equal(__FILE__, __LINE__, #left, (long long)(left), #right, (long long)(right))
 
 /* A call that returns >= 0; its value. */
 #define OK(call) test_ok(__FILE__, __LINE__, #call, (call))
 /* A call that returns < 0 and sets errno to this. */
 #define FAILS(call, wanted) test_fails(__FILE__, __LINE__, #call, (call), wanted, #wanted)
 
+void test_equal(const char *file, int line, const char *what, long long left, const char *wanted,
+		long long right);
 long test_ok(const char *file, int line, const char *what, long result);
 void test_fails(const char *file, int line, const char *what, long result, int wanted,
 		const char *wanted_name);

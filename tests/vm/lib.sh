@@ -189,13 +189,14 @@ need() {
 
 fails() { ! "$@"; }
 
-# run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's
+# run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's. SETTINGS is their
+# environment, UNDER a command that runs them.
 run_programs() {
 	local name=$1 folder=$2 program
 	shift 2
 	for program in "$@"; do
 		echo "# $program"
-		guest "$name" "SLOW=$SLOW ${SETTINGS:-} /nacre/$program $folder" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
+		guest "$name" "SLOW=$SLOW ${SETTINGS:-} ${UNDER:-} /nacre/$program $folder" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
 	done
 }
 

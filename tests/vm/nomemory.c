@@ -1,127 +1,60 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * System calls on a mount while memory allocations inside the module fail, one after the other. Needs a kernel with
- * failslab and fail_page_alloc (the debug kernel).
+ * nacre without memory (failing.h). Needs the debug kernel; FIRST and LAST are the module's text as /proc/modules and
+ * its size say.
  *
- *	nomemory FIRST LAST SOURCE DIR	the module's text is [FIRST, LAST), as /proc/modules and its size say
+ *	nomemory load FILE                            each allocation of the module's loading fails once
+ *	nomemory calls FIRST LAST SOURCE DIR          each allocation of each kind of system call, of mount and umount
+ *	nomemory rounds FIRST LAST SOURCE DIR         at random, the module's workers' included: mount, write, read, umount
+ *	nomemory during FIRST LAST PERCENT INTERVAL COMMAND...
+ *	                                              at random while a command runs, one in INTERVAL with PERCENT
  *
- * Each call is made with its first allocation failing, then its second, and so on until none is left to fail
- * (/proc/self/fail-nth). Whatever fails must fail with ENOMEM, and the same call must work when there is memory again.
- * After that, allocations fail at random everywhere in the module, its workers included, while files are written, synced
- * and read: what was written must be what is read, and write-back must not fail at all (MEM-1).
+ * A call may fail with ENOMEM and with nothing else, and works as soon as there is memory again. What was written
+ * is there; write-back and unmounting do not fail at all (MEM-1). Environment: STEP=N looks at every N-th allocation
+ * only, ROUNDS=N.
  *
- * Prints TAP.
+ * Prints TAP; during: the command's exit code.
  */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
-#define DEBUGFS "/sys/kernel/debug/"
-#define FILE_BYTES 40000
-#define TRIES_MAX 5000
+#include "failing.h"
 
-static const char *source, *dir;
-static char path[512], path2[512], content[FILE_BYTES];
+#define FILE_BYTES 40960
+#define TRIES_MAX 5000
+#define MOUNT_PERCENT 1		/* of the allocations in a mount, which has hundreds … */
+#define PERCENT 5		/* … and of those after it */
+
+static const char *source, *dir, *module;
+static char path[512], path2[512];
+static char content[FILE_BYTES] __attribute__((aligned(4096)));
+static char got[FILE_BYTES] __attribute__((aligned(4096)));
 static int checks, failed;
 
-/* ---- switching failures on ------------------------------------------------------------------ */
-
-static void put(const char *file, const char *text)
+static void check(bool good, const char *what, int count)
 {
-	int fd = open(file, O_WRONLY);
-
-	if (fd < 0 || write(fd, text, strlen(text)) < 0) {
-		printf("Bail out! %s: %s\n", file, strerror(errno));
-		exit(1);
-	}
-	close(fd);
+	printf("%sok %d - %s (%d)\n", good ? "" : "not ", ++checks, what, count);
+	fflush(stdout);
+	failed += !good;
 }
 
-/*
- * The kernel's netfs library ignores that it could not list a folio for write-back, and then waits for it forever. An
- * allocation of that size and kind does not fail unless it is made to; so here it is not.
- */
-static void spare_netfs(char first[24], char last[24])
+static int setting(const char *name, int otherwise)
 {
-	char line[256], symbol[128], address[20] = "";
-	FILE *symbols = fopen("/proc/kallsyms", "r");
-	bool found = false;
+	const char *text = getenv(name);
 
-	strcpy(first, "0");
-	strcpy(last, "0");
-	while (symbols && fgets(line, sizeof(line), symbols)) {
-		if (sscanf(line, "%17s %*c %127s", address, symbol) != 2)
-			continue;
-		if (found) {
-			snprintf(last, 24, "0x%s", address);
-			break;
-		}
-		found = !strcmp(symbol, "netfs_buffer_append_folio");
-		if (found)
-			snprintf(first, 24, "0x%s", address);
-	}
-	if (symbols)
-		fclose(symbols);
-}
-
-static void set_up(const char *first, const char *last)
-{
-	static const char *const kinds[] = { "failslab", "fail_page_alloc" };
-	char name[128], spared_first[24], spared_last[24];
-
-	spare_netfs(spared_first, spared_last);
-
-	for (int i = 0; i < 2; i++) {
-		const struct {
-			const char *name, *value;
-		} settings[] = {
-			{ "ignore-gfp-wait", "N" }, { "verbose", "0" },		 { "times", "-1" },
-			{ "probability", "0" },	    { "require-start", first }, { "require-end", last },
-			{ "reject-start", spared_first }, { "reject-end", spared_last },
-			{ "stacktrace-depth", "32" },
-		};
-		for (size_t j = 0; j < sizeof(settings) / sizeof(settings[0]); j++) {
-			snprintf(name, sizeof(name), DEBUGFS "%s/%s", kinds[i], settings[j].name);
-			put(name, settings[j].value);
-		}
-	}
-	put(DEBUGFS "fail_page_alloc/min-order", "0");
-	put(DEBUGFS "fail_page_alloc/ignore-gfp-highmem", "N");
-}
-
-/* Percent of the module's allocations that fail. */
-static void at_random(const char *percent)
-{
-	put(DEBUGFS "failslab/probability", percent);
-	put(DEBUGFS "fail_page_alloc/probability", percent);
-}
-
-static int nth_fd;
-
-static void fail_nth(int n)
-{
-	char text[16];
-	int bytes = snprintf(text, sizeof(text), "%d", n);
-
-	if (pwrite(nth_fd, text, bytes, 0) != bytes)
-		printf("# fail-nth: %s\n", strerror(errno));
-}
-
-/* Was there an allocation with this number, so that one has failed? */
-static bool has_failed(void)
-{
-	char text[16] = "";
-
-	if (pread(nth_fd, text, sizeof(text) - 1, 0) <= 0)
-		return false;
-	return atoi(text) == 0;
+	return text ? atoi(text) : otherwise;
 }
 
 /* ---- the calls ------------------------------------------------------------------------------ */
@@ -132,6 +65,17 @@ struct call {
 	int (*run)(void);
 	void (*undo)(void);
 };
+
+/* Ends a call on one descriptor: the first error counts. */
+static int close_after(int fd, bool good)
+{
+	int err = good ? 0 : errno;
+
+	if (close(fd) && !err)
+		err = errno;
+	errno = err;
+	return err ? -1 : 0;
+}
 
 static int call_mount(void) { return mount(source, dir, "nacre", 0, NULL); }
 static void undo_mount(void) { umount(dir); }
@@ -148,6 +92,10 @@ static int call_create(void)
 static void undo_create(void) { unlink(path); }
 static int call_mkdir(void) { return mkdir(path2, 0755) && errno != EEXIST ? -1 : 0; }
 static void undo_mkdir(void) { rmdir(path2); }
+static int call_symlink(void) { return symlink("away", path2) && errno != EEXIST ? -1 : 0; }
+static int call_mknod(void) { return mknod(path2, S_IFIFO | 0600, 0) && errno != EEXIST ? -1 : 0; }
+static int call_link(void) { return link(path, path2) && errno != EEXIST ? -1 : 0; }
+static void undo_second(void) { unlink(path2); }
 
 /* An attempt that failed may have done it: then it is done. */
 static int call_rename(void)
@@ -168,63 +116,127 @@ static int call_unlink(void) { return unlink(path) && errno != ENOENT ? -1 : 0; 
 static void undo_unlink(void) { call_create(); }
 static int call_chmod(void) { return chmod(path, 0600); }
 static int call_truncate(void) { return truncate(path, 100); }
+static int call_setxattr(void) { return setxattr(path, "user.a", "value", 5, 0); }
 static void nothing(void) { }
+
+/* What follows finds no inode, dentry or page in the cache that is not in use. */
+static void forget(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0 || write(fd, "3", 1) != 1)
+		perror("# drop_caches");
+	close(fd);
+}
 
 static int call_stat(void)
 {
 	struct stat st;
 
+	forget();
 	return stat(path, &st);
+}
+
+static int call_getxattr(void)
+{
+	char value[8];
+	ssize_t n;
+
+	forget();
+	n = getxattr(path, "user.a", value, sizeof(value));
+
+	if (n >= 0 && (n != 5 || memcmp(value, "value", 5))) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return n < 0 ? -1 : 0;
+}
+
+static int call_statfs(void)
+{
+	struct statfs space;
+
+	return statfs(dir, &space);
+}
+
+/* The number of entries, or -1 with errno; *found: one of them has this name. */
+static int list(const char *name, bool *found)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	int count = 0, err;
+
+	*found = false;
+	if (!d)
+		return -1;
+	for (errno = 0; (entry = readdir(d)); count++)
+		*found = *found || !strcmp(entry->d_name, name);
+	err = errno;
+	closedir(d);
+	errno = err;
+	return err ? -1 : count;
 }
 
 static int call_listing(void)
 {
-	DIR *d = opendir(dir);
-	struct dirent *entry;
+	bool found;
 
-	if (!d)
-		return -1;
-	errno = 0;
-	while ((entry = readdir(d)))
-		;
-	int err = errno;
-
-	closedir(d);
-	errno = err;
-	return err ? -1 : 0;
+	forget();
+	return list("", &found) < 0 ? -1 : 0;
 }
 
 /* Written and synced with one descriptor: only what write() took has to arrive. */
-static int call_write(void)
+static int write_with(int flags)
 {
-	int fd = open(path, O_RDWR), err = 0;
+	int fd = open(path, O_RDWR | flags);
 
 	if (fd < 0)
 		return -1;
-	if (pwrite(fd, content, sizeof(content), 0) < 0 || fsync(fd))
-		err = errno;
-	close(fd);
-	errno = err;
-	return err ? -1 : 0;
+	return close_after(fd, pwrite(fd, content, sizeof(content), 0) >= 0 && !fsync(fd));
 }
 
-static int call_read(void)
+static int read_with(int flags)
 {
-	static char got[FILE_BYTES];
-	int fd = open(path, O_RDONLY), err = 0;
+	int fd = open(path, O_RDONLY | flags);
+	ssize_t n;
 
 	if (fd < 0)
 		return -1;
 	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	ssize_t n = pread(fd, got, sizeof(got), 0);
+	n = pread(fd, got, sizeof(got), 0);
+	if (n > 0 && memcmp(got, content, n)) {
+		n = -1;
+		errno = EBADMSG;
+	}
+	return close_after(fd, n >= 0);
+}
 
-	if (n < 0)
-		err = errno;
-	else if (memcmp(got, content, n))
-		err = EBADMSG;
-	close(fd);
-	errno = err;
-	return err ? -1 : 0;
+static int call_write(void) { return write_with(0); }
+static int call_direct_write(void) { return write_with(O_DIRECT); }
+static int call_append(void) { return write_with(O_APPEND); }
+static int call_read(void) { return read_with(0); }
+static int call_direct_read(void) { return read_with(O_DIRECT); }
+
+/* A fault without memory is repeated by the kernel until there is some: it cannot fail. */
+static int call_store(void)
+{
+	char *map;
+	int fd;
+
+	forget();
+	fd = open(path, O_RDWR);
+	if (fd < 0)
+		return -1;
+	map = mmap(NULL, FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		return close_after(fd, false);
+	memcpy(map, content, FILE_BYTES);
+	if (msync(map, FILE_BYTES, MS_SYNC)) {
+		munmap(map, FILE_BYTES);
+		return close_after(fd, false);
+	}
+	munmap(map, FILE_BYTES);
+	return close_after(fd, true);
 }
 
 static const struct call calls[] = {
@@ -232,40 +244,42 @@ static const struct call calls[] = {
 	/* mounted from here on */
 	{ "create", call_create, undo_create },
 	{ "write and fsync", call_write, nothing },
+	{ "store to a map and msync", call_store, nothing },
 	{ "read", call_read, nothing },
-	{ "stat", call_stat, nothing },
+	{ "direct write", call_direct_write, nothing },
+	{ "direct read", call_direct_read, nothing },
+	{ "append", call_append, nothing },
+	{ "stat of what is not cached", call_stat, nothing },
 	{ "chmod", call_chmod, nothing },
 	{ "truncate", call_truncate, nothing },
+	{ "set an attribute", call_setxattr, nothing },
+	{ "read an attribute that is not cached", call_getxattr, nothing },
 	{ "mkdir", call_mkdir, undo_mkdir },
-	{ "listing", call_listing, nothing },
+	{ "symlink", call_symlink, undo_second },
+	{ "mknod", call_mknod, undo_second },
+	{ "link", call_link, undo_second },
+	{ "listing of what is not cached", call_listing, nothing },
+	{ "statfs", call_statfs, nothing },
 	{ "rename", call_rename, undo_rename },
 	{ "unlink", call_unlink, undo_unlink },
 	{ "umount", call_umount, undo_umount },
 };
 
-/* ---- checks --------------------------------------------------------------------------------- */
-
-static void check(bool good, const char *what, int count)
-{
-	printf("%sok %d - %s (%d)\n", good ? "" : "not ", ++checks, what, count);
-	fflush(stdout);
-	failed += !good;
-}
+/* ---- one by one ----------------------------------------------------------------------------- */
 
 /* All of a call's own allocations, one after the other. */
-static void try_all(const struct call *call)
+static void try_all(const struct call *call, int step)
 {
-	bool good = true;
-	int n = 1, refused = 0;
+	bool good = true, struck = true;
+	int n, refused = 0;
 
-	for (; n < TRIES_MAX && good; n++) {
-		bool injected;
+	for (n = 1; struck && good && n < TRIES_MAX; n += step) {
 		int err;
 
-		fail_nth(n);
+		failing_nth(n);
 		err = call->run() ? errno : 0;
-		injected = has_failed();
-		fail_nth(0);
+		struck = failing_has_struck();
+		failing_nth(0);
 		refused += err != 0;
 		if (err && err != ENOMEM) {
 			printf("# %s, allocation %d: %s\n", call->name, n, strerror(err));
@@ -277,86 +291,180 @@ static void try_all(const struct call *call)
 			good = false;
 		}
 		call->undo();
-		if (!injected)
-			break;
 	}
-	printf("# %s: %d allocations, without which it failed %d times\n", call->name, n - 1, refused);
-	check(good && n < TRIES_MAX, call->name, n - 1);
+	printf("# %s: up to %d allocations, without which it failed %d times\n", call->name, n - 1, refused);
+	check(good && !struck, call->name, n - 1);
 }
 
-/* One file under random failures: false if what was written is not there. */
-static bool round_trip(int number, int *done)
+static int verb_calls(void)
 {
-	bool good = true;
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/round%d", dir, number % 10);
-	fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0644);
-	if (fd < 0)
-		return errno == ENOMEM;
-	ssize_t n = pwrite(fd, content, sizeof(content), 0);
-
-	if (n < 0) {
-		good = errno == ENOMEM;
-	} else if (fsync(fd) && errno != ENOMEM) {
-		printf("# round %d: fsync: %s\n", number, strerror(errno));
-		good = false;
-	}
-	close(fd);
-	if (n > 0 && call_read() && errno != ENOMEM) {
-		printf("# round %d: read: %s\n", number, strerror(errno));
-		good = false;
-	}
-	*done += n > 0;
-	return good;
-}
-
-static void try_at_random(int rounds)
-{
-	bool good = true;
-	int done = 0;
-
-	mount(source, dir, "nacre", 0, NULL);
-	at_random("3");
-	for (int i = 0; i < rounds && good; i++)
-		good = round_trip(i, &done);
-	at_random("0");
-	check(good && done > 0, "files written, synced and read while allocations fail at random", done);
-	for (int i = 0; i < 10; i++) {
-		snprintf(path, sizeof(path), "%s/round%d", dir, i);
-		unlink(path);
-	}
-	check(!umount(dir), "unmounted afterwards", 0);
-}
-
-int main(int argc, char **argv)
-{
-	if (argc != 5) {
-		fprintf(stderr, "usage: nomemory FIRST LAST SOURCE DIR\n");
-		return 2;
-	}
-	source = argv[3];
-	dir = argv[4];
-	snprintf(path, sizeof(path), "%s/a", dir);
-	snprintf(path2, sizeof(path2), "%s/b", dir);
-	for (size_t i = 0; i < sizeof(content); i++)
-		content[i] = (char)(i * 7 + i / 251 + 1);
-	set_up(argv[1], argv[2]);
-	nth_fd = open("/proc/self/fail-nth", O_RDWR);
-	if (nth_fd < 0) {
-		printf("Bail out! fail-nth: %s\n", strerror(errno));
-		return 1;
-	}
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		try_all(&calls[i]);
-		if (i == 0)
-			mount(source, dir, "nacre", 0, NULL);
+		try_all(&calls[i], calls[i].run == call_mount ? setting("STEP", 1) : 1);
+		if (calls[i].run == call_mount)
+			call_mount();
 		if (calls[i].run == call_create)
 			call_create();
 	}
 	call_unlink();
-	umount(dir);
-	try_at_random(atoi(getenv("ROUNDS") ? getenv("ROUNDS") : "60"));
+	check(!umount(dir), "unmounted afterwards", 0);
+	return 0;
+}
+
+static int call_load(void)
+{
+	int fd = open(module, O_RDONLY | O_CLOEXEC);
+
+	return close_after(fd, !syscall(SYS_finit_module, fd, "", 0));
+}
+
+static void undo_load(void) { syscall(SYS_delete_module, "nacre", O_NONBLOCK); }
+
+static int verb_load(void)
+{
+	static const struct call load = { "loading the module", call_load, undo_load };
+
+	try_all(&load, setting("STEP", 1));
+	return 0;
+}
+
+/* ---- at random ------------------------------------------------------------------------------ */
+
+/* One file on a mount of its own; *written: bytes that have to be there afterwards, -1 = none were taken. */
+static bool use_mount(int number, ssize_t *written)
+{
+	const char *name = strrchr(path, '/') + 1;
+	bool good = true, found;
+	int fd, count;
+
+	*written = -1;
+	fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0644);
+	if (fd < 0)
+		return errno == ENOMEM;
+	*written = pwrite(fd, content, sizeof(content), 0);
+	if (*written < 0)
+		good = errno == ENOMEM;
+	/* Every other file is left to the unmount. */
+	else if (number % 2 && fsync(fd) && errno != ENOMEM)
+		good = false;
+	if (!good)
+		printf("# round %d: write or fsync: %s\n", number, strerror(errno));
+	close(fd);
+	count = list(name, &found);
+	if (count < 0 ? errno != ENOMEM : !found) {
+		printf("# round %d: listing: %s\n", number, count < 0 ? strerror(errno) : "a file is missing");
+		good = false;
+	}
+	if (*written > 0 && call_read() && errno != ENOMEM) {
+		printf("# round %d: read: %s\n", number, strerror(errno));
+		good = false;
+	}
+	return good;
+}
+
+/* With memory again: what was taken is there. */
+static bool is_there(int number, ssize_t written)
+{
+	struct stat st;
+	bool good;
+
+	if (call_mount()) {
+		printf("# round %d: mount afterwards: %s\n", number, strerror(errno));
+		return false;
+	}
+	good = written < 0 || (!stat(path, &st) && st.st_size == written && !call_read());
+	if (!good)
+		printf("# round %d: %zd bytes were written and are not there\n", number, written);
+	unlink(path);
+	return !call_umount() && good;
+}
+
+static bool try_round(int number, int *done)
+{
+	ssize_t written;
+	bool good;
+
+	failing_at_random(MOUNT_PERCENT, 1);
+	while (call_mount()) {
+		if (errno == ENOMEM)
+			continue;
+		printf("# round %d: mount: %s\n", number, strerror(errno));
+		failing_at_random(0, 1);
+		return false;
+	}
+	failing_at_random(PERCENT, 1);
+	good = use_mount(number, &written);
+	if (call_umount()) {
+		printf("# round %d: umount: %s\n", number, strerror(errno));
+		good = false;
+	}
+	failing_at_random(0, 1);
+	*done += written > 0;
+	return is_there(number, written) && good;
+}
+
+static int verb_rounds(void)
+{
+	int rounds = setting("ROUNDS", 60), done = 0;
+	bool good = true;
+
+	for (int i = 0; i < rounds && good; i++)
+		good = try_round(i, &done);
+	check(good && done > 0, "mounted, written, synced, listed, read and unmounted at random", done);
+	return 0;
+}
+
+static int verb_during(char **command)
+{
+	pid_t child;
+	int status;
+
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		execvp(command[0], command);
+		perror(command[0]);
+		_exit(127);
+	}
+	failing_at_random(atoi(command[-2]), atoi(command[-1]));
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	failing_at_random(0, 1);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* ---- */
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: nomemory load FILE | nomemory calls|rounds FIRST LAST SOURCE DIR\n"
+			"       nomemory during FIRST LAST PERCENT INTERVAL COMMAND...\n");
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	const char *verb = argc > 1 ? argv[1] : "";
+	int code;
+
+	if (!strcmp(verb, "load") && argc == 3) {
+		module = argv[2];
+		failing_under("do_one_initcall");
+		code = verb_load();
+	} else if (!strcmp(verb, "during") && argc > 6) {
+		failing_in(argv[2], argv[3]);
+		return verb_during(argv + 6);
+	} else if ((!strcmp(verb, "calls") || !strcmp(verb, "rounds")) && argc == 6) {
+		source = argv[4];
+		dir = argv[5];
+		snprintf(path, sizeof(path), "%s/a", dir);
+		snprintf(path2, sizeof(path2), "%s/b", dir);
+		for (size_t i = 0; i < sizeof(content); i++)
+			content[i] = (char)(i * 7 + i / 251 + 1);
+		failing_in(argv[2], argv[3]);
+		code = *verb == 'c' ? verb_calls() : verb_rounds();
+	} else {
+		return usage();
+	}
 	printf("1..%d\n", checks);
-	return failed != 0;
+	return code ?: failed != 0;
 }
