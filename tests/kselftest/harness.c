@@ -74,6 +74,9 @@ void test_equal(const char *file, int line, const char *what, long long left, co
 {
 	if (left == right)
 		return;
+	/* Asynchronous calls have their error in the result. */
+	if (left < -1)
+		errno = (int)-left;
 	if (left < 0)
 		accept_no_memory();
 	else if (left < right && is_transfer(what) && test_setting("NO_MEMORY", 0))

@@ -189,6 +189,14 @@ need() {
 
 fails() { ! "$@"; }
 
+labels_are_given() {
+	guest "$1" "[ ! -e /sys/fs/selinux/load ] || {
+		touch $MOUNTPOINT/l && getfattr -n security.selinux $MOUNTPOINT/l | grep -q :base_t && rm $MOUNTPOINT/l; }"
+}
+
+# The kselftest programs that one client runs.
+POSIX_PROGRAMS="names rename links attributes files mapped direct async readdir"
+
 # run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's. SETTINGS is their
 # environment, UNDER a command that runs them.
 run_programs() {
