@@ -299,7 +299,7 @@ struct inode *test_learn(struct test_world *world, const struct nacre_inode_info
 	inode = world->fs->upcalls->learn(world->fs, info, true, 0, &got);
 	memalloc_nofs_restore(nofs);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(world->test, inode);
-	KUNIT_ASSERT_LT(world->test, world->inode_count, TEST_CALLS);
+	KUNIT_ASSERT_LT(world->test, world->inode_count, TEST_INODES);
 	world->inodes[world->inode_count++] = inode;
 	return inode;
 }

@@ -24,6 +24,7 @@
 #define TEST_CLIENT_INSTANCE 10		/* of the first session */
 #define TEST_LEASE_MS 60000
 #define TEST_CALLS 8
+#define TEST_INODES 16
 #define TEST_FLUSHES 32
 
 /* All that may be cached of a regular file; and everything that its lone user has. */
@@ -51,7 +52,7 @@ struct test_world {
 	u64 ino_first, ino_count;	/* range that SESSION_STATE delegates */
 	bool keeps_silent;		/* the rank answers nothing by itself but hellos and the session's messages */
 	bool obliging;			/* the end: every request is answered, every flush taken in */
-	struct inode *inodes[TEST_CALLS];	/* references to be dropped at the end */
+	struct inode *inodes[TEST_INODES];	/* references to be dropped at the end */
 	u32 inode_count;
 	struct file *files[TEST_CALLS];		/* open ones; objects.h */
 	struct test_call *calls[TEST_CALLS];
