@@ -198,13 +198,13 @@ labels_are_given() {
 POSIX_PROGRAMS="names rename links attributes files mapped direct async readdir"
 
 # run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's. SETTINGS is their
-# environment, UNDER a command that runs them.
+# environment, UNDER a command that runs them, TEST part of a test's name: the others are left out.
 run_programs() {
 	local name=$1 folder=$2 program
 	shift 2
 	for program in "$@"; do
 		echo "# $program"
-		guest "$name" "SLOW=$SLOW ${SETTINGS:-} ${UNDER:-} /nacre/$program $folder" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
+		guest "$name" "SLOW=$SLOW ${SETTINGS:-} ${UNDER:-} /nacre/$program $folder ${TEST:-}" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
 	done
 }
 
