@@ -61,6 +61,8 @@ struct mds_inode {
 	bool trimming;			/* truncate.c is at work on trim_end */
 	bool settling;			/* on mds->settle */
 	bool leaving;			/* to be dropped as soon as it is clean and nobody holds a cap */
+	bool recorded;			/* the next two are what the table's records say */
+	bool recorded_orphan, recorded_writers;
 	uint32_t fragments;		/* of a directory, as in its image: mds_dir_fragments() */
 	uint64_t size, data_end, allocated, trim_end, truncate_size, inline_gen;
 	uint64_t atime, mtime, ctime, btime, xattr_version;
