@@ -55,6 +55,7 @@ struct mds_inode {
 	uint32_t mode, uid, gid, nlink, rdev, object_bytes, nsubdirs, truncate_seq;
 	uint16_t pool;
 	bool own;			/* stored in an object of its own */
+	bool own_stored;		/* there may be such an object: one was written, or replay does not know */
 	bool stub;			/* replay: only the number is known yet */
 	bool probe;			/* a writer was lost (SIZE-2) */
 	bool probing;			/* recover.c is at work on that */

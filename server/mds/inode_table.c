@@ -348,6 +348,7 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->object_bytes = image->object_bytes;
 	inode->pool = image->pool;
 	inode->own = image->image_flags & MDS_IMAGE_OWN;
+	inode->own_stored |= inode->own;
 	inode->probe = image->image_flags & MDS_IMAGE_PROBE;
 	inode->nsubdirs = image->nsubdirs;
 	inode->fragments = image->fragments;

@@ -159,7 +159,8 @@ bool mds_purge_inode(struct mds *mds, struct mds_inode *inode)
 		.ino = inode->ino,
 		.count = 1,
 		.pool = inode->pool,
-		.purge_flags = MDS_PURGE_META,
+		/* most files have lived in an entry all their life */
+		.purge_flags = mds_inode_is_dir(inode) || inode->own_stored ? MDS_PURGE_META : 0,
 		.objects = 1,
 	};
 	struct mds_change change;
@@ -243,7 +244,7 @@ static void listed(void *owner)
 static void begin_work(struct purge_job *job)
 {
 	const struct mds_purge_image *image = &job->image;
-	uint32_t factor = image->purge_flags & MDS_PURGE_META ? LIST_FACTOR : 1;
+	uint32_t factor = image->count == 1 ? LIST_FACTOR : 1;
 	uint64_t asking = (uint64_t)factor * mds_listing_cost(job->mds, image->pool);
 
 	job->begun = true;
