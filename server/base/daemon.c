@@ -239,12 +239,6 @@ static bool run_log(void *owner, int argc, char **argv, struct admin_answer *ans
 
 /* ---- what the process has used ---------------------------------------------------------------- */
 
-#define PROCESS_COUNTERS(C)							\
-	C(cpu_us, "microseconds of CPU used by all threads")			\
-	C(system_us, "of them, in the kernel")					\
-	C(switches, "context switches, voluntary or not")			\
-	C(memory_max_kib, "most memory that was ever resident")
-
 STATS_STRUCT(process_counters, PROCESS_COUNTERS);
 STATS_ROWS(process_rows, PROCESS_COUNTERS);
 
