@@ -7,22 +7,51 @@
 #include <linux/string.h>
 #include "codec.h"
 
+/* Integers on the wire are aligned in their structure only, wherever that begins. */
 static __u64 wire_load(const __u8 *p, __u8 bits)
 {
-	__u64 v = 0;
-	int i;
+	__le16 v16;
+	__le32 v32;
+	__le64 v64;
 
-	for (i = bits / 8 - 1; i >= 0; i--)
-		v = v << 8 | p[i];
-	return v;
+	switch (bits) {
+	case 8:
+		return *p;
+	case 16:
+		memcpy(&v16, p, sizeof(v16));
+		return nacre_le16(v16);
+	case 32:
+		memcpy(&v32, p, sizeof(v32));
+		return nacre_le32(v32);
+	default:
+		memcpy(&v64, p, sizeof(v64));
+		return nacre_le64(v64);
+	}
 }
 
 static void wire_store(__u8 *p, __u8 bits, __u64 v)
 {
-	int i;
+	__le16 v16;
+	__le32 v32;
+	__le64 v64;
 
-	for (i = 0; i < bits / 8; i++, v >>= 8)
-		p[i] = (__u8)v;
+	switch (bits) {
+	case 8:
+		*p = (__u8)v;
+		break;
+	case 16:
+		v16 = nacre_to_le16((__u16)v);
+		memcpy(p, &v16, sizeof(v16));
+		break;
+	case 32:
+		v32 = nacre_to_le32((__u32)v);
+		memcpy(p, &v32, sizeof(v32));
+		break;
+	default:
+		v64 = nacre_to_le64(v);
+		memcpy(p, &v64, sizeof(v64));
+		break;
+	}
 }
 
 static __u64 host_load(const __u8 *p, __u8 bits)
@@ -118,14 +147,28 @@ static __u32 tail_bytes(const struct nacre_field *f, const void *host)
 	return *(const __u32 *)((const __u8 *)host + f->host_offset);
 }
 
+/* Adds the tails' lengths to *total; -EINVAL: one is over its limit. */
+static int sum_tails(const struct nacre_struct *desc, const void *host, size_t *total)
+{
+	const struct nacre_field *f = desc->fields;
+	int left, err = 0;
+
+	for (left = desc->tail_count; left; f++) {
+		if (f->kind != NACRE_FIELD_TAIL)
+			continue;
+		if (tail_bytes(f, host) > f->max)
+			err = -EINVAL;
+		*total += tail_bytes(f, host);
+		left--;
+	}
+	return err;
+}
+
 size_t nacre_encoded_bytes(const struct nacre_struct *desc, const void *host)
 {
 	size_t total = desc->wire_bytes;
-	int i;
 
-	for (i = 0; i < desc->field_count; i++)
-		if (desc->fields[i].kind == NACRE_FIELD_TAIL)
-			total += tail_bytes(&desc->fields[i], host);
+	sum_tails(desc, host, &total);
 	return total;
 }
 
@@ -133,15 +176,12 @@ size_t nacre_encoded_bytes(const struct nacre_struct *desc, const void *host)
 static int check_room(const struct nacre_struct *desc, const struct nacre_writer *w,
 		      const void *host)
 {
-	int i;
+	size_t total = desc->wire_bytes;
+	int err = sum_tails(desc, host, &total);
 
-	for (i = 0; i < desc->field_count; i++)
-		if (desc->fields[i].kind == NACRE_FIELD_TAIL &&
-		    tail_bytes(&desc->fields[i], host) > desc->fields[i].max)
-			return -EINVAL;
-	if (nacre_encoded_bytes(desc, host) > (size_t)(w->end - w->at))
-		return -EMSGSIZE;
-	return 0;
+	if (err)
+		return err;
+	return total > (size_t)(w->end - w->at) ? -EMSGSIZE : 0;
 }
 
 int nacre_encode(const struct nacre_struct *desc, struct nacre_writer *w, const void *host)

@@ -76,6 +76,7 @@ struct nacre_struct {
 	__u16 field_count;
 	__u16 wire_bytes;	/* size of the fixed part */
 	__u16 host_bytes;	/* size of the host struct */
+	__u16 tail_count;	/* of the fields */
 };
 
 /* The wire struct: fixed part only. */
@@ -92,6 +93,11 @@ struct nacre_struct {
 #define NACRE_SF(bits, name, doc) + (bits) / 8
 #define NACRE_SR(bits, name) + (bits) / 8
 #define NACRE_ST(name, max, doc) + 4
+
+/* Tails in the list. */
+#define NACRE_CF(bits, name, doc)
+#define NACRE_CR(bits, name)
+#define NACRE_CT(name, max, doc) + 1
 
 /* Descriptor rows, inside a function that knows self_wire and self_host. */
 #define NACRE_DF(bits_, name_, doc_)						\
@@ -137,6 +143,7 @@ struct nacre_struct {
 			.field_count = sizeof(fields) / sizeof(fields[0]),	\
 			.wire_bytes = sizeof(self_wire),			\
 			.host_bytes = sizeof(self_host),			\
+			.tail_count = 0 LIST(NACRE_CF, NACRE_CR, NACRE_CT),	\
 		};								\
 		return &desc;							\
 	}

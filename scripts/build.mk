@@ -47,7 +47,7 @@ sources = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 objects = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
 # ---- libraries: name, folder ------------------------------------------------------------------------------------
-MAINS := server/mds/main.c server/osd/main.c tests/client/main.c tests/sim/main.c \
+MAINS := server/mds/main.c server/osd/main.c tests/client/main.c tests/sim/main.c tests/bench/bare.c \
 	 $(foreach p,mkfs.nacre mount.nacre nacre nacre-wiredump,server/tools/$(p).c)
 
 LIB_protocol := protocol
@@ -57,7 +57,8 @@ LIB_osd      := server/osd
 LIB_tools    := server/tools
 LIB_client   := tests/client
 LIB_sim      := tests/sim
-LIBS := protocol base mds osd tools client sim
+LIB_bench    := tests/bench
+LIBS := protocol base mds osd tools client sim bench
 
 define library
 SRC_$(1) := $$(filter-out $$(MAINS),$$(call sources,$$(LIB_$(1))))
@@ -91,6 +92,7 @@ $(eval $(call program,mount.nacre,server/tools/mount.nacre.c,tools base protocol
 $(eval $(call program,nacre,server/tools/nacre.c,tools base protocol))
 $(eval $(call program,nacre-wiredump,server/tools/nacre-wiredump.c,tools base protocol))
 $(eval $(call program,nacre-load,tests/client/main.c,client base protocol))
+$(eval $(call program,nacre-bare,tests/bench/bare.c,bench))
 $(eval $(call program,nacre-sim,tests/sim/main.c,sim client mds osd base protocol))
 
 # makes the manual's tables; not for installing

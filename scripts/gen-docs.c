@@ -15,6 +15,7 @@
 #include "protocol/rules/lock_table.h"
 #include "protocol/rules/session.h"
 #include "server/base/config.h"
+#include "server/base/daemon.h"
 #include "server/base/loop_core.h"
 #include "server/base/msgr_conn.h"
 #include "server/mds/core.h"
@@ -182,6 +183,7 @@ static void print_counters(void)
 	printf("\n## %s\n\n%s.\n\n| counter | counts |\n|---|---|\n", area, of);                   \
 	LIST(PRINT_COUNTER)
 	PRINT_AREA("io", "Every daemon's loop: sockets, disks, helper threads", LOOP_COUNTERS)
+	PRINT_AREA("process", "Every daemon's process", PROCESS_COUNTERS)
 	PRINT_AREA("net", "Every daemon's connections", MSGR_COUNTERS)
 	PRINT_AREA("mds", "A metadata server", MDS_COUNTERS)
 	PRINT_AREA("osd", "An object server", OSD_COUNTERS)

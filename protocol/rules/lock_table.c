@@ -220,6 +220,10 @@ int nacre_lock_target(const struct nacre_lock *lock, const struct nacre_lock_dem
 	*loner = 0;
 	if (!demand->wanting || is_pinned(lock))
 		return -EALREADY;
+	/* whoever has all of it need not give it back to read: nobody else wants it */
+	if (demand->wanting == 1 && aim(lock->state) == NACRE_LOCK_EXCL &&
+	    lock->loner == demand->loner)
+		return -EALREADY;
 	if (demand->wanting == 1 && demand->changing) {
 		event = NACRE_LOCKE_NEED_EXCL;
 		*loner = demand->loner;

@@ -195,8 +195,8 @@ void nacre_lock_demand_add(struct nacre_lock_demand *demand, __u32 group, __u64 
 /*
  * The event that brings the lock where the demand wants it, with *loner for it:
  * nobody wants anything: the lock stays as it is (returns -EALREADY); one client, and it
- * wants to change: NEED_EXCL; several and one changes: NEED_MIX for FILE, else NEED_SYNC; else
- * NEED_SYNC. -EALREADY also when the lock is (going) there already, or is pinned.
+ * wants to change, or has it in EXCL anyway: NEED_EXCL; several and one changes: NEED_MIX for FILE, else
+ * NEED_SYNC; else NEED_SYNC. -EALREADY also when the lock is (going) there already, or is pinned.
  */
 int nacre_lock_target(const struct nacre_lock *lock, const struct nacre_lock_demand *demand,
 		      __u64 *loner);

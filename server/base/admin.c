@@ -152,11 +152,14 @@ static bool run_counters(void *owner, int argc, char **argv, struct admin_answer
 {
 	struct admin *admin = owner;
 
-	for (struct set_entry *entry = admin->sets; entry; entry = entry->next)
+	for (struct set_entry *entry = admin->sets; entry; entry = entry->next) {
+		if (entry->set->refresh)
+			entry->set->refresh();
 		for (size_t i = 0; i < entry->set->count; i++)
 			admin_print(answer, "%s.%s %llu\n", entry->set->area,
 				    entry->set->rows[i].name,
 				    (unsigned long long)entry->set->values[i]);
+	}
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "daemon.h"
@@ -236,6 +237,38 @@ static bool run_log(void *owner, int argc, char **argv, struct admin_answer *ans
 	return true;
 }
 
+/* ---- what the process has used ---------------------------------------------------------------- */
+
+STATS_STRUCT(process_counters, PROCESS_COUNTERS);
+STATS_ROWS(process_rows, PROCESS_COUNTERS);
+
+/* One process, whatever runs in it. */
+static struct process_counters process;
+
+static uint64_t microseconds(const struct timeval *time)
+{
+	return (uint64_t)time->tv_sec * 1000000 + (uint64_t)time->tv_usec;
+}
+
+static void process_refresh(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_SELF, &usage))
+		return;
+	process.system_us = microseconds(&usage.ru_stime);
+	process.cpu_us = process.system_us + microseconds(&usage.ru_utime);
+	process.switches = (uint64_t)(usage.ru_nvcsw + usage.ru_nivcsw);
+	process.memory_max_kib = (uint64_t)usage.ru_maxrss;
+}
+
+static const struct stats_set process_stats = {
+	"process", process_rows, (const uint64_t *)&process,
+	sizeof(process_rows) / sizeof(process_rows[0]), process_refresh,
+};
+
+/* ---- the admin socket --------------------------------------------------------------------------- */
+
 static int make_folder(struct daemon *daemon, const char *path)
 {
 	if (!mkdir(path, 0755) || errno == EEXIST)
@@ -268,6 +301,8 @@ static int create_admin(struct daemon *daemon)
 		err = admin_register(daemon->admin, "log", "LEVEL: how much is logged", run_log, daemon);
 	if (!err)
 		err = admin_register_stats(daemon->admin, loop_stats(daemon->io));
+	if (!err)
+		err = admin_register_stats(daemon->admin, &process_stats);
 	return err;
 }
 

@@ -35,6 +35,13 @@ struct daemon {
 	uint64_t started_ns;		/* io_now when start() was called */
 };
 
+/* What the process has used, by getrusage(2). */
+#define PROCESS_COUNTERS(C)							\
+	C(cpu_us, "microseconds of CPU used by all threads")			\
+	C(system_us, "of them, in the kernel")					\
+	C(switches, "context switches, voluntary or not")			\
+	C(memory_max_kib, "most memory that was ever resident")
+
 struct daemon_kind {
 	const char *program;		/* "nacre-osd" */
 	const char *prefix;		/* "osd": the name is this and a number */

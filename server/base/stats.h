@@ -29,6 +29,7 @@ struct stats_set {
 	const struct stats_row *rows;
 	const uint64_t *values;
 	size_t count;
+	void (*refresh)(void);		/* bring the values up to date, before they are printed; may be NULL */
 };
 
 #endif

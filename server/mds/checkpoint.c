@@ -23,7 +23,7 @@ void mds_checkpoint_kick(struct mds *mds)
 
 void mds_checkpoint_force(struct mds *mds)
 {
-	mds->checkpoint.forced = true;
+	mds->checkpoint.forced = mds->journal.next_seq - 1;
 	mds_checkpoint_kick(mds);
 }
 
@@ -94,13 +94,20 @@ void mds_dirty_end(struct mds *mds, struct mds_dirty *dirty, bool written)
 	TAILQ_INSERT_TAIL(&checkpoint->queue, dirty, link);
 }
 
-uint64_t mds_checkpoint_expire(const struct mds *mds)
+/* As if nothing were being written: later than that replay cannot begin. */
+static uint64_t expire_at_most(const struct mds *mds)
 {
 	const struct mds_dirty *dirty = TAILQ_FIRST(&mds->checkpoint.queue);
 	uint64_t expire = mds->journal.safe_seq + 1;
 
-	if (dirty && dirty->since < expire)
-		expire = dirty->since;
+	return dirty && dirty->since < expire ? dirty->since : expire;
+}
+
+uint64_t mds_checkpoint_expire(const struct mds *mds)
+{
+	uint64_t expire = expire_at_most(mds);
+	const struct mds_dirty *dirty;
+
 	TAILQ_FOREACH(dirty, &mds->checkpoint.writing, writing_link)
 		if (dirty->writing_since < expire)
 			expire = dirty->writing_since;
@@ -189,30 +196,41 @@ static void trim_written(struct mds *mds, uint32_t result)
 	mds_checkpoint_kick(mds);
 }
 
-/* Is it worth a write to say that replay may begin later? */
+/* Is it worth a write to say that replay may begin at `expire`? */
+static bool is_worth_writing(const struct mds *mds, uint64_t expire)
+{
+	const struct mds_checkpoint *checkpoint = &mds->checkpoint;
+
+	if (expire <= checkpoint->header_expire)
+		return false;
+	return checkpoint->header_expire <= checkpoint->forced ||
+	       (!checkpoint->in_flight && !checkpoint->queued) ||
+	       mds_journal_pos(mds, expire) / MDS_JOURNAL_OBJECT_BYTES > checkpoint->trim_index;
+}
+
 static void trim(struct mds *mds)
 {
 	struct mds_checkpoint *checkpoint = &mds->checkpoint;
-	uint64_t expire = mds_checkpoint_expire(mds);
-	uint64_t pos;
+	uint64_t expire;
 
-	if (checkpoint->header_writing || expire <= checkpoint->header_expire)
+	/* this runs after every write-back, and what is being written is a long list: mostly the rest says enough */
+	if (checkpoint->header_writing || !is_worth_writing(mds, expire_at_most(mds)))
 		return;
-	pos = mds_journal_pos(mds, expire);
-	if (pos / MDS_JOURNAL_OBJECT_BYTES <= checkpoint->trim_index && !checkpoint->forced &&
-	    (checkpoint->in_flight || checkpoint->queued))
+	expire = mds_checkpoint_expire(mds);
+	if (!is_worth_writing(mds, expire))
 		return;
 	checkpoint->header_writing = true;
 	checkpoint->header_next = expire;
-	checkpoint->header_next_pos = pos;
-	mds_header_write(mds, expire, pos, trim_written);
+	checkpoint->header_next_pos = mds_journal_pos(mds, expire);
+	mds_header_write(mds, expire, checkpoint->header_next_pos, trim_written);
 }
 
 /* ---- when to write back ---------------------------------------------------------------------------------- */
 
 static bool is_due(const struct mds *mds, const struct mds_dirty *oldest)
 {
-	return mds->checkpoint.forced || mds_journal_used(mds) > mds->config.journal_bytes / 2 ||
+	return oldest->since <= mds->checkpoint.forced ||
+	       mds_journal_used(mds) > mds->config.journal_bytes / 2 ||
 	       mds->counters.inodes > mds->config.cache_inodes ||
 	       mds->checkpoint.queued > mds->config.cache_inodes ||
 	       mds_now(mds) - oldest->marked_ns > mds_scaled_ns(mds, AGE_MS);

@@ -16,7 +16,7 @@ struct mds;
 void mds_checkpoint_init(struct mds *mds);
 /* Look whether there is something to write back or to trim; from the top of the loop. */
 void mds_checkpoint_kick(struct mds *mds);
-/* Write back everything, as if the journal were full. */
+/* Write back everything that is dirty now, as if the journal were full; what comes later has its time. */
 void mds_checkpoint_force(struct mds *mds);
 /* Is everything written back and trimmed? */
 int mds_checkpoint_idle(const struct mds *mds);

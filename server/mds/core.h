@@ -98,7 +98,7 @@ struct mds_checkpoint {
 	uint64_t header_next;		/* as it will say */
 	uint64_t header_next_pos;
 	bool header_writing;
-	bool forced;			/* write back everything (stop, tests) */
+	uint64_t forced;		/* what batches up to this one changed is to be written, due or not */
 	uint64_t trim_index;		/* journal objects below it are deleted */
 	struct io_task task;
 };

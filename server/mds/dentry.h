@@ -23,12 +23,12 @@ struct mds_split;
 
 struct mds_dentry {
 	RB_ENTRY(mds_dentry) node;
+	uint64_t cookie;		/* beside the node: a search reads nothing else on its way */
 	union {
 		RB_ENTRY(mds_dentry) dirty_node;	/* dir->dirty */
 		TAILQ_ENTRY(mds_dentry) idle_link;	/* dir->idle */
 	};
 	struct mds_dir *dir;
-	uint64_t cookie;
 	uint64_t ino;			/* 0 = absent */
 	struct mds_inode *inode;	/* primary: the inode; else NULL */
 	struct mds_dirty dirty;

@@ -9,6 +9,9 @@
 
 int mds_dentry_compare(const struct mds_dentry *a, const struct mds_dentry *b)
 {
+	/* that of two names is hardly ever the same */
+	if (a->cookie != b->cookie)
+		return a->cookie < b->cookie ? -1 : 1;
 	return nacre_dentry_compare(a->cookie, a->name, a->name_bytes, b->cookie, b->name,
 				    b->name_bytes);
 }

@@ -55,12 +55,15 @@ struct mds_inode {
 	uint32_t mode, uid, gid, nlink, rdev, object_bytes, nsubdirs, truncate_seq;
 	uint16_t pool;
 	bool own;			/* stored in an object of its own */
+	bool own_stored;		/* there may be such an object: one was written, or replay does not know */
 	bool stub;			/* replay: only the number is known yet */
 	bool probe;			/* a writer was lost (SIZE-2) */
 	bool probing;			/* recover.c is at work on that */
 	bool trimming;			/* truncate.c is at work on trim_end */
 	bool settling;			/* on mds->settle */
 	bool leaving;			/* to be dropped as soon as it is clean and nobody holds a cap */
+	bool recorded;			/* the next two are what the table's records say */
+	bool recorded_orphan, recorded_writers;
 	uint32_t fragments;		/* of a directory, as in its image: mds_dir_fragments() */
 	uint64_t size, data_end, allocated, trim_end, truncate_size, inline_gen;
 	uint64_t atime, mtime, ctime, btime, xattr_version;

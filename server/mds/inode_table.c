@@ -241,6 +241,20 @@ void mds_inode_free_all(struct mds *mds)
 	}
 }
 
+/* Most changes are of something else: the records are looked for only when what they say is to change. */
+static void follow_records(struct mds *mds, struct mds_inode *inode, uint64_t seq)
+{
+	bool orphan = !inode->nlink, writers = inode->writer_count || inode->probe;
+
+	if (!inode->recorded || inode->recorded_orphan != orphan)
+		mds_record_set(mds, MDS_RECORD_ORPHAN, inode->ino, orphan, seq);
+	if (!inode->recorded || inode->recorded_writers != writers)
+		mds_record_set(mds, MDS_RECORD_WRITERS, inode->ino, writers, seq);
+	inode->recorded = true;
+	inode->recorded_orphan = orphan;
+	inode->recorded_writers = writers;
+}
+
 void mds_inode_mark_dirty(struct mds *mds, struct mds_inode *inode, bool moved, uint64_t seq)
 {
 	if (inode->home)
@@ -249,9 +263,7 @@ void mds_inode_mark_dirty(struct mds *mds, struct mds_inode *inode, bool moved, 
 		mds_dirty_mark(mds, &inode->own_dirty, seq);
 	if (inode->home && moved)
 		mds_dirty_mark(mds, &inode->trace_dirty, seq);
-	mds_record_set(mds, MDS_RECORD_ORPHAN, inode->ino, !inode->nlink, seq);
-	mds_record_set(mds, MDS_RECORD_WRITERS, inode->ino, inode->writer_count || inode->probe,
-		       seq);
+	follow_records(mds, inode, seq);
 }
 
 /* ---- stored form -------------------------------------------------------------------------------- */
@@ -336,6 +348,7 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->object_bytes = image->object_bytes;
 	inode->pool = image->pool;
 	inode->own = image->image_flags & MDS_IMAGE_OWN;
+	inode->own_stored |= inode->own;
 	inode->probe = image->image_flags & MDS_IMAGE_PROBE;
 	inode->nsubdirs = image->nsubdirs;
 	inode->fragments = image->fragments;

@@ -117,7 +117,7 @@ int mds_load_install_own(struct mds *mds, uint64_t ino, const uint8_t *value, ui
 	if (install_image(mds, ino, value, value_bytes, &inode))
 		return -EBADMSG;
 	if (inode)
-		inode->own = true;
+		inode->own = inode->own_stored = true;
 	return 0;
 }
 

@@ -85,7 +85,8 @@ int req_entry_inode(struct mds *mds, struct mds_request *request, struct mds_den
 		    struct mds_inode **ret_inode)
 {
 	if (dentry->inode) {
-		*ret_inode = mds_inode_find(mds, dentry->ino);
+		*ret_inode = dentry->inode;
+		mds_inode_used(mds, *ret_inode);
 		mds_request_pin(request, *ret_inode);
 		return req_share(mds, request, *ret_inode);
 	}

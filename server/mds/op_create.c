@@ -82,6 +82,7 @@ struct mds_inode *mds_make_inode(struct mds_change *change, struct mds_dentry *d
 	inode->atime = inode->mtime = inode->ctime = inode->btime = now;
 	if (inode->dir)
 		inode->dir->complete = true;
+	inode->recorded = true;		/* of a new number the table's records say nothing */
 	mds_dentry_set_primary(dentry, inode);
 	mds_change_home(change, inode);
 	return inode;

@@ -25,13 +25,17 @@ struct purge_job {
 	unsigned int failures;		/* times that something stayed */
 	bool failed;			/* something stays: all of it is done once more */
 	uint64_t again_ns;		/* not before */
+	bool away;			/* all its deletions are under way: on no list until the last is answered */
 	TAILQ_ENTRY(purge_job) link;
 	UT_hash_handle hh;
 };
 
+TAILQ_HEAD(purge_jobs, purge_job);
+
 struct mds_purger {
-	struct purge_job *by_ino;
-	TAILQ_HEAD(purge_jobs, purge_job) jobs;	/* removed inodes first, then mere numbers */
+	struct purge_job *by_ino;	/* all */
+	struct purge_jobs inodes;	/* removed ones, as they came */
+	struct purge_jobs numbers;	/* mere numbers, as they came: after those */
 	unsigned int count;
 	unsigned int in_flight;
 };
@@ -42,12 +46,19 @@ void mds_purge_init(struct mds *mds)
 {
 	mds->purger = mds_zalloc(sizeof(*mds->purger));
 	mds->purge_task.run = purge_task;
-	TAILQ_INIT(&mds->purger->jobs);
+	TAILQ_INIT(&mds->purger->inodes);
+	TAILQ_INIT(&mds->purger->numbers);
+}
+
+static struct purge_jobs *list_of(struct mds_purger *purger, const struct purge_job *job)
+{
+	return job->image.count > 1 ? &purger->numbers : &purger->inodes;
 }
 
 static void free_job(struct mds_purger *purger, struct purge_job *job)
 {
-	TAILQ_REMOVE(&purger->jobs, job, link);
+	if (!job->away)
+		TAILQ_REMOVE(list_of(purger, job), job, link);
 	HASH_DEL(purger->by_ino, job);
 	purger->count--;
 	mds_listing_free(job->listing);
@@ -56,9 +67,9 @@ static void free_job(struct mds_purger *purger, struct purge_job *job)
 
 void mds_purge_free(struct mds *mds)
 {
-	struct purge_job *job;
+	struct purge_job *job, *next;
 
-	while ((job = TAILQ_FIRST(&mds->purger->jobs)))
+	HASH_ITER(hh, mds->purger->by_ino, job, next)
 		free_job(mds->purger, job);
 	free(mds->purger);
 }
@@ -89,10 +100,7 @@ void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint6
 	job->image = *image;
 	job->seq = seq;
 	HASH_ADD(hh, mds->purger->by_ino, image.ino, sizeof(job->image.ino), job);
-	if (image->count > 1)
-		TAILQ_INSERT_TAIL(&mds->purger->jobs, job, link);
-	else
-		TAILQ_INSERT_HEAD(&mds->purger->jobs, job, link);
+	TAILQ_INSERT_TAIL(list_of(mds->purger, job), job, link);
 	mds->purger->count++;
 }
 
@@ -107,12 +115,9 @@ bool mds_purge_covers(struct mds *mds, uint64_t ino)
 
 	if (find_job(mds, ino))
 		return true;
-	TAILQ_FOREACH_REVERSE(job, &mds->purger->jobs, purge_jobs, link) {
-		if (job->image.count == 1)
-			break;		/* mere numbers come last */
+	TAILQ_FOREACH(job, &mds->purger->numbers, link)
 		if (ino - job->image.ino < job->image.count)
 			return true;
-	}
 	return false;
 }
 
@@ -159,7 +164,8 @@ bool mds_purge_inode(struct mds *mds, struct mds_inode *inode)
 		.ino = inode->ino,
 		.count = 1,
 		.pool = inode->pool,
-		.purge_flags = MDS_PURGE_META,
+		/* most files have lived in an entry all their life */
+		.purge_flags = mds_inode_is_dir(inode) || inode->own_stored ? MDS_PURGE_META : 0,
 		.objects = 1,
 	};
 	struct mds_change change;
@@ -208,6 +214,10 @@ static void deleted(struct osdc_request *request, uint32_t result)
 		return;
 	job->in_flight--;
 	mds->purger->in_flight--;
+	if (job->away && !job->in_flight) {
+		job->away = false;
+		TAILQ_INSERT_HEAD(list_of(mds->purger, job), job, link);
+	}
 	if (result) {
 		log_warn(mds->log, "purge", "an object of inode %#llx is not deleted yet: result %u",
 			 (unsigned long long)job->image.ino, result);
@@ -243,7 +253,7 @@ static void listed(void *owner)
 static void begin_work(struct purge_job *job)
 {
 	const struct mds_purge_image *image = &job->image;
-	uint32_t factor = image->purge_flags & MDS_PURGE_META ? LIST_FACTOR : 1;
+	uint32_t factor = image->count == 1 ? LIST_FACTOR : 1;
 	uint64_t asking = (uint64_t)factor * mds_listing_cost(job->mds, image->pool);
 
 	job->begun = true;
@@ -325,30 +335,45 @@ static unsigned int width(const struct mds_purger *purger)
 	return more < PURGE_WIDTH_MAX - PURGE_WIDTH ? PURGE_WIDTH + more : PURGE_WIDTH_MAX;
 }
 
-static void purge_task(struct io_task *task)
+/* Goes through the jobs as they came; false: as many deletions are under way as may be. */
+static bool run_jobs(struct mds *mds, struct purge_jobs *jobs)
 {
-	struct mds *mds = container_of(task, struct mds, purge_task);
 	struct mds_purger *purger = mds->purger;
 	struct purge_job *job, *next;
 
-	if (mds->state != MDS_ACTIVE)
-		return;
-	for (job = TAILQ_FIRST(&purger->jobs); job; job = next) {
+	for (job = TAILQ_FIRST(jobs); job; job = next) {
 		next = TAILQ_NEXT(job, link);
-		if (!mds_journal_is_safe(&mds->journal, job->seq) || mds_now(mds) < job->again_ns)
-			continue;	/* the sweep comes by again */
+		if (!mds_journal_is_safe(&mds->journal, job->seq))
+			break;		/* nor are those behind it; the sweep comes by again */
+		if (mds_now(mds) < job->again_ns)
+			continue;
 		while (purger->in_flight < width(purger))
 			if (!delete_next(job))
 				break;
 		if ((purger->in_flight >= width(purger) || job->listing) && !is_started(job))
-			return;
-		if (job->in_flight || !job->begun || !is_started(job))
+			return false;
+		if (!job->begun || !is_started(job))
 			continue;
-		if (job->failed)
-			begin_again(mds, job);
-		else
-			end_job(mds, job);
+		if (!job->in_flight) {
+			if (job->failed)
+				begin_again(mds, job);
+			else
+				end_job(mds, job);
+		} else if (job->image.count == 1) {
+			/* nothing to do for it until they are answered, and this runs after each that is */
+			job->away = true;
+			TAILQ_REMOVE(jobs, job, link);
+		}
 	}
+	return true;
+}
+
+static void purge_task(struct io_task *task)
+{
+	struct mds *mds = container_of(task, struct mds, purge_task);
+
+	if (mds->state == MDS_ACTIVE && run_jobs(mds, &mds->purger->inodes))
+		run_jobs(mds, &mds->purger->numbers);
 }
 
 void mds_purge_kick(struct mds *mds)

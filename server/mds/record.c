@@ -11,16 +11,13 @@ struct mds_record *mds_record_find(struct mds *mds, enum mds_record_kind kind, u
 	return record;
 }
 
-static struct mds_record *record_get(struct mds *mds, enum mds_record_kind kind, uint64_t number)
+static struct mds_record *record_new(struct mds *mds, enum mds_record_kind kind, uint64_t number)
 {
-	struct mds_record *record = mds_record_find(mds, kind, number);
+	struct mds_record *record = mds_zalloc(sizeof(*record));
 
-	if (!record) {
-		record = mds_zalloc(sizeof(*record));
-		record->key = (struct mds_record_key){ kind, number };
-		record->dirty.kind = MDS_DIRTY_RECORD;
-		HASH_ADD(hh, mds->records, key, sizeof(record->key), record);
-	}
+	record->key = (struct mds_record_key){ kind, number };
+	record->dirty.kind = MDS_DIRTY_RECORD;
+	HASH_ADD(hh, mds->records, key, sizeof(record->key), record);
 	return record;
 }
 
@@ -32,7 +29,8 @@ void mds_record_set(struct mds *mds, enum mds_record_kind kind, uint64_t number,
 
 	if (!record && !live)
 		return;
-	record = record_get(mds, kind, number);
+	if (!record)
+		record = record_new(mds, kind, number);
 	if (record->live == live && !(live && has_value))
 		return;
 	record->live = live;
@@ -41,7 +39,11 @@ void mds_record_set(struct mds *mds, enum mds_record_kind kind, uint64_t number,
 
 void mds_record_loaded(struct mds *mds, enum mds_record_kind kind, uint64_t number)
 {
-	record_get(mds, kind, number)->live = true;
+	struct mds_record *record = mds_record_find(mds, kind, number);
+
+	if (!record)
+		record = record_new(mds, kind, number);
+	record->live = true;
 }
 
 void mds_record_trim(struct mds *mds, struct mds_record *record)

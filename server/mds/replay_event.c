@@ -45,7 +45,7 @@ static bool place(struct mds *mds, struct mds_inode *inode, const struct mds_ima
 	if (!image->parent) {
 		if (inode->home)
 			mds_dentry_clear(inode->home);
-		inode->own = true;
+		inode->own = inode->own_stored = true;
 		return false;
 	}
 	dir = get_dir(mds, image->parent);

@@ -247,6 +247,7 @@ static bool write_own(struct mds *mds, struct mds_inode *inode)
 	osdc_add(request, NACRE_OSD_OP_SETXATTR, 0, MDS_ATTR_INODE, strlen(MDS_ATTR_INODE),
 		 mds->scratch, length, 0, 0);
 	add_item(wb, &inode->own_dirty);
+	inode->own_stored = true;
 	mds_inode_pin(inode);
 	submit(wb, request);
 	return true;

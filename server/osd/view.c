@@ -90,19 +90,21 @@ static void drop_block(struct osd_view *view, struct osd_view_chunk *chunk, uint
 /* Make blocks [first, end) holes. 0 or OSD_MISS, with nothing dropped. */
 static uint32_t drop_blocks(struct osd_exec *exec, uint32_t first, uint32_t end)
 {
+	uint32_t begin = first / OSD_CHUNK_BLOCKS, c, n, missing = 0;
 	struct osd_view *view = &exec->view;
 	struct osd_view_chunk *own;
-	uint32_t c, n, missing = 0;
 
-	for (c = first / OSD_CHUNK_BLOCKS; c * OSD_CHUNK_BLOCKS < end; c++)
+	for (c = begin; c * OSD_CHUNK_BLOCKS < end; c++)
 		if (view->chunks[c] || object_has_chunk(view->object, c))
 			missing |= own_chunk(exec, c, &own);
 	if (missing)
 		return OSD_MISS;
-	for (n = first; n < end; n++) {
-		own = view->chunks[n / OSD_CHUNK_BLOCKS];
-		if (own)
-			drop_block(view, own, n % OSD_CHUNK_BLOCKS);
+	/* most objects have few chunks, and a removal comes by all that there may be */
+	for (c = begin; c * OSD_CHUNK_BLOCKS < end; c++) {
+		own = view->chunks[c];
+		for (n = c * OSD_CHUNK_BLOCKS; own && n < (c + 1) * OSD_CHUNK_BLOCKS; n++)
+			if (n >= first && n < end)
+				drop_block(view, own, n % OSD_CHUNK_BLOCKS);
 	}
 	return 0;
 }

@@ -29,6 +29,7 @@ struct lane {
 	unsigned int part;		/* a kind may take several calls for a file */
 	uint64_t began_ns;
 	uint64_t listed;		/* entries */
+	bool looking;			/* the file's number is being asked for */
 	char name[32];
 };
 
@@ -117,8 +118,23 @@ static void ask_io(struct lane *lane, enum client_call_kind kind)
 	lane->call.length = lane->load->options->bytes;
 }
 
+/* What this run has not made is looked for by name; false: the file's number is known. */
+static bool ask_number(struct lane *lane)
+{
+	uint64_t *ino = &lane->client->inos[lane->file];
+
+	if (lane->looking)
+		*ino = lane->call.attr.ino;
+	lane->looking = !*ino;
+	if (!*ino)
+		ask(lane, CLIENT_LOOKUP, lane->client->dir);
+	return !*ino;
+}
+
 static bool ask_file_io(struct lane *lane, enum client_call_kind kind, uint32_t flags)
 {
+	if (!lane->part && ask_number(lane))
+		return true;
 	switch (lane->part++) {
 	case 0:
 		ask_open(lane, CLIENT_OPEN, flags);
@@ -208,6 +224,7 @@ static bool ask_kind(struct lane *lane, enum load_kind kind)
 	case LOAD_read:
 		return ask_file_io(lane, CLIENT_READ, NACRE_OPEN_READ);
 	case LOAD_remove:
+		lane->client->inos[lane->file] = 0;
 		return ask_once(lane, CLIENT_UNLINK);
 	default:
 		return ask_kind(lane, mix[lane->file * 2654435761u >> 30]);
@@ -226,6 +243,7 @@ static bool next_file(struct lane *lane)
 		return false;
 	lane->file = lane->client->next_file++;
 	lane->part = 0;
+	lane->looking = false;
 	snprintf(lane->name, sizeof(lane->name), "file%u", lane->file);
 	return true;
 }

@@ -24,10 +24,10 @@ struct load_options {
 	const char *dir;		/* of the clients' directories, which may be there; NULL: new ones */
 };
 
-/* Kinds of load, each on the files that `create` made. */
+/* Kinds of load, each on the files that `create` made, or finds by their names. */
 #define LOAD_KINDS(K)								\
 	K(create, "make files, each client in a directory of its own")		\
-	K(stat, "look up and ask for attributes, by name; finds what another run has kept")					\
+	K(stat, "look up and ask for attributes, by name")			\
 	K(readdir, "list the directory")					\
 	K(list, "the same in parts, an answer each; as many entries as files must come") \
 	K(write, "write each file")						\

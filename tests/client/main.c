@@ -24,7 +24,7 @@ static int usage(FILE *out)
 		"  --hold        make files, remove their names, hold them open until SIGTERM\n"
 		"  --fsync       write: sync every file\n"
 		"  --keep        leave what was made\n"
-		"  --dir NAME    directories NAME.0, NAME.1 … one a client; with stat first, files of a run with --keep\n"
+		"  --dir NAME    directories NAME.0, NAME.1 … one a client; without create, files of a run with --keep\n"
 		"kinds, run in the order given:");
 	for (i = 0; i < LOAD_KIND_COUNT; i++)
 		fprintf(out, " %s", load_kind_names[i]);

@@ -188,7 +188,9 @@ static void lock_follows_demand(void **state)
 	settle();
 	assert_int_equal(target(0, 0, &loner), -EALREADY);	/* closed: the creator keeps it */
 	assert_int_equal(target(NACRE_WANT_WRITE, 0, &loner), -EALREADY);
+	assert_int_equal(target(NACRE_WANT_READ, 0, &loner), -EALREADY);	/* alone, it reads as it is */
 	assert_int_equal(target(0, NACRE_WANT_READ, &loner), NACRE_LOCKE_NEED_SYNC);
+	assert_int_equal(target(NACRE_WANT_READ, NACRE_WANT_READ, &loner), NACRE_LOCKE_NEED_SYNC);
 	nacre_lock_init(&lock, NACRE_GROUP_AUTH);
 	assert_int_equal(target(NACRE_CAPS_AUTH, NACRE_CAP_AUTH_SHARED, &loner), -EALREADY);
 	assert_int_equal(target(NACRE_CAPS_AUTH, NACRE_CAP_FILE_READ, &loner), NACRE_LOCKE_NEED_EXCL);

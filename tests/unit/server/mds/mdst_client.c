@@ -494,7 +494,6 @@ void mdst_writeback(struct mdst *t)
 {
 	mds_checkpoint_force(t->mds);
 	mdst_until(t, is_written_back, t->mds);
-	t->mds->checkpoint.forced = false;
 }
 
 uint64_t mdst_counter(struct mdst *t, const char *name)

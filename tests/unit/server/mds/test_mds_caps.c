@@ -20,6 +20,38 @@ static struct mdst_client *client(struct mdst *t, const char *name)
 	return c;
 }
 
+/*
+ * Who is alone and wants to read keeps what it has exclusively: a mkdir whose sender wants the shared bits used to cost two
+ * revokes, and a lookup of a file of one's own three, though nobody else was there.
+ */
+static void test_wish_to_read_revokes_nothing_from_who_is_alone(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b;
+	struct nacre_record_req body = mdst_record(a, ROOT, "d");
+	struct nacre_lookup_req lookup = { .parent = ROOT, .name = (const uint8_t *)"f", .name_bytes = 1,
+					   .wanted = NACRE_CAPS_ALL_SHARED };
+	struct mdst_reply r;
+
+	body.kind = NACRE_RECORD_MKDIR;
+	body.mode = S_IFDIR | 0755;
+	body.set_mask = NACRE_SET_MODE;
+	body.wanted = NACRE_CAPS_ALL_SHARED;
+	r = mdst_call(a, NACRE_MSG_MKDIR, &body);
+	assert_int_equal(r.result, 0);
+	assert_true(r.target.issued & NACRE_CAP_AUTH_EXCL);
+	mdst_create(a, ROOT, "f");
+	lookup.tid = ++a->tid;
+	lookup.oldest_tid = a->oldest_tid;
+	r = mdst_call(a, NACRE_MSG_LOOKUP, &lookup);
+	assert_true(r.target.issued & NACRE_CAP_AUTH_EXCL);
+	assert_int_equal(a->revokes, 0);
+	b = client(t, "b");
+	r = mdst_lookup(b, ROOT, "f");
+	assert_int_equal(r.target.valid & FILE_GROUPS, FILE_GROUPS);
+	assert_true(a->revokes > 0);
+}
+
 static void setattr_mode(struct mdst_client *c, uint64_t ino, uint32_t mode, struct mdst_reply *r)
 {
 	struct nacre_record_req body = mdst_record(c, 0, NULL);
@@ -471,6 +503,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
+		T(test_wish_to_read_revokes_nothing_from_who_is_alone),
 		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_left_files_are_listed),
 		T(test_untar_costs_little), T(test_two_writers), T(test_open_outlives_answers),
 		T(test_two_appenders), T(test_two_mappers), T(test_share_1_waits_for_journal),

@@ -110,7 +110,51 @@ static void test_sparse_file_deletes_what_exists(void **state)
 	mdst_sync(c);
 	mdst_run_ms(t, 2000);
 	assert_int_equal(mdst_osd_objects(t->osd, NACRE_POOL_DATA, cap.ino), 0);
-	assert_int_equal(deletions(t) - before, 3);	/* and the object in the metadata pool */
+	assert_int_equal(deletions(t) - before, 2);
+	mdst_client_destroy(c);
+}
+
+static void unlink_all(struct mdst *t, struct mdst_client *c, const char *a, const char *b)
+{
+	struct mdst_reply r = mdst_unlink(c, ROOT, a);
+
+	assert_int_equal(r.result, 0);
+	if (b) {
+		mdst_release(c, &r.victim);
+		assert_int_equal(mdst_unlink(c, ROOT, b).result, 0);
+	}
+	mdst_sync(c);
+	mdst_run_ms(t, 2000);
+}
+
+/* A file that never had an object for its inode costs no deletion of one; one that had leaves nothing, restart or not. */
+static void test_inode_object_is_deleted_if_there_was_one(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t, "c1");
+	struct nacre_inode_info plain = mdst_create(c, ROOT, "plain").target;
+	uint64_t ino, restarts;
+	unsigned int before = deletions(t);
+
+	mdst_release(c, &plain);
+	unlink_all(t, c, "plain", NULL);
+	assert_int_equal(deletions(t) - before, 1);
+	for (restarts = 0; restarts < 2; restarts++) {
+		struct nacre_inode_info linked = mdst_create(c, ROOT, "a").target;
+
+		ino = linked.ino;
+		linked = mdst_link(c, ino, ROOT, "b").target;
+		mdst_release(c, &linked);
+		mdst_writeback(t);
+		assert_true(mdst_osd_exists(t->osd, NACRE_POOL_META, ino, 0));
+		if (restarts) {
+			mdst_crash(t);
+			mdst_start_only(t);
+			mdst_client_reconnect(c, NULL, 0, NULL);
+		}
+		unlink_all(t, c, "a", "b");
+		assert_false(mdst_osd_exists(t->osd, NACRE_POOL_META, ino, 0));
+	}
 	mdst_client_destroy(c);
 }
 
@@ -395,7 +439,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
-		T(test_ino_1_lost_client_deletes_what_exists),
+		T(test_ino_1_lost_client_deletes_what_exists), T(test_inode_object_is_deleted_if_there_was_one),
 		T(test_lost_client_purge_survives_a_restart), T(test_sparse_file_deletes_what_exists),
 		T(test_size_3_sparse_truncation_cuts_what_exists),
 		T(test_size_3_refused_cut_is_done_again),

@@ -53,6 +53,25 @@ static void check_tree(struct mdst_client *c, uint64_t dir, uint64_t file)
 	assert_int_equal(mdst_readdir(c, ROOT, 0, 100).entry_count, 2);
 }
 
+/* `journal writeback` writes what is dirty then; it used to make the rank write every later change at once, for good. */
+static void test_forced_writeback_ends(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = mdst_client_new(t, "a");
+	uint64_t items;
+
+	mdst_client_open(a);
+	mdst_create(a, NACRE_INO_ROOT, "f");
+	mdst_writeback(t);
+	items = mdst_counter(t, "writeback_items");
+	assert_true(items > 0);
+	mdst_create(a, NACRE_INO_ROOT, "g");
+	mdst_sync(a);
+	mdst_run_ms(t, 500);
+	assert_int_equal(mdst_counter(t, "writeback_items"), items);
+	mdst_client_destroy(a);
+}
+
 static void test_replay_journal(void **state)
 {
 	struct mdst *t = *state;
@@ -486,7 +505,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
-		T(test_replay_journal), T(test_replay_after_writeback),
+		T(test_replay_journal), T(test_replay_after_writeback), T(test_forced_writeback_ends),
 		T(test_crash_at_every_write), T(test_crash_in_every_writeback),
 		T(test_session_ended_in_table), T(test_closed_writer_is_not_probed), T(test_log_2_resend), T(test_unsafe_resent), T(test_orphan_with_unsafe),
 		T(test_cache_eviction), T(test_caps_are_recalled_for_memory), T(test_journal_bounded),
