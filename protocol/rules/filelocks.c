@@ -77,6 +77,7 @@ void nacre_filelock_owner_init(struct nacre_filelock_owner *owner, __u64 instanc
 	owner->instance = instance;
 	owner->id = id;
 	owner->kind = kind;
+	owner->held_count = 0;
 	owner->searched = 0;
 	owner->search_next = 0;
 	nacre_link_init(&owner->held);
@@ -155,6 +156,7 @@ static void put_range(struct nacre_filelock_file *file, const struct nacre_filel
 	struct nacre_filelock_range *range = range_of(spares->next);
 
 	nacre_link_remove(&range->in_file);
+	range->file = file;
 	range->owner = want->owner;
 	range->start = want->start;
 	range->last = want->last;
@@ -162,10 +164,12 @@ static void put_range(struct nacre_filelock_file *file, const struct nacre_filel
 	range->mode = want->mode;
 	nacre_link_add_tail(&file->held, &range->in_file);
 	nacre_link_add_tail(&want->owner->held, &range->in_owner);
+	want->owner->held_count++;
 }
 
 static void drop_range(struct nacre_filelock_range *range, struct nacre_link *spares)
 {
+	range->owner->held_count--;
 	nacre_link_remove(&range->in_owner);
 	nacre_link_remove(&range->in_file);
 	nacre_link_add_tail(spares, &range->in_file);
@@ -233,25 +237,74 @@ void nacre_filelock_give_up(struct nacre_filelock_file *file, const struct nacre
 	nacre_filelock_unsettle(file);
 }
 
-int nacre_filelock_claim(struct nacre_filelock_file *file, const struct nacre_filelock_want *want,
-			 struct nacre_link *spares)
+static void put(struct nacre_filelock_file *file, const struct nacre_filelock_want *want,
+		struct nacre_link *spares)
 {
 	int held_nothing = nacre_link_is_empty(&want->owner->held);
 
-	if (nacre_filelock_conflict(file, want))
-		return -EAGAIN;
 	replace(file, want, spares);
 	nacre_filelock_unsettle(file);
 	if (held_nothing)
 		unsettle_waits(want->owner);
-	return 0;
 }
 
 int nacre_filelock_take(struct nacre_filelock_file *file, const struct nacre_filelock_want *want,
 			struct nacre_link *spares)
 {
 	nacre_filelock_give_up(file, want, spares);
-	return nacre_filelock_claim(file, want, spares);
+	if (nacre_filelock_conflict(file, want))
+		return -EAGAIN;
+	put(file, want, spares);
+	return 0;
+}
+
+/* ---- claims ------------------------------------------------------------------------------------------ */
+
+static struct nacre_filelock_range *first_conflict(const struct nacre_filelock_file *file,
+						   const struct nacre_filelock_want *want)
+{
+	struct nacre_filelock_range *range, *first = 0;
+
+	for_each_range(range, file)
+		if (excludes(range, want) && (!first || range->start < first->start))
+			first = range;
+	return first;
+}
+
+int nacre_filelock_claim(struct nacre_filelock_file *file, struct nacre_filelock_want *want,
+			 struct nacre_link *spares)
+{
+	struct nacre_filelock_range *other = first_conflict(file, want);
+	struct nacre_filelock_want part = *want;
+
+	if (!other) {
+		put(file, want, spares);
+		return 0;
+	}
+	if (other->mode == want->mode)
+		return -EAGAIN;
+	if (other->start > want->start)
+		part.start = other->start;
+	if (other->last < want->last)
+		part.last = other->last;
+	if (other->mode == NACRE_FILELOCK_WRITE) {
+		/* the other one was giving it up */
+		part.owner = other->owner;
+		part.pid = other->pid;
+		part.mode = NACRE_FILELOCK_READ;
+		put(file, &part, spares);
+		return 1;
+	}
+	/* this one was: what lies before stays as it is */
+	if (part.start > want->start) {
+		part.last = part.start - 1;
+		part.start = want->start;
+	} else {
+		part.mode = NACRE_FILELOCK_READ;
+	}
+	put(file, &part, spares);
+	want->start = part.last + 1;
+	return part.last < want->last;
 }
 
 /* ---- invariants -------------------------------------------------------------------------------------- */

@@ -43,6 +43,7 @@ struct nacre_filelock_owner {
 	__u64 id;
 	__u8 kind;			/* enum nacre_filelock_kind: an owner has locks of one kind */
 	struct nacre_link held;
+	__u32 held_count;
 	struct nacre_link waiting;
 	__u64 searched;			/* last search that came by, and */
 	struct nacre_filelock_owner *search_next;	/* whom it looks at next */
@@ -50,6 +51,7 @@ struct nacre_filelock_owner {
 
 struct nacre_filelock_range {
 	struct nacre_link in_file, in_owner;
+	struct nacre_filelock_file *file;
 	struct nacre_filelock_owner *owner;
 	__u64 start, last;
 	__u32 pid;
@@ -112,8 +114,12 @@ int nacre_filelock_take(struct nacre_filelock_file *file, const struct nacre_fil
 /* A flock of another mode goes, nothing else does: before a wait is queued. */
 void nacre_filelock_give_up(struct nacre_filelock_file *file, const struct nacre_filelock_want *want,
 			    struct nacre_link *spares);
-/* Declared after a restart: like take; only if nobody is in the way. */
-int nacre_filelock_claim(struct nacre_filelock_file *file, const struct nacre_filelock_want *want,
+/*
+ * Declared after a restart. Who was turning a write lock into a read lock may still declare the old one, beside
+ * another's read lock: it counts as the new one there. 0: done; 1: a part of it is, call
+ * again with more spares, `want` has what is left; -EAGAIN: two writers, and this is the second.
+ */
+int nacre_filelock_claim(struct nacre_filelock_file *file, struct nacre_filelock_want *want,
 			 struct nacre_link *spares);
 
 /* Queue; it is nowhere else. The caller has asked _deadlocks() first. */

@@ -82,6 +82,12 @@ int rig_take(struct rig *rig, unsigned int file, const struct nacre_filelock_wan
 	return nacre_filelock_take(&rig->files[file], want, &rig->spares);
 }
 
+int rig_claim(struct rig *rig, unsigned int file, struct nacre_filelock_want *want)
+{
+	add_spares(rig);
+	return nacre_filelock_claim(&rig->files[file], want, &rig->spares);
+}
+
 /* ---- the model ------------------------------------------------------------------------------------------- */
 
 static int is_flock(const struct rig *rig, unsigned int owner)

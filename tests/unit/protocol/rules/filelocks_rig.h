@@ -33,6 +33,7 @@ void rig_free(struct rig *rig);
 struct rig_want rig_random(const struct rig *rig);
 /* With the rules alone. */
 int rig_take(struct rig *rig, unsigned int file, const struct nacre_filelock_want *want);
+int rig_claim(struct rig *rig, unsigned int file, struct nacre_filelock_want *want);
 /* With rules and model, which must agree on the result. */
 int rig_set(struct rig *rig, unsigned int file, const struct rig_want *want);
 /* A flock of another mode goes. */

@@ -145,6 +145,46 @@ static void a_flock_that_changes_its_mode_is_given_up_first(void **state)
 	rig_free(&rig);
 }
 
+static void claim(struct rig *rig, const struct rig_want *want)
+{
+	struct nacre_filelock_want rules = rig_rules_want(rig, want);
+
+	while (rig_claim(rig, 0, &rules) > 0)
+		;
+}
+
+/* Both ways round: who comes first does not matter. */
+static void a_write_lock_claimed_beside_a_read_lock_was_being_given_up(void **state)
+{
+	static const struct rig_want claims[2] = { { 0, NACRE_FILELOCK_WRITE, 0, 9 },
+						   { 1, NACRE_FILELOCK_READ, 3, 4 } };
+	struct rig rig;
+	int first;
+
+	for (first = 0; first < 2; first++) {
+		rig_init(&rig, two, 2);
+		claim(&rig, &claims[first]);
+		claim(&rig, &claims[!first]);
+		memset(rig.model[0][0], NACRE_FILELOCK_WRITE, 10);
+		memset(&rig.model[0][0][3], NACRE_FILELOCK_READ, 2);
+		memset(&rig.model[0][1][3], NACRE_FILELOCK_READ, 2);
+		rig_compare(&rig);
+		rig_free(&rig);
+	}
+}
+
+static void the_second_of_two_writers_that_claim_is_refused(void **state)
+{
+	struct nacre_filelock_want want;
+	struct rig rig;
+
+	rig_init(&rig, two, 2);
+	claim(&rig, &(struct rig_want){ 0, NACRE_FILELOCK_WRITE, 0, 9 });
+	want = rig_rules_want(&rig, &(struct rig_want){ 1, NACRE_FILELOCK_WRITE, 9, 10 });
+	assert_int_equal(rig_claim(&rig, 0, &want), -EAGAIN);
+	rig_free(&rig);
+}
+
 static void impossible_values_are_refused(void **state)
 {
 	assert_null(nacre_filelock_check(NACRE_FILELOCK_POSIX, NACRE_FILELOCK_READ, 3, 3));
@@ -164,6 +204,8 @@ int main(void)
 		cmocka_unit_test(a_lock_to_the_end_of_the_file_can_be_split_and_merged_there),
 		cmocka_unit_test(flock_and_posix_locks_do_not_see_each_other),
 		cmocka_unit_test(a_flock_that_changes_its_mode_is_given_up_first),
+		cmocka_unit_test(a_write_lock_claimed_beside_a_read_lock_was_being_given_up),
+		cmocka_unit_test(the_second_of_two_writers_that_claim_is_refused),
 		cmocka_unit_test(impossible_values_are_refused),
 		cmocka_unit_test(every_sequence_of_posix_and_ofd_locks_is_what_the_bytes_say),
 		cmocka_unit_test(long_random_sequences_are_what_the_bytes_say),
