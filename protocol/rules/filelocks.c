@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* File locks that are held: conflicts, taking, splitting, merging. See filelocks.h; waiting is in filelocks_wait.c. */
 #include <linux/errno.h>
+#include <linux/string.h>
 #include "filelocks.h"
 
 #define for_each_range(range, file)							\
@@ -79,7 +80,7 @@ void nacre_filelock_owner_init(struct nacre_filelock_owner *owner, __u64 instanc
 	owner->kind = kind;
 	owner->held_count = 0;
 	owner->searched = 0;
-	owner->search_next = 0;
+	owner->search_next = NULL;
 	nacre_link_init(&owner->held);
 	nacre_link_init(&owner->waiting);
 }
@@ -119,11 +120,11 @@ struct nacre_filelock_range *nacre_filelock_conflict(const struct nacre_filelock
 	struct nacre_filelock_range *range;
 
 	if (want->mode == NACRE_FILELOCK_UNLOCK)
-		return 0;
+		return NULL;
 	for_each_range(range, file)
 		if (excludes(range, want))
 			return range;
-	return 0;
+	return NULL;
 }
 
 /* Ranges of one owner and mode are merged, so one of them has all or none has. */
@@ -263,7 +264,7 @@ int nacre_filelock_take(struct nacre_filelock_file *file, const struct nacre_fil
 static struct nacre_filelock_range *first_conflict(const struct nacre_filelock_file *file,
 						   const struct nacre_filelock_want *want)
 {
-	struct nacre_filelock_range *range, *first = 0;
+	struct nacre_filelock_range *range, *first = NULL;
 
 	for_each_range(range, file)
 		if (excludes(range, want) && (!first || range->start < first->start))
@@ -317,12 +318,12 @@ static const char *check_pair(const struct nacre_filelock_range *a,
 	if (excludes(a, &want))
 		return "two owners hold what excludes each other";
 	if (a->owner != b->owner)
-		return 0;
+		return NULL;
 	if (a->start <= b->last && b->start <= a->last)
 		return "an owner holds a byte twice";
 	if (a->mode == b->mode && touches(a, b->start, b->last))
 		return "an owner's ranges touch and are not merged";
-	return 0;
+	return NULL;
 }
 
 const char *nacre_filelock_invariant(const struct nacre_filelock_file *file)
@@ -342,9 +343,9 @@ const char *nacre_filelock_invariant(const struct nacre_filelock_file *file)
 		}
 	}
 	if (!nacre_link_is_empty(&file->unsettled))
-		return 0;
+		return NULL;
 	for (at = file->waiting.next; at != &file->waiting; at = at->next)
 		if (!nacre_filelock_is_blocked(nacre_link_entry(at, struct nacre_filelock_waiter, in_file)))
 			return "somebody waits though nobody is in the way";
-	return 0;
+	return NULL;
 }

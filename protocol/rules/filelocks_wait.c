@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* File locks that are waited for: the queue, who can go on, deadlocks. See filelocks.h. */
+#include <linux/string.h>
 #include "filelocks.h"
 
 static struct nacre_filelock_waiter *waiter_in_file(const struct nacre_link *link)
@@ -89,7 +90,7 @@ struct nacre_filelock_waiter *nacre_filelocks_grantable(struct nacre_filelocks *
 				return waiter_in_file(at);
 		nacre_link_remove(&file->unsettled);
 	}
-	return 0;
+	return NULL;
 }
 
 /* ---- deadlocks -------------------------------------------------------------------------------------- */
@@ -161,5 +162,5 @@ struct nacre_filelock_waiter *nacre_filelock_deadlocked(struct nacre_filelock_ow
 		if (nacre_filelock_deadlocks(waiter->file, &want))
 			return waiter;
 	}
-	return 0;
+	return NULL;
 }
