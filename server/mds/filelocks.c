@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The table of file locks: files, owners, ranges and waits in memory. See filelocks.h. */
 #include "core.h"
-#include "server/base/mutate.h"
 
 static struct mds_filelock_range *range_of(struct nacre_link *link)
 {

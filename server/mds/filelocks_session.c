@@ -2,6 +2,7 @@
 /* File locks and the life of sessions: claims to a new incarnation, the end, who is in others' way; and the list. */
 #include <inttypes.h>
 #include "core.h"
+#include "server/base/mutate.h"
 
 /* ---- claims ----------------------------------------------------------------------------------------------- */
 
@@ -25,7 +26,7 @@ void mds_filelocks_claims(struct mds *mds, struct mds_session *session,
 	int i, count = nacre_array_count(nacre_filelock_desc(), part->locks_bytes);
 	struct nacre_filelock lock;
 
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count && !mutate(MUTATE_MDS_FORGET_LOCKS); i++)
 		if (!nacre_array_at(nacre_filelock_desc(), part->locks, (uint32_t)i, &lock))
 			claim(mds, session, &lock);
 	mds_filelocks_recount(mds);

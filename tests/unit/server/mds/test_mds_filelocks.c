@@ -187,6 +187,37 @@ static void test_flock_1_silent(void **state)
 	mdst_client_destroy(b);
 }
 
+static bool is_killed(void *owner)
+{
+	return ((struct mdst_client *)owner)->killed;
+}
+
+/* FLOCK-1: one that is put out though it has renewed its lease keeps its locks until that has run out, with margin. */
+static void test_flock_1_behind_the_lease(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, NACRE_INO_ROOT, "f").target;
+	struct nacre_lookup_req lookup = { .parent = NACRE_INO_ROOT, .name = (const uint8_t *)"f",
+					   .name_bytes = 1 };
+	uint64_t killed_at;
+
+	assert_true(cap.cap_id);
+	assert_int_equal(set(a, NACRE_FILELOCK_WRITE), 0);
+	wait(b, NACRE_FILELOCK_WRITE);
+	a->stubborn = true;
+	lookup.tid = ++b->tid;
+	lookup.oldest_tid = b->oldest_tid;
+	mdst_send(b, NACRE_MSG_LOOKUP, &lookup);
+	mdst_until(t, is_killed, a);
+	killed_at = t->world->now_ns;
+	expect_granted(b, INO, 0);
+	/* its last renewal was up to a third of a lease ago, the margin is a quarter */
+	assert_true(t->world->now_ns - killed_at >= (uint64_t)MDST_LEASE_MS * 9 / 10 * SIM_NS_PER_MS);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* A lost waiter is nobody's obstacle, and its wait is gone. */
 static void test_flock_1_silent_waiter(void **state)
 {
@@ -294,7 +325,7 @@ int main(void)
 		CASE(test_excludes), CASE(test_tells_who_is_in_the_way), CASE(test_waits),
 		CASE(test_cancel), CASE(test_deadlock_between_clients),
 		CASE(test_flock_3_granted_while_away), CASE(test_flock_1_silent),
-		CASE(test_flock_1_silent_waiter), CASE(test_flock_2_restart),
+		CASE(test_flock_1_behind_the_lease), CASE(test_flock_1_silent_waiter), CASE(test_flock_2_restart),
 		CASE(test_flock_2_a_holder_that_does_not_come_back), CASE(test_log_2_resends),
 		CASE(test_too_many_waits),
 	};
