@@ -165,7 +165,7 @@ static void flock_2_held_locks_are_declared(struct kunit *test)
 	give_up(test, file);
 }
 
-/* The rank has answered the old incarnation's client; the new one has not been told of the lock: it is asked again. */
+/* The answer is of an incarnation to whose successor the claims have gone without this lock. */
 static void a_lock_that_missed_the_claims_is_asked_for_again(struct kunit *test)
 {
 	struct test_world *world = test_world(test);
@@ -175,10 +175,9 @@ static void a_lock_that_missed_the_claims_is_asked_for_again(struct kunit *test)
 	struct nacre_reply like = { .flags = NACRE_REPLY_SAFE };
 
 	down_write(&world->fs->locks.claims_sem);
-	test_reply(world, message, &like, NULL, 0);
-	test_settle(world);
 	world->fs->locks.claims++;
 	up_write(&world->fs->locks.claims_sem);
+	test_reply(world, message, &like, NULL, 0);
 	KUNIT_EXPECT_EQ(test, answer_next(world, 0, 0).op, NACRE_FILELOCK_SET);
 	KUNIT_EXPECT_EQ(test, test_call_result(call), 0);
 	KUNIT_EXPECT_TRUE(test, is_held(file));

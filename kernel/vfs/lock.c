@@ -133,6 +133,16 @@ void lock_call_pause(struct lock_call *call)
 	wake_up_all(&locks->turn);
 }
 
+void lock_call_afresh(struct lock_call *call)
+{
+	struct nacre_locks *locks = &nacre_inode_fs(call->inode)->locks;
+
+	spin_lock(&locks->lock);
+	call->overtaken = false;
+	call->claims = READ_ONCE(locks->claims);
+	spin_unlock(&locks->lock);
+}
+
 void lock_call_end(struct lock_call *call)
 {
 	struct nacre_locks *locks = &nacre_inode_fs(call->inode)->locks;
@@ -221,18 +231,14 @@ static bool is_refusal(int err)
 /* Once: the rank, and our list. LOST_RACE: again. */
 static int try_to_take(struct lock_call *call, struct file *file)
 {
-	struct nacre_locks *locks = &nacre_inode_fs(call->inode)->locks;
-	bool sleeps = call->fl->c.flc_flags & FL_SLEEP;
 	int err;
 
-	spin_lock(&locks->lock);
-	call->overtaken = false;
-	call->claims = locks->claims;
-	spin_unlock(&locks->lock);
-	if (sleeps)
+	if (call->fl->c.flc_flags & FL_SLEEP) {
 		err = lock_wait_for(call);
-	else
+	} else {
+		lock_call_afresh(call);
 		err = lock_ask(call->inode, call->fl, NACRE_FILELOCK_SET, 0, NULL, NULL);
+	}
 	if (err) {
 		if (!is_refusal(err))
 			take_back(call, file);

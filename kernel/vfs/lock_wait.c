@@ -62,6 +62,7 @@ int lock_wait_for(struct lock_call *call)
 		u64 flows = READ_ONCE(locks->flows);
 		bool queued = false;
 
+		lock_call_afresh(call);
 		result = lock_ask(call->inode, call->fl, NACRE_FILELOCK_WAIT, wait.id, &queued, NULL);
 		if (!result)
 			result = queued ? sleep(call, &wait, flows) : 1;

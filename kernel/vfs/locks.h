@@ -52,6 +52,8 @@ int lock_ask(struct inode *inode, const struct file_lock *fl, u8 op, u64 waiter,
 	     struct nacre_filelock *holder);
 /* It is this call's turn. -EINTR; `surely`: of one that is being killed, too. */
 int lock_call_begin(struct lock_call *call, bool surely);
+/* The rank is about to be asked: what has happened so far does not make its answer old. */
+void lock_call_afresh(struct lock_call *call);
 /* It stands aside until _begin, or leaves. */
 void lock_call_pause(struct lock_call *call);
 void lock_call_end(struct lock_call *call);
