@@ -28,6 +28,8 @@
 	C(cap_asks_again, "times such a call asked again because nothing had come")	\
 	C(lookups_local, "lookups answered from the dcache under a cap")	\
 	C(lookups_sent, "lookups asked of the MDS")				\
+	C(lock_requests, "requests about file locks")				\
+	C(locks_lost, "files whose locks were lost with a session")		\
 	C(evictions, "times this client found itself evicted")
 
 #endif

@@ -90,6 +90,14 @@ struct nacre_upcalls {
 	void (*caps_reflush)(struct nacre_fs *fs);
 	/* The session is gone: drop all caps, report what is lost on its files. */
 	void (*caps_lost)(struct nacre_fs *fs);
+	/* Send SESSION_FILELOCKS, behind the claims on caps. Sending is held. */
+	int (*claim_locks)(struct nacre_fs *fs);
+	/* FILELOCK_GRANTED. */
+	void (*lock_granted)(struct nacre_fs *fs, const struct nacre_filelock_granted *granted);
+	/* Whatever the rank said of locks may have been lost: who waits asks again. Sending may be held. */
+	void (*locks_flow)(struct nacre_fs *fs);
+	/* The session is gone, and with it all file locks. */
+	void (*locks_lost)(struct nacre_fs *fs);
 };
 
 /* Caps of one client instance; caps/ owns the fields. */
@@ -110,6 +118,19 @@ struct nacre_caps {
 	wait_queue_head_t flush_wait;	/* a flush was acknowledged, or all is lost */
 };
 
+/* Programs' file locks; vfs/lock*.c own the fields. */
+struct nacre_locks {
+	spinlock_t lock;		/* guards all but claims; inside claims_sem, outside the kernel's flc_lock */
+	struct rw_semaphore claims_sem;	/* lists get longer under it for reading, are declared under it for writing */
+	u64 claims;			/* counts declarations and losses; under claims_sem */
+	u64 flows;			/* counts beginnings of a flow */
+	u64 last_wait;			/* number of the last wait */
+	struct list_head inodes;	/* nacre_inode.lock_link: those with locks in their list */
+	struct list_head waits;		/* struct lock_wait */
+	wait_queue_head_t turn;		/* of owners with several calls under way */
+	u64 secret[2];			/* turns owners into numbers */
+};
+
 /* One client instance: what `mount -t nacre` makes (several mounts may share it). */
 struct nacre_fs {
 	struct super_block *sb;
@@ -128,6 +149,7 @@ struct nacre_fs {
 	struct nacre_stats __percpu *stats;	/* see stats.h */
 	const struct nacre_upcalls *upcalls;
 	struct nacre_caps caps;
+	struct nacre_locks locks;
 	atomic64_t dir_epochs;		/* source of nacre_inode.dir_epoch: never the same twice */
 	struct dentry *debugfs;
 	unsigned int id;		/* small number of this client, for debugfs and traces */
@@ -190,6 +212,9 @@ struct nacre_inode {
 	u64 unsafe_applied;		/* highest apply number that concerns this inode … */
 	u32 unsafe_generation;		/* … in this generation of the session */
 	u64 btime_ns;
+	struct list_head lock_link;	/* nacre_locks.inodes */
+	struct list_head lock_calls;	/* struct lock_call; under nacre_locks.lock */
+	bool locks_lost;		/* its file locks went with a session: EIO until they are given up */
 };
 
 static inline struct nacre_inode *nacre_inode(const struct inode *inode)

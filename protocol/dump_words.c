@@ -46,7 +46,13 @@ static const struct word nacre_trace_role[] = {
 };
 static const struct word nacre_info_flags[] = { W(NACRE_INFO_, HAS_XATTRS), W(NACRE_INFO_, NO_XATTRS) };
 static const struct word nacre_reply_flags[] = { W(NACRE_REPLY_, SAFE), W(NACRE_REPLY_, END),
-						 W(NACRE_REPLY_, CREATED) };
+						 W(NACRE_REPLY_, CREATED), W(NACRE_REPLY_, QUEUED) };
+static const struct word nacre_filelock_kind[] = { W(NACRE_FILELOCK_, POSIX), W(NACRE_FILELOCK_, OFD),
+						   W(NACRE_FILELOCK_, FLOCK) };
+static const struct word nacre_filelock_mode[] = { W(NACRE_FILELOCK_, READ), W(NACRE_FILELOCK_, WRITE),
+						   W(NACRE_FILELOCK_, UNLOCK) };
+static const struct word nacre_filelock_op[] = { W(NACRE_FILELOCK_, TEST), W(NACRE_FILELOCK_, SET),
+						 W(NACRE_FILELOCK_, WAIT), W(NACRE_FILELOCK_, CANCEL) };
 static const struct word nacre_journal_mode[] = { W(NACRE_JOURNAL_, DATA), W(NACRE_JOURNAL_, ORDERED),
 						  W(NACRE_JOURNAL_, COW) };
 static const struct word nacre_pool_flags[] = { { NACRE_POOL_F_NONE, "NONE" } };
@@ -100,6 +106,8 @@ static const struct words all_words[] = {
 	ROW(nacre_osd_request_flags, BITS),  ROW(nacre_osd_result_flags, BITS),
 	ROW(nacre_rep_query_flags, BITS),    ROW(nacre_rep_list_flags, BITS),
 	ROW(nacre_rep_object_flags, BITS),   ROW(nacre_rep_log_flags, BITS),
+	ROW(nacre_filelock_kind, VALUE),     ROW(nacre_filelock_mode, VALUE),
+	ROW(nacre_filelock_op, VALUE),
 };
 #define ENUM_COUNT (sizeof(all_words) / sizeof(all_words[0]))
 
@@ -327,6 +335,7 @@ static const struct tail_row tails[] = {
 	{ "nacre_map", "dead", nacre_map_dead_desc },
 	{ "nacre_map", "placement", nacre_map_pg_desc },
 	{ "nacre_session_reconnect", "claims", nacre_cap_claim_desc },
+	{ "nacre_session_filelocks", "locks", nacre_filelock_desc },
 	{ "nacre_record", "xattrs", nacre_xattr_desc },
 	{ "nacre_record_req", "xattrs", nacre_xattr_desc },
 	{ "nacre_inode_info", "xattrs", nacre_xattr_desc },

@@ -249,6 +249,7 @@ enum nacre_reply_flags {
 	NACRE_REPLY_SAFE = 1,		/* journaled, or nothing to journal */
 	NACRE_REPLY_END = 2,		/* READDIR: no entry behind the last one here */
 	NACRE_REPLY_CREATED = 4,	/* CREATE made the file (else it was there) */
+	NACRE_REPLY_QUEUED = 8,		/* FILELOCK: not had yet, FILELOCK_GRANTED will follow */
 };
 
 /* Answers every request. */
@@ -262,7 +263,7 @@ enum nacre_reply_flags {
 	F(32, lease_ms, "the name in the request may be cached so long without a directory cap") \
 	R(32, reserved0)						\
 	T(traces, 1 << 20, "nacre_inode_info sequence, by role")	\
-	T(extra, 1 << 20, "READDIR: nacre_dirent sequence; STATFS: nacre_statfs")
+	T(extra, 1 << 20, "READDIR: nacre_dirent sequence; STATFS: nacre_statfs; FILELOCK: nacre_filelock")
 NACRE_STRUCT(nacre_reply, NACRE_REPLY_FIELDS, 56);
 
 /* One entry of a listing; its `info` is one nacre_inode_info, or empty. */

@@ -41,6 +41,7 @@ enum nacre_sender {
 	M(SESSION_KILLED, 20, nacre_session_killed, NACRE_FROM_M, 0, "the rank has ended the session") \
 	M(SESSION_RECONNECT, 21, nacre_session_reconnect, NACRE_FROM_C, 0, "claims on caps, to a new incarnation") \
 	M(SESSION_RECONNECT_DONE, 22, nacre_session_reconnect_done, NACRE_FROM_C, 0, "all claims and old requests are sent") \
+	M(SESSION_FILELOCKS, 23, nacre_session_filelocks, NACRE_FROM_C, 0, "file locks held, to a new incarnation") \
 	/* requests that read */							\
 	M(LOOKUP, 32, nacre_lookup_req, NACRE_FROM_C, 0, "look a name up")		\
 	M(GETATTR, 33, nacre_getattr_req, NACRE_FROM_C, 0, "current attributes of an inode") \
@@ -48,6 +49,7 @@ enum nacre_sender {
 	M(READDIR, 35, nacre_readdir_req, NACRE_FROM_C, 0, "list a directory with attributes") \
 	M(STATFS, 36, nacre_statfs_req, NACRE_FROM_C, 0, "space and counts")		\
 	M(SYNC, 37, nacre_sync_req, NACRE_FROM_C, 0, "answer when all is journaled")	\
+	M(FILELOCK, 38, nacre_filelock_req, NACRE_FROM_C, 0, "take, test or give up a file lock; wait for one") \
 	/* requests that change: one record each */					\
 	M(CREATE, 48, nacre_record_req, NACRE_FROM_C, 0, "make or open a regular file")	\
 	M(MKDIR, 49, nacre_record_req, NACRE_FROM_C, 0, "make a directory")		\
@@ -63,6 +65,7 @@ enum nacre_sender {
 	/* answers */									\
 	M(REPLY, 64, nacre_reply, NACRE_FROM_M, 0, "answers a request")			\
 	M(SAFE, 65, nacre_safe, NACRE_FROM_M, 0, "what is journaled by now")		\
+	M(FILELOCK_GRANTED, 66, nacre_filelock_granted, NACRE_FROM_M, 0, "a wait for a file lock is over") \
 	/* caps */									\
 	M(CAP_GRANT, 80, nacre_cap_grant, NACRE_FROM_M, 0, "caps and attributes")	\
 	M(CAP_REVOKE, 81, nacre_cap_revoke, NACRE_FROM_M, 0, "give caps back")		\

@@ -12,6 +12,7 @@
 #include "session.h"
 #include "mds.h"
 #include "caps.h"
+#include "filelocks.h"
 #include "osd.h"
 #include "replica.h"
 
@@ -21,6 +22,7 @@
 	NACRE_SESSION_STRUCTS(S)	\
 	NACRE_MDS_STRUCTS(S)	\
 	NACRE_CAPS_STRUCTS(S)	\
+	NACRE_FILELOCKS_STRUCTS(S)	\
 	NACRE_OSD_STRUCTS(S)	\
 	NACRE_REPLICA_STRUCTS(S)
 

@@ -84,11 +84,17 @@ static enum outcome try_take(struct inode *inode, u32 need, u32 want, u64 end, u
 	return outcome;
 }
 
+/* File locks of it went with a session: who relied on them must not read or write (vfs/lock_session.c). */
+static bool is_barred(struct inode *inode, u32 need)
+{
+	return need & NACRE_CAPS_FILE && READ_ONCE(nacre_inode(inode)->locks_lost);
+}
+
 int nacre_caps_try(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 {
 	bool ask_ahead;
 
-	if (nacre_fs_error(nacre_inode_fs(inode)))
+	if (nacre_fs_error(nacre_inode_fs(inode)) || is_barred(inode, need))
 		return -EIO;
 	return try_take(inode, need, want, end, got, &ask_ahead) == TAKEN ? 0 : -EAGAIN;
 }
@@ -190,7 +196,7 @@ int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 	int err;
 
 	for (;;) {
-		err = nacre_fs_error(fs);
+		err = nacre_fs_error(fs) ?: is_barred(inode, need) ? -EIO : 0;
 		if (err)
 			return err;
 		switch (try_take(inode, need, want, end, got, &ask_ahead)) {

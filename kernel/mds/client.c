@@ -67,6 +67,9 @@ static void take_message(struct nacre_mds_client *mds, struct nacre_incoming *in
 	case NACRE_MSG_CAP_FLUSH_ACK:
 		mds->fs->upcalls->cap_message(mds->fs, in->type, in->host);
 		break;
+	case NACRE_MSG_FILELOCK_GRANTED:
+		mds->fs->upcalls->lock_granted(mds->fs, in->host);
+		break;
 	default:
 		pr_warn_ratelimited("nacre: message %u is nothing a metadata server says\n",
 				    in->type);

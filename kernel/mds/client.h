@@ -15,6 +15,7 @@
 #define NACRE_MOUNT_REFUSED_MS 5000	/* … and so long if it is always refused */
 #define NACRE_CLOSE_TIMEOUT_MS 10000	/* an unmount waits so long for the last answer */
 #define NACRE_RETRY_MS 200		/* before asking again a rank that was busy or not active */
+#define NACRE_PARTING_MS 2000u		/* a task that ends waits so long for what it gives up */
 #define NACRE_RENEWALS_KEPT 4		/* renewals whose time of sending is remembered */
 
 /* What the inbox worker works off, in order. */

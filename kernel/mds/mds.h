@@ -29,6 +29,7 @@ enum nacre_mds_request_flag {
 	NACRE_MDSR_DONE,		/* answered or failed: result is valid */
 	NACRE_MDSR_ABANDONED,		/* its caller was killed and does not look any more */
 	NACRE_MDSR_UNSAFE,		/* answered, not yet journaled: on the unsafe list */
+	NACRE_MDSR_SURELY,		/* sent even if its caller is killed: not taken back */
 	NACRE_MDSR_MARKED,		/* the inodes' `changing` counts include it */
 };
 
@@ -52,6 +53,7 @@ struct nacre_mds_request {
 		struct nacre_readdir_req readdir;
 		struct nacre_statfs_req statfs;
 		struct nacre_sync_req sync;
+		struct nacre_filelock_req filelock;
 	} body;
 	void *owned[NACRE_MDSR_OWNED];	/* freed with the request */
 
@@ -106,6 +108,11 @@ struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct
 struct nacre_mds_request *nacre_mds_open(struct inode *inode, u32 need, u32 wanted, u32 open_flags);
 struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 max_bytes);
 int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out);
+/*
+ * FILELOCK: test, take, give up a lock, wait for one. Giving up and cancelling are sent whatever happens to the caller,
+ * and one that is about to end waits a little only.
+ */
+struct nacre_mds_request *nacre_mds_filelock(struct nacre_fs *fs, const struct nacre_filelock_req *body);
 
 /*
  * One namespace record. The caller fills req->body.record (from `record`, tails copied) and the

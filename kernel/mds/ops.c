@@ -20,6 +20,7 @@ static const struct nacre_mds_op ops[] = {
 	{ NACRE_MSG_READDIR, .keeps_reply = true, .name = "READDIR" },
 	{ NACRE_MSG_STATFS, .keeps_reply = true, .name = "STATFS" },
 	{ NACRE_MSG_SYNC, .name = "SYNC" },
+	{ NACRE_MSG_FILELOCK, .keeps_reply = true, .name = "FILELOCK" },
 	{ NACRE_MSG_CREATE, .parent_groups = NACRE_GROUP_FILE,
 	  .changes = true, .creates = true, .name = "CREATE" },
 	{ NACRE_MSG_MKDIR, .parent_groups = FILE_LINK,
@@ -159,6 +160,19 @@ int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out)
 	err = nacre_decode_all(nacre_statfs_desc(), reply->extra, reply->extra_bytes, out);
 	nacre_mds_request_put(req);
 	return err;
+}
+
+struct nacre_mds_request *nacre_mds_filelock(struct nacre_fs *fs, const struct nacre_filelock_req *body)
+{
+	struct nacre_mds_request *req = nacre_mds_request_new(fs, NACRE_MSG_FILELOCK);
+
+	if (IS_ERR(req))
+		return req;
+	req->body.filelock = *body;
+	if (body->op == NACRE_FILELOCK_CANCEL || body->lock_mode == NACRE_FILELOCK_UNLOCK)
+		set_bit(NACRE_MDSR_SURELY, &req->flags);
+	nacre_count(fs, lock_requests);
+	return call(req);
 }
 
 /* Copy the record's tails into the request's keeping. */

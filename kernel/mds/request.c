@@ -210,7 +210,9 @@ static int submit(struct nacre_mds_client *mds, struct nacre_mds_request *req)
 {
 	int err;
 
-	if (mutex_lock_killable(&mds->send_mutex))
+	if (test_bit(NACRE_MDSR_SURELY, &req->flags))
+		mutex_lock(&mds->send_mutex);	/* nobody waits for the rank under it */
+	else if (mutex_lock_killable(&mds->send_mutex))
 		return -EINTR;
 	err = nacre_fs_error(req->fs) ?: enlist(mds, req);
 	if (!err) {
@@ -239,7 +241,7 @@ static bool give_up(struct nacre_mds_client *mds, struct nacre_mds_request *req)
 		return true;
 	}
 	set_bit(NACRE_MDSR_ABANDONED, &req->flags);
-	if (!test_bit(NACRE_MDSR_SENT, &req->flags)) {
+	if (!test_bit(NACRE_MDSR_SENT, &req->flags) && !test_bit(NACRE_MDSR_SURELY, &req->flags)) {
 		unsent = true;
 		mds_request_take_locked(mds, req);
 	}
@@ -254,10 +256,20 @@ static bool give_up(struct nacre_mds_client *mds, struct nacre_mds_request *req)
 	return false;
 }
 
+/* 0: no limit. No signal reaches a task that exits or is none of a program's. */
+static unsigned int patience_ms(const struct nacre_mds_request *req)
+{
+	unsigned int soft_ms = req->fs->options.soft_timeout_ms;
+
+	if (test_bit(NACRE_MDSR_SURELY, &req->flags) && current->flags & (PF_EXITING | PF_KTHREAD))
+		return soft_ms ? min(soft_ms, NACRE_PARTING_MS) : NACRE_PARTING_MS;
+	return soft_ms;
+}
+
 int nacre_mds_call(struct nacre_mds_request *req)
 {
 	struct nacre_mds_client *mds = req->fs->mds;
-	unsigned int soft_ms = req->fs->options.soft_timeout_ms;
+	unsigned int soft_ms = patience_ms(req);
 	long left;
 	int err;
 

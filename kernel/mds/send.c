@@ -45,5 +45,6 @@ void nacre_mds_send_end(struct nacre_fs *fs)
 int nacre_mds_send(struct nacre_fs *fs, u16 type, const void *host)
 {
 	/* Claims are what makes a session flow again. */
-	return mds_send_locked(fs->mds, type, host, type == NACRE_MSG_SESSION_RECONNECT);
+	return mds_send_locked(fs->mds, type, host, type == NACRE_MSG_SESSION_RECONNECT ||
+			       type == NACRE_MSG_SESSION_FILELOCKS);
 }

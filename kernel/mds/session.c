@@ -130,6 +130,7 @@ static void flow_and_resend(struct nacre_mds_client *mds)
 	mds->fs->upcalls->caps_reconnected(mds->fs);
 	mds_request_resend_unanswered(mds);
 	mutex_unlock(&mds->send_mutex);
+	mds->fs->upcalls->locks_flow(mds->fs);
 	nacre_count(mds->fs, mds_reconnects);
 }
 
@@ -143,7 +144,7 @@ static void send_claims(struct nacre_mds_client *mds)
 
 	mutex_lock(&mds->send_mutex);
 	mds->flow_gen = 0;
-	if (mds->fs->upcalls->claim_caps(mds->fs))
+	if (mds->fs->upcalls->claim_caps(mds->fs) || mds->fs->upcalls->claim_locks(mds->fs))
 		goto out;		/* the connection broke: the next one begins anew */
 	flow_locked(mds);
 	mds->fs->upcalls->caps_reflush(mds->fs);
@@ -164,6 +165,7 @@ static void flow_again(struct nacre_mds_client *mds)
 	flow_locked(mds);
 	mds_request_send_new(mds);
 	mutex_unlock(&mds->send_mutex);
+	mds->fs->upcalls->locks_flow(mds->fs);
 }
 
 /* ---- the end ---------------------------------------------------------------------------------- */
@@ -178,6 +180,7 @@ static void drop(struct nacre_mds_client *mds)
 	/* What is on its way to the OSDs is judged by the fence, and must not be re-sent. */
 	nacre_osd_fail_all(fs, -EIO);
 	fs->upcalls->caps_lost(fs);
+	fs->upcalls->locks_lost(fs);
 	mds_request_fail(mds, -EIO, nacre_fs_error(fs) || fs->state == NACRE_FS_STOPPING);
 }
 
@@ -297,6 +300,7 @@ static void opened(struct nacre_mds_client *mds, const struct nacre_session_stat
 	nacre_osd_renew_instance(mds->fs);
 	mds_session_event(mds, NACRE_SESE_OPENED);
 	mds_request_resend(mds);
+	mds->fs->upcalls->locks_flow(mds->fs);
 }
 
 static void reconnected(struct nacre_mds_client *mds)

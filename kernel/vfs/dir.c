@@ -209,5 +209,6 @@ const struct file_operations nacre_dir_ops = {
 	.read = generic_read_dir,
 	.iterate_shared = iterate,
 	.fsync = dir_fsync,
+	.lock = nacre_lock,
 	.flock = nacre_flock,
 };

@@ -62,6 +62,7 @@ struct inode *nacre_inode_alloc(struct super_block *sb)
 	/* All of ours: what the VFS initialised once stays. */
 	memset_after(ni, 0, netfs);
 	nacre_caps_init_inode(ni);
+	nacre_locks_init_inode(ni);
 	ni->dir_epoch = atomic64_inc_return(&nacre_fs(sb)->dir_epochs);
 	return &ni->netfs.inode;
 }

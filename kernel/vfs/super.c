@@ -29,6 +29,10 @@ static const struct nacre_upcalls upcalls = {
 	.caps_reconnected = nacre_caps_reconnected,
 	.caps_reflush = nacre_caps_reflush,
 	.caps_lost = nacre_caps_lost,
+	.claim_locks = nacre_locks_claim,
+	.lock_granted = nacre_lock_granted,
+	.locks_flow = nacre_locks_flow,
+	.locks_lost = nacre_locks_lost,
 };
 
 /* ---- the client instance ----------------------------------------------------------------------------- */
@@ -64,6 +68,7 @@ static struct nacre_fs *fs_new(struct fs_context *fc, struct nacre_options *opti
 	fs->time_scale_percent = 100;
 	init_waitqueue_head(&fs->state_wait);
 	spin_lock_init(&fs->map_lock);
+	nacre_locks_init(&fs->locks);
 	return fs;
 }
 
@@ -92,6 +97,7 @@ static int fs_start(struct nacre_fs *fs)
 	nacre_debugfs_file(fs, "session", nacre_mds_show_session);
 	nacre_debugfs_file(fs, "mds_requests", nacre_mds_show_requests);
 	nacre_debugfs_file(fs, "caps", nacre_caps_show);
+	nacre_debugfs_file(fs, "filelocks", nacre_locks_show);
 	nacre_debugfs_file(fs, "osd_requests", nacre_osd_show_requests);
 	nacre_debugfs_file(fs, "connections", nacre_osd_show_conns);
 	return 0;

@@ -117,7 +117,16 @@ int nacre_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_a
 int nacre_acl_inherit(struct inode *dir, struct dentry *dentry, umode_t *mode, u8 **xattrs,
 		      u32 *xattrs_bytes);
 
-/* ---- lock.c -------------------------------------------------------------------------------- */
+/* ---- lock.c, lock_wait.c, lock_session.c ----------------------------------------------------- */
+
+void nacre_locks_init(struct nacre_locks *locks);
+void nacre_locks_init_inode(struct nacre_inode *ni);
+/* nacre_upcalls of these names. */
+int nacre_locks_claim(struct nacre_fs *fs);
+void nacre_lock_granted(struct nacre_fs *fs, const struct nacre_filelock_granted *granted);
+void nacre_locks_flow(struct nacre_fs *fs);
+void nacre_locks_lost(struct nacre_fs *fs);
+void nacre_locks_show(struct seq_file *m, struct nacre_fs *fs);
 
 int nacre_lock(struct file *file, int command, struct file_lock *lock);
 int nacre_flock(struct file *file, int command, struct file_lock *lock);

@@ -8,6 +8,7 @@
 #include <linux/string.h>
 #include "validate.h"
 #include "cap_bits.h"
+#include "filelocks.h"
 #include "names.h"
 #include "placement.h"
 #include "record.h"
@@ -170,6 +171,29 @@ static const char *validate_session_reconnect_done(const void *body, __u32 data_
 	return m->instance ? NULL : "reconnect done: no instance";
 }
 
+static const char *validate_session_filelocks(const void *body, __u32 data_bytes)
+{
+	const struct nacre_session_filelocks *m = body;
+	int i, count = nacre_array_count(nacre_filelock_desc(), m->locks_bytes);
+	struct nacre_filelock lock;
+	const char *reason;
+
+	if (!m->instance)
+		return "file lock claims: no instance";
+	if (count <= 0)
+		return "file lock claims: none, or their length";
+	for (i = 0; i < count; i++) {
+		if (nacre_array_at(nacre_filelock_desc(), m->locks, (__u32)i, &lock))
+			return "file lock claims: reserved fields";
+		if (!lock.ino || lock.instance != m->instance || lock.lock_mode == NACRE_FILELOCK_UNLOCK)
+			return "file lock claims: no lock of the sender";
+		reason = nacre_filelock_check(lock.kind, lock.lock_mode, lock.start, lock.last);
+		if (reason)
+			return reason;
+	}
+	return NULL;
+}
+
 /* ---- requests ----------------------------------------------------------------------------------- */
 
 /* All requests begin with the same fields in the same order. */
@@ -186,6 +210,7 @@ SAME_HEAD(nacre_readdir_req);
 SAME_HEAD(nacre_statfs_req);
 SAME_HEAD(nacre_sync_req);
 SAME_HEAD(nacre_record_req);
+SAME_HEAD(nacre_filelock_req);
 
 static const char *check_head(const void *body)
 {
@@ -255,6 +280,22 @@ static const char *validate_readdir(const void *body, __u32 data_bytes)
 	return check_head(body);
 }
 
+static const char *validate_filelock(const void *body, __u32 data_bytes)
+{
+	const struct nacre_filelock_req *m = body;
+	int waits = m->op == NACRE_FILELOCK_WAIT || m->op == NACRE_FILELOCK_CANCEL;
+
+	if (!m->ino)
+		return "file lock: no inode";
+	if (m->op < NACRE_FILELOCK_TEST || m->op > NACRE_FILELOCK_CANCEL)
+		return "file lock: op";
+	if (m->lock_mode == NACRE_FILELOCK_UNLOCK && m->op != NACRE_FILELOCK_SET)
+		return "file lock: an unlock that tests or waits";
+	if (waits != !!m->waiter)
+		return "file lock: waiter";
+	return nacre_filelock_check(m->kind, m->lock_mode, m->start, m->last) ?: check_head(body);
+}
+
 static const char *validate_head_only(const void *body, __u32 data_bytes)
 {
 	return check_head(body);
@@ -296,7 +337,7 @@ static const char *validate_reply(const void *body, __u32 data_bytes)
 
 	if (!m->tid)
 		return "reply: tid 0";
-	if (m->flags & ~(__u32)(NACRE_REPLY_SAFE | NACRE_REPLY_END | NACRE_REPLY_CREATED))
+	if (m->flags & ~(__u32)(NACRE_REPLY_SAFE | NACRE_REPLY_END | NACRE_REPLY_CREATED | NACRE_REPLY_QUEUED))
 		return "reply: flags";
 	while (nacre_reader_left(&r)) {
 		if (nacre_decode(nacre_inode_info_desc(), &r, &info))
@@ -312,6 +353,13 @@ static const char *validate_safe(const void *body, __u32 data_bytes)
 	const struct nacre_safe *m = body;
 
 	return m->safe ? NULL : "safe: nothing is";
+}
+
+static const char *validate_filelock_granted(const void *body, __u32 data_bytes)
+{
+	const struct nacre_filelock_granted *m = body;
+
+	return m->ino && m->waiter ? NULL : "file lock granted: to nobody";
 }
 
 /* ---- caps --------------------------------------------------------------------------------------- */
@@ -473,15 +521,18 @@ static const struct check_row checks[] = {
 	{ NACRE_MSG_SESSION_KILLED, validate_session_killed },
 	{ NACRE_MSG_SESSION_RECONNECT, validate_session_reconnect },
 	{ NACRE_MSG_SESSION_RECONNECT_DONE, validate_session_reconnect_done },
+	{ NACRE_MSG_SESSION_FILELOCKS, validate_session_filelocks },
 	{ NACRE_MSG_LOOKUP, validate_lookup },
 	{ NACRE_MSG_GETATTR, validate_getattr },
 	{ NACRE_MSG_OPEN, validate_open },
 	{ NACRE_MSG_READDIR, validate_readdir },
 	{ NACRE_MSG_STATFS, validate_head_only },
 	{ NACRE_MSG_SYNC, validate_head_only },
+	{ NACRE_MSG_FILELOCK, validate_filelock },
 	NACRE_RECORDS(RECORD_ROW)
 	{ NACRE_MSG_REPLY, validate_reply },
 	{ NACRE_MSG_SAFE, validate_safe },
+	{ NACRE_MSG_FILELOCK_GRANTED, validate_filelock_granted },
 	{ NACRE_MSG_CAP_GRANT, validate_cap_grant },
 	{ NACRE_MSG_CAP_REVOKE, validate_cap_revoke },
 	{ NACRE_MSG_CAP_UPDATE, validate_cap_update },

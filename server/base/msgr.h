@@ -41,6 +41,7 @@ union message_host {
 	struct nacre_session_killed session_killed;
 	struct nacre_session_reconnect session_reconnect;
 	struct nacre_session_reconnect_done session_reconnect_done;
+	struct nacre_session_filelocks session_filelocks;
 	struct nacre_lookup_req lookup;
 	struct nacre_getattr_req getattr;
 	struct nacre_open_req open;
@@ -49,6 +50,8 @@ union message_host {
 	struct nacre_sync_req sync;
 	struct nacre_record_req record;
 	struct nacre_reply reply;
+	struct nacre_filelock_req filelock;
+	struct nacre_filelock_granted filelock_granted;
 	struct nacre_safe safe;
 	struct nacre_cap_grant cap_grant;
 	struct nacre_cap_revoke cap_revoke;

@@ -19,7 +19,11 @@
 	M(MDS_FORGET_RESEND, "mds-forget-resend",				\
 	  "LOG-2: a rank does not know a re-sent request")			\
 	M(MDS_SHOW_UNSAFE, "mds-show-unsafe",					\
-	  "SHARE-1: a rank shows a change that is not journaled")
+	  "SHARE-1: a rank shows a change that is not journaled")		\
+	M(MDS_FORGET_LOCKS, "mds-forget-locks",					\
+	  "FLOCK-2: a new incarnation does not heed the file locks that are declared")	\
+	M(MDS_LOSE_WAKE_UP, "mds-lose-wake-up",					\
+	  "FLOCK-3: nobody goes on when a file lock is given up")
 
 #define MUTATION_ENUM(NAME, text, doc) MUTATE_##NAME,
 enum mutation { MUTATIONS(MUTATION_ENUM) MUTATION_COUNT };

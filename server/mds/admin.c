@@ -185,6 +185,7 @@ int mds_admin_register(struct mds *mds, struct admin *admin)
 		{ "caps", "caps being revoked; of an INSTANCE; on an inode 0xINO", show_caps },
 		{ "requests", "requests under way, with age and what they wait for", show_requests },
 		{ "journal", "where it stands; hold, release, writeback", journal },
+		{ "filelocks", "file locks that clients hold and wait for; on an inode 0xINO", mds_filelocks_show },
 		{ "evict", "put the client INSTANCE out", evict },
 		{ "audit", "objects compared with inodes: where it stands; start, stop", mds_audit_command },
 	};

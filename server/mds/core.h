@@ -15,6 +15,7 @@
 #include "audit.h"
 #include "checkpoint.h"
 #include "dentry.h"
+#include "filelocks.h"
 #include "filework.h"
 #include "inode.h"
 #include "journal.h"
@@ -62,6 +63,8 @@
 	C(purged_objects, "objects of removed files deleted")			\
 	C(leftovers, "trimmed journal objects of earlier incarnations deleted")	\
 	C(listings, "groups asked which objects of a range of inodes they have")	\
+	C(filelocks, "ranges of files locked by clients")			\
+	C(filelock_waits, "waits for such locks")				\
 	C(busy, "requests refused because a queue was full")
 
 STATS_STRUCT(mds_counters, MDS_COUNTERS);
@@ -151,6 +154,7 @@ struct mds {
 	struct mds_leftover *leftover;	/* being looked for; NULL: they are deleted */
 	struct mds_audit *audit;	/* the last one, or the one that runs; NULL: none yet */
 	struct mds_filework_list fileworks;	/* files being cut or probed */
+	struct mds_filelocks filelocks;
 	struct mds_prober *prober;
 	struct mds_replay *replay;
 	struct mds_reconnect *reconnect;

@@ -144,6 +144,7 @@ static void dispatch(struct mds *mds, struct conn *conn, struct message *message
 	case NACRE_MSG_SESSION_RENEW:
 	case NACRE_MSG_SESSION_CLOSE:
 	case NACRE_MSG_SESSION_RECONNECT:
+	case NACRE_MSG_SESSION_FILELOCKS:
 	case NACRE_MSG_SESSION_RECONNECT_DONE:
 		mds_session_message(mds, conn, message);
 		break;
@@ -342,6 +343,7 @@ static void make_parts(struct mds *mds)
 	mds_journal_init(mds);
 	mds_checkpoint_init(mds);
 	mds_purge_init(mds);
+	mds_filelocks_init(mds);
 	mds->audit_task.run = mds_audit_task;
 	mds_recover_init(mds);
 	mds_ids_init(mds);
@@ -430,6 +432,7 @@ static void free_parts(struct mds *mds)
 	mds_requests_free(mds);
 	mds_reconnect_free(mds);
 	mds_session_free_all(mds);
+	mds_filelocks_free(mds);
 	mds_journal_free(mds);
 	mds_purge_free(mds);
 	mds_filework_free_all(mds);

@@ -61,7 +61,7 @@ void mds_destroy(struct mds *mds);
 /* As in the config. */
 void *mds_owner(const struct mds *mds);
 uint16_t mds_port(const struct mds *mds);
-/* Commands: status sessions caps requests journal evict. Counters: mds, mds.received, mds.sent. */
+/* Commands: status sessions caps requests filelocks journal evict. Counters: mds, mds.received, mds.sent. */
 int mds_admin_register(struct mds *mds, struct admin *admin);
 void mds_status(struct mds *mds, struct admin_answer *answer);
 

@@ -23,6 +23,7 @@ struct mds_session *mds_session_new(struct mds *mds, uint64_t instance)
 	session->gen = (uint32_t)mds->incarnation;
 	TAILQ_INIT(&session->caps);
 	TAILQ_INIT(&session->requests);
+	TAILQ_INIT(&session->filelock_owners);
 	HASH_ADD(hh, mds->sessions, instance, sizeof(session->instance), session);
 	mds->counters.sessions++;
 	return session;
@@ -45,6 +46,7 @@ void mds_session_free(struct mds *mds, struct mds_session *session)
 	struct mds_cap *cap;
 
 	mds_requests_drop_session(mds, session);
+	mds_filelocks_drop_session(mds, session);
 	while ((cap = TAILQ_FIRST(&session->caps))) {
 		/* of a client that was lost evict.c has done it; this one has flushed all it wrote */
 		if (mds->state != MDS_DEAD)
@@ -274,6 +276,8 @@ static void consider_evict(struct mds *mds, struct mds_session *session)
 			mds_evict(mds, session, "silent, and its caps are wanted");
 			return;
 		}
+	if (mds_filelocks_hinders(mds, session))
+		mds_evict(mds, session, "silent, and a file lock of it is wanted");
 }
 
 static void free_session(struct mds *mds, struct mds_session *session)
@@ -444,6 +448,10 @@ void mds_session_message(struct mds *mds, struct conn *conn, struct message *mes
 		mds_session_step(mds, session, NACRE_RSESE_CLAIMS);
 		if (session->state == NACRE_RSES_CLAIMING)
 			mds_reconnect_claims(mds, session, &message->host.session_reconnect);
+		break;
+	case NACRE_MSG_SESSION_FILELOCKS:
+		if (session->state == NACRE_RSES_CLAIMING)
+			mds_filelocks_claims(mds, session, &message->host.session_filelocks);
 		break;
 	case NACRE_MSG_SESSION_RECONNECT_DONE:
 		mds_reconnect_done(mds, session);

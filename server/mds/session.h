@@ -8,6 +8,7 @@
 #define MDS_SESSION_H
 
 #include "caps.h"
+#include "filelocks.h"
 #include "intervals.h"
 #include "journal.h"
 #include "record.h"
@@ -53,6 +54,8 @@ struct mds_session {
 	uint32_t cap_count;
 	struct mds_waitlist requests;
 	uint32_t request_count;
+	struct mds_filelock_owner_list filelock_owners;
+	uint32_t filelock_ranges, filelock_waits;	/* of all of them */
 	struct mds_commit commit;	/* begin or end on its way to the journal */
 	uint64_t commit_seq;
 	bool committing;

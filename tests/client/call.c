@@ -161,6 +161,7 @@ void calls_fail(struct client *client, int result)
 
 	list_fail(&client->calls_waiting, result);
 	list_fail(&client->syncing, result);
+	list_fail(&client->lock_waiters, result);
 	list_fail(&client->running, result);
 	list_fail(&client->asleep, result);
 	HASH_ITER(hh, client->inodes, inode, next)

@@ -170,6 +170,9 @@ static void from_rank(struct client *client, struct message *message)
 	case NACRE_MSG_SAFE:
 		requests_safe(client, message->host.safe.safe);
 		break;
+	case NACRE_MSG_FILELOCK_GRANTED:
+		locks_granted(client, &message->host.filelock_granted);
+		break;
 	case NACRE_MSG_CAP_GRANT:
 		caps_grant(client, &message->host.cap_grant);
 		break;
@@ -248,6 +251,7 @@ int client_create(const struct client_config *config, struct client **ret_client
 	calls_init(client);
 	requests_init(client);
 	session_init(client);
+	locks_init(client);
 	err = make_parts(client);
 	if (err) {
 		free(client);
@@ -274,6 +278,7 @@ void client_destroy(struct client *client)
 			conn_put(client->osds[i]);
 	msgr_destroy(client->msgr);
 	requests_drop(client);
+	locks_free(client);
 	HASH_ITER(hh, client->inodes, inode, next) {
 		flushes_drop(inode);
 		inode_forget(inode);

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "protocol/filelocks.h"
 #include "protocol/mds.h"
 #include "server/base/io.h"
 #include "server/base/stats.h"
@@ -76,6 +77,9 @@ struct client_config {
 	C(READ, "ino offset length [data bytes]")					\
 	C(WRITE, "ino offset length data [bytes]")					\
 	C(APPEND, "ino length data [offset bytes]: at the end, wherever that is then")	\
+	C(LOCK, "ino lock: take a file lock; if lock.waits, wait for it")		\
+	C(UNLOCK, "ino lock: give up one that was taken, exactly that range")		\
+	C(TESTLOCK, "ino lock [lock.holder: instance in the way, 0 = nobody]")		\
 	C(FSYNC, "ino: all that happened to it before is safe")				\
 	C(SYNC, "all that happened before is safe")
 
@@ -94,6 +98,14 @@ struct client_entry {
 	char *name;
 };
 
+struct client_lock {
+	uint64_t owner;			/* the caller numbers them */
+	uint64_t start, last;
+	uint8_t kind, mode;		/* enum nacre_filelock_kind, _mode; UNLOCK is a call of its own */
+	bool waits;
+	uint64_t holder;
+};
+
 struct client_call {
 	enum client_call_kind kind;
 	/* what is asked; strings and data stay until done */
@@ -102,6 +114,7 @@ struct client_call {
 	size_t value_bytes;
 	uint32_t flags, set_mask, mode, uid, gid;
 	uint64_t offset, length, atime, mtime;
+	struct client_lock lock;
 	void *data;
 	/* APPEND: `offset` is known now; data may still be filled, and `length` shortened. May be NULL. */
 	void (*placed)(struct client_call *call);
@@ -136,6 +149,10 @@ void client_start(struct client *client, struct client_call *call);
 /* Free what a finished call holds (entries). */
 void client_call_clean(struct client_call *call);
 
+/* LOCK that waits: wait no more. It ends with -EINTR, or with 0 if the lock had been given by then. */
+void client_cancel(struct client_call *call);
+/* Has it been told of nothing newer, and is its lease alive: does it hold what it was given? */
+bool client_may_rely(const struct client *client);
 /* Is the change with this tid journaled, as far as this client has heard? */
 bool client_is_safe(const struct client *client, uint64_t tid);
 /* Does this inode have data or attributes that are not acknowledged? */

@@ -56,6 +56,7 @@ static void send_claims(struct client *client)
 
 	client->counters.reconnects++;
 	caps_claims_send(client);
+	locks_claims_send(client);
 	flushes_resend_all(client);
 	requests_resend_to_new(client);
 	client->renew_sent_ns = io_now(client->io);
@@ -97,6 +98,7 @@ static void act(struct client *client, uint32_t actions)
 	if (actions & NACRE_SESA_RESEND) {
 		caps_event_all(client, NACRE_CAPE_RECONNECTED);
 		requests_resend(client);
+		locks_flow(client);
 	}
 	if (actions & NACRE_SESA_START_LEASE)
 		start_lease(client);
@@ -110,6 +112,7 @@ static void act(struct client *client, uint32_t actions)
 		client->io_stopped = false;
 		caps_event_all(client, NACRE_CAPE_FRESH);
 		requests_send_new(client);
+		locks_flow(client);
 	}
 	if (actions & NACRE_SESA_RETRY_LATER)
 		io_timer_arm(client->io, &client->retry_timer,

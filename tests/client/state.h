@@ -116,6 +116,14 @@ struct flush {
 };
 TAILQ_HEAD(flush_list, flush);
 
+/* A file lock that the rank has given us. */
+struct lock {
+	TAILQ_ENTRY(lock) entry;	/* client->locks, oldest first */
+	uint64_t ino;
+	struct client_lock what;
+};
+TAILQ_HEAD(lock_list, lock);
+
 struct client {
 	struct io *io;
 	struct client_config config;
@@ -148,8 +156,12 @@ struct client {
 	struct nacre_cap_batch batch;
 	uint8_t batch_buffer[32768];
 	struct flush_list flushes;
+	/* file locks */
+	struct lock_list locks;
+	uint64_t last_waiter;
 	struct io_timer age_timer;
 	/* calls */
+	struct call_list lock_waiters;	/* LOCK: queued at the rank */
 	struct call_list calls_waiting;	/* for the session */
 	struct call_list running;	/* steps to be run */
 	struct call_list syncing;	/* for anything to become clean or safe */
@@ -289,6 +301,15 @@ bool page_write(struct inode *inode, struct page *page, uint32_t from, const uin
 /* These bytes have gone straight to the OSDs: pages that came into the cache meanwhile have them, too. */
 void pages_overlay(struct inode *inode, uint64_t offset, const uint8_t *bytes, uint64_t length);
 void pages_age(struct client *client);
+
+/* ---- locks.c: file locks ---- */
+
+void locks_init(struct client *client);
+void locks_free(struct client *client);
+void locks_claims_send(struct client *client);
+void locks_granted(struct client *client, const struct nacre_filelock_granted *granted);
+/* What the rank said may be lost: who waits asks again. */
+void locks_flow(struct client *client);
 
 /* ---- the steps, one per kind of call ---- */
 

@@ -145,6 +145,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 	prepare(sim);
 	cluster_create(sim);
 	if (!sim->failed) {
+		locking_begin(sim);
 		workload_start(sim);
 		faults_begin(sim);
 		audits_begin(sim);

@@ -8,6 +8,7 @@
 #define NACRE_SIM_SIM_H
 
 #include "history.h"
+#include "locking.h"
 #include "server/base/log.h"
 #include "server/mds/mds.h"
 #include "server/osd/kv_mem.h"
@@ -49,7 +50,9 @@ struct sim_worker {
 	const char *name, *name2;
 	uint64_t words[CELLS_MAX * CELL_BYTES / 8];
 	uint64_t value;			/* of an xattr */
-	struct sim_event event;		/* thinks */
+	uint8_t locked[LOCKING_FILES][LOCKING_SLOTS];	/* mode of what it believes to hold, see locking.h */
+	unsigned int lock_slot;		/* its call is about */
+	struct sim_event event;		/* thinks; loses patience */
 };
 
 #define SIM_FILES 6
@@ -114,6 +117,8 @@ struct sim {
 	struct sim_event fault_event;
 	struct sim_event audit_event;
 	struct sim_random audit_random;	/* apart from all others */
+	struct sim_random lock_random;	/* apart from all others, too */
+	bool locks_on;
 	uint64_t audits;		/* ended */
 	bool audit_ended;
 	bool failed;

@@ -9,11 +9,11 @@
 #include <sys/stat.h>
 #include "protocol/session.h"
 #include "choices.h"
+#include "locking.h"
+#include "workload.h"
 
 #define THINK_MAX_NS (3 * SIM_NS_PER_MS)
 #define PAUSE_MAX_NS (400 * SIM_NS_PER_MS)
-
-static void think(struct sim_worker *worker);
 
 /* ---- calls ---------------------------------------------------------------------------------- */
 
@@ -37,7 +37,7 @@ static void done(struct client_call *call)
 		sim_fail(sim, "call %u of client %u: %s", worker->number, client->id, wrong);
 	worker_learn(worker);
 	client_call_clean(call);
-	think(worker);
+	workload_think(worker);
 }
 
 /* The cells say where they are. Files stay as small as those that are written at chosen places. */
@@ -81,14 +81,15 @@ static void thought(struct sim_event *event)
 	struct sim_worker *worker = (struct sim_worker *)((char *)event -
 							  offsetof(struct sim_worker, event));
 	struct sim *sim = worker->client->sim;
+	bool over = sim->draining || sim->ops_begun >= sim->options.ops;
 
-	if (sim->draining || sim->ops_begun >= sim->options.ops || !worker->client->mounted)
+	if (!worker->client->mounted || locking_next(worker, over) || over)
 		return;
 	begin(worker);
 }
 
 /* Mostly no time, at times long enough for caps, leases and dirty data to age. */
-static void think(struct sim_worker *worker)
+void workload_think(struct sim_worker *worker)
 {
 	uint64_t longest = worker_dice(worker, 30) ? THINK_MAX_NS : PAUSE_MAX_NS;
 	struct sim_world *world = worker->client->sim->world;
@@ -109,7 +110,7 @@ static void mounted(struct client_call *call)
 		return;
 	client->mounted = true;
 	for (i = 0; i < SIM_WORKERS; i++)
-		think(&client->workers[i]);
+		workload_think(&client->workers[i]);
 }
 
 /* After an eviction: what was under way is over; a new instance begins. */
@@ -136,6 +137,7 @@ static void forget_all(struct sim_client *client)
 		client->workers[i].busy = false;
 		sim_event_cancel(client->sim->world, &client->workers[i].event);
 	}
+	locking_forget(client);
 	memset(client->dirs, 0, sizeof(client->dirs));
 	memset(client->known, 0, sizeof(client->known));
 	memset(client->open, 0, sizeof(client->open));
@@ -218,7 +220,7 @@ bool workload_is_idle(struct sim *sim)
 		if (sim->clients[i].client && !sim->clients[i].mounted)
 			return false;
 		for (w = 0; w < SIM_WORKERS; w++)
-			if (sim->clients[i].workers[w].busy)
+			if (sim->clients[i].workers[w].busy || locking_holds(&sim->clients[i].workers[w]))
 				return false;
 	}
 	return true;

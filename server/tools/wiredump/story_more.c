@@ -54,6 +54,26 @@ static void tell_statfs(FILE *out, const struct nacre_reply *reply)
 		(uint64_t)s.bytes_total, (uint64_t)s.files);
 }
 
+static void tell_range(FILE *out, uint64_t start, uint64_t last)
+{
+	fprintf(out, ", bytes %" PRIu64 " to ", start);
+	if (last == NACRE_FILELOCK_END)
+		fputs("the end", out);
+	else
+		fprintf(out, "%" PRIu64, last);
+}
+
+/* Who is in the way of a lock that was tested. */
+static void tell_holder(FILE *out, const struct nacre_reply *reply)
+{
+	struct nacre_filelock lock;
+
+	if (nacre_decode_all(nacre_filelock_desc(), reply->extra, reply->extra_bytes, &lock))
+		return;
+	fprintf(out, ", held by process %u of instance %" PRIu64, lock.pid, (uint64_t)lock.instance);
+	tell_range(out, lock.start, lock.last);
+}
+
 static void more_of_reply(FILE *out, const struct story *story)
 {
 	const struct nacre_reply *reply = story->body;
@@ -65,6 +85,8 @@ static void more_of_reply(FILE *out, const struct story *story)
 			(uint64_t)reply->applied);
 	if (reply->flags & NACRE_REPLY_CREATED)
 		fputs(", created", out);
+	if (reply->flags & NACRE_REPLY_QUEUED)
+		fputs(", queued", out);
 	if (reply->flags & NACRE_REPLY_END)
 		fputs(", the end", out);
 	if (reply->safe)
@@ -77,6 +99,23 @@ static void more_of_reply(FILE *out, const struct story *story)
 		tell_dirents(out, reply);
 	else if (reply->extra_bytes && story->answered == NACRE_MSG_STATFS)
 		tell_statfs(out, reply);
+	else if (reply->extra_bytes && story->answered == NACRE_MSG_FILELOCK)
+		tell_holder(out, reply);
+}
+
+/* 0 is a good byte, so the template cannot tell of it. */
+static void more_of_filelock(FILE *out, const struct story *story)
+{
+	const struct nacre_filelock_req *request = story->body;
+
+	tell_range(out, request->start, request->last);
+}
+
+static void more_of_filelock_claims(FILE *out, const struct story *story)
+{
+	const struct nacre_session_filelocks *claims = story->body;
+
+	fprintf(out, ", %d locks", nacre_array_count(nacre_filelock_desc(), claims->locks_bytes));
 }
 
 static void more_of_grant(FILE *out, const struct story *story)
@@ -299,6 +338,8 @@ story_more story_more_find(uint16_t type)
 	static const story_more rows[NACRE_MSG_LIMIT] = {
 		[NACRE_MSG_MAP] = more_of_map,
 		[NACRE_MSG_SESSION_RECONNECT] = more_of_claims,
+		[NACRE_MSG_SESSION_FILELOCKS] = more_of_filelock_claims,
+		[NACRE_MSG_FILELOCK] = more_of_filelock,
 		[NACRE_MSG_SETATTR] = more_of_setattr,
 		[NACRE_MSG_REPLY] = more_of_reply,
 		[NACRE_MSG_CAP_GRANT] = more_of_grant,

@@ -335,6 +335,22 @@ static void session_reconnect(struct nacre_session_reconnect *m)
 	*m = r;
 }
 
+static void session_filelocks(struct nacre_session_filelocks *m)
+{
+	struct nacre_filelock lock = { .ino = 1ull << 40, .owner = 77, .instance = 12, .start = 10,
+				       .last = 19, .pid = 4711, .kind = NACRE_FILELOCK_POSIX,
+				       .lock_mode = NACRE_FILELOCK_WRITE };
+	struct nacre_session_filelocks r = { .instance = 12 };
+
+	r.locks = put(nacre_filelock_desc(), &lock);
+	lock.kind = NACRE_FILELOCK_FLOCK;
+	lock.start = 0;
+	lock.last = NACRE_FILELOCK_END;
+	put(nacre_filelock_desc(), &lock);
+	r.locks_bytes = bytes_since(r.locks);
+	*m = r;
+}
+
 static void cap_release(struct nacre_cap_release *m)
 {
 	struct nacre_cap_ref ref = { .ino = 1, .cap_id = 2, .cap_gen = 1, .cap_seq = 3 };
@@ -385,6 +401,9 @@ static int session_body(__u16 type, void *body)
 		return 0;
 	case NACRE_MSG_SESSION_RECONNECT_DONE:
 		return SET(nacre_session_reconnect_done, .instance = 12);
+	case NACRE_MSG_SESSION_FILELOCKS:
+		session_filelocks(body);
+		return 0;
 	default:
 		return -1;
 	}
@@ -407,6 +426,12 @@ static int mds_body(__u16 type, void *body)
 		return SET(nacre_statfs_req, HEAD);
 	case NACRE_MSG_SYNC:
 		return SET(nacre_sync_req, HEAD, .upto = 7);
+	case NACRE_MSG_FILELOCK:
+		return SET(nacre_filelock_req, HEAD, .ino = 1, .owner = 77, .start = 10, .last = 19,
+			   .waiter = 5, .pid = 4711, .kind = NACRE_FILELOCK_POSIX,
+			   .lock_mode = NACRE_FILELOCK_WRITE, .op = NACRE_FILELOCK_WAIT);
+	case NACRE_MSG_FILELOCK_GRANTED:
+		return SET(nacre_filelock_granted, .ino = 1, .waiter = 5);
 	case NACRE_MSG_REPLY:
 		reply(body);
 		return 0;

@@ -82,6 +82,26 @@ static void hello_and_sessions(void **state)
 	REFUSED(SESSION_RECONNECT, nacre_session_reconnect, m->flags = 8);
 }
 
+static void filelocks(void **state)
+{
+	REFUSED(FILELOCK, nacre_filelock_req, m->ino = 0);
+	REFUSED(FILELOCK, nacre_filelock_req, m->op = 0);
+	REFUSED(FILELOCK, nacre_filelock_req, m->op = NACRE_FILELOCK_CANCEL + 1);
+	REFUSED(FILELOCK, nacre_filelock_req, m->op = NACRE_FILELOCK_SET);	/* with a waiter */
+	REFUSED(FILELOCK, nacre_filelock_req, m->waiter = 0);
+	REFUSED(FILELOCK, nacre_filelock_req, m->lock_mode = NACRE_FILELOCK_UNLOCK);
+	REFUSED(FILELOCK, nacre_filelock_req, m->kind = 4);
+	REFUSED(FILELOCK, nacre_filelock_req, m->kind = NACRE_FILELOCK_FLOCK);	/* of a part */
+	REFUSED(FILELOCK, nacre_filelock_req, m->last = m->start - 1);
+	REFUSED(FILELOCK, nacre_filelock_req, m->last = NACRE_FILELOCK_END + 1);
+	TAKEN(FILELOCK, nacre_filelock_req, (m->op = NACRE_FILELOCK_SET, m->waiter = 0,
+					     m->lock_mode = NACRE_FILELOCK_UNLOCK));
+	REFUSED(FILELOCK_GRANTED, nacre_filelock_granted, m->waiter = 0);
+	REFUSED(SESSION_FILELOCKS, nacre_session_filelocks, m->instance = 13);
+	REFUSED(SESSION_FILELOCKS, nacre_session_filelocks, m->locks_bytes--);
+	REFUSED(SESSION_FILELOCKS, nacre_session_filelocks, m->locks_bytes = 0);
+}
+
 static void requests_and_replies(void **state)
 {
 	REFUSED(LOOKUP, nacre_lookup_req, m->parent = 0);
@@ -94,7 +114,7 @@ static void requests_and_replies(void **state)
 	REFUSED(READDIR, nacre_readdir_req, m->after = NACRE_COOKIE_END + 1);
 	REFUSED(SYNC, nacre_sync_req, m->wanted = 1u << 31);
 	REFUSED(REPLY, nacre_reply, m->tid = 0);
-	REFUSED(REPLY, nacre_reply, m->flags = 8);
+	REFUSED(REPLY, nacre_reply, m->flags = 16);
 	REFUSED(REPLY, nacre_reply, m->traces_bytes--);
 	REFUSED(REPLY, nacre_reply, ((__u8 *)m->traces)[16] = NACRE_TRACE_GRANT);
 	REFUSED(REPLY, nacre_reply, ((__u8 *)m->traces)[0 + 5] = 0);	/* ino 0 */
@@ -338,7 +358,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_sample_is_taken), cmocka_unit_test(hello_and_sessions),
-		cmocka_unit_test(requests_and_replies), cmocka_unit_test(caps),
+		cmocka_unit_test(requests_and_replies), cmocka_unit_test(filelocks), cmocka_unit_test(caps),
 		cmocka_unit_test(info_pieces), cmocka_unit_test(listings),
 		cmocka_unit_test(osd_operations), cmocka_unit_test(osd_requests),
 		cmocka_unit_test(osd_steps_find_their_inputs), cmocka_unit_test(replicas),
