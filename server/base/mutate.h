@@ -19,7 +19,13 @@
 	M(MDS_FORGET_RESEND, "mds-forget-resend",				\
 	  "LOG-2: a rank does not know a re-sent request")			\
 	M(MDS_SHOW_UNSAFE, "mds-show-unsafe",					\
-	  "SHARE-1: a rank shows a change that is not journaled")
+	  "SHARE-1: a rank shows a change that is not journaled")		\
+	M(INLINE_FORGET, "inline-forget",					\
+	  "INLINE-1: a first write to object 0 does not bring the inline data along")	\
+	M(INLINE_UNTOLD, "inline-untold",					\
+	  "INLINE-4: a client does not tell that a file's data has left the inode") \
+	M(INLINE_UNCHECKED, "inline-unchecked",					\
+	  "INLINE-4: a rank does not look for the mark when it has lost a writer")
 
 #define MUTATION_ENUM(NAME, text, doc) MUTATE_##NAME,
 enum mutation { MUTATIONS(MUTATION_ENUM) MUTATION_COUNT };

@@ -487,6 +487,7 @@ void mds_caps_send_grant(struct mds *mds, struct mds_cap *cap)
 	info.cap_gen = cap->rank.gen;
 	info.cap_seq = cap->rank.seq;
 	info.issued = cap->rank.issued;
+	mds_inline_fill(cap->inode, false, &info);
 	if (nacre_encode(nacre_inode_info_desc(), &w, &info))
 		return;
 	grant.info_bytes = (uint32_t)nacre_writer_bytes(&w);

@@ -16,6 +16,7 @@
 #include "checkpoint.h"
 #include "dentry.h"
 #include "filework.h"
+#include "inline.h"
 #include "inode.h"
 #include "journal.h"
 #include "leftover.h"
@@ -60,6 +61,8 @@
 	C(probes, "files whose size was probed (SIZE-2)")			\
 	C(trims, "truncations carried out")					\
 	C(purged_objects, "objects of removed files deleted")			\
+	C(inline_bytes, "bytes of small files that are in memory with their inodes")	\
+	C(uninlined, "files whose data has left the inode")			\
 	C(leftovers, "trimmed journal objects of earlier incarnations deleted")	\
 	C(listings, "groups asked which objects of a range of inodes they have")	\
 	C(busy, "requests refused because a queue was full")

@@ -63,6 +63,7 @@ static uint32_t encode_info(struct mds *mds, struct mds_request *request, struct
 	info.cap_gen = caps.cap_gen;
 	info.cap_seq = caps.cap_seq;
 	info.issued = caps.issued;
+	mds_inline_fill(inode, false, &info);
 	return nacre_encode(nacre_inode_info_desc(), &w, &info) ? 0 :
 								  (uint32_t)nacre_writer_bytes(&w);
 }
