@@ -45,6 +45,7 @@ struct client_config {
 	unsigned int inodes_max;	/* cached beyond need, 0 = 10000 */
 	unsigned int dirty_pages_max;	/* write-back begins above, 0 = 1024 */
 	uint32_t dirty_ms;		/* write-back and flush begin at this age, 0 = 1000 */
+	uint32_t inline_max;		/* files up to this size stay in the inode, if the file system has that; 0 = none */
 	/* The session was killed: all calls have ended with -ESTALE; only destroy it now. May be NULL. */
 	void (*killed)(void *owner, const char *reason);
 	void *owner;
@@ -86,6 +87,7 @@ const char *client_call_name(enum client_call_kind kind);
 struct client_attr {
 	uint64_t ino, version, size, atime, mtime, ctime, truncate_size;
 	uint32_t mode, uid, gid, nlink, rdev, truncate_seq;
+	uint64_t inline_gen;		/* 0: its data is in the objects */
 };
 
 struct client_entry {
@@ -125,6 +127,7 @@ struct client_call {
 	uint32_t refs;
 	int error;
 	uint64_t mark;
+	uint64_t sent;			/* WRITE: bytes of it that object requests have been made for */
 	uint64_t began_ns;
 };
 
