@@ -57,7 +57,7 @@ struct client_config {
 	C(UNMOUNT, "sync, give everything back, close the session")			\
 	C(LOOKUP, "ino name [attr]")							\
 	C(GETATTR, "ino [attr]")							\
-	C(READDIR, "ino [entries entry_count]: the whole listing, without dots")	\
+	C(READDIR, "ino flags: CLIENT_WITH_DATA [entries entry_count]: the whole listing, without dots") \
 	C(LIST, "ino offset [entries entry_count offset]: one answer's part of the listing, behind position `offset` (0: the start); offset 0 is the end") \
 	C(STATFS, "[bytes: free]")							\
 	C(CREATE, "ino name mode flags [attr created]: make or open a regular file, for writing") \
@@ -79,6 +79,8 @@ struct client_config {
 	C(APPEND, "ino length data [offset bytes]: at the end, wherever that is then")	\
 	C(FSYNC, "ino: all that happened to it before is safe")				\
 	C(SYNC, "all that happened before is safe")
+
+#define CLIENT_WITH_DATA 1		/* READDIR: keep the data of small files that are listed */
 
 #define CLIENT_CALL_ENUM(NAME, doc) CLIENT_##NAME,
 enum client_call_kind { CLIENT_CALLS(CLIENT_CALL_ENUM) CLIENT_CALL_KINDS };

@@ -176,6 +176,8 @@ static bool choose_lookup(struct sim_worker *worker)
 static bool choose_readdir(struct sim_worker *worker)
 {
 	set(worker, CLIENT_READDIR, some_dir(worker));
+	if (worker->client->sim->inlines && worker_dice(worker, 2))
+		worker->call.flags = CLIENT_WITH_DATA;
 	return true;
 }
 
