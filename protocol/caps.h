@@ -114,6 +114,7 @@ enum nacre_cap_update_flags {
 	NACRE_CAP_UPDATE_WAITING = 4,	/* cannot answer yet: waits for waiting_pg */
 	NACRE_CAP_UPDATE_UNINLINED = 8,	/* the file's data has left the inode */
 	NACRE_CAP_UPDATE_SYNC = 16,	/* somebody waits: journal it at once */
+	NACRE_CAP_UPDATE_HAS_DATA = 32,	/* `data` is all of the inline data: the sender alone has the file */
 };
 
 /*
@@ -141,10 +142,12 @@ enum nacre_cap_update_flags {
 	F(64, mtime, "FILE")							\
 	F(64, ctime, "any group; the later one wins")				\
 	F(64, max_size_wanted, "writes are about to reach this offset; 0 = no need")	\
-	F(64, inline_gen, "generation of the inline data known or left")	\
+	F(64, inline_gen, "with UNINLINED or HAS_DATA: generation of the inline data that was left, or sent")	\
 	F(32, waiting_pg, "WAITING: pool << 24 | group")			\
-	T(xattrs, NACRE_XATTRS_MAX, "XATTR: the whole set, nacre_xattr sequence")
-NACRE_STRUCT(nacre_cap_update, NACRE_CAP_UPDATE_FIELDS, 136);
+	T(xattrs, NACRE_XATTRS_MAX, "XATTR: the whole set, nacre_xattr sequence")	\
+	T(data, NACRE_INLINE_MAX, "FILE, if HAS_DATA: the file's inline data")	\
+	R(32, reserved0)
+NACRE_STRUCT(nacre_cap_update, NACRE_CAP_UPDATE_FIELDS, 144);
 
 /*
  * client → rank: what is to be said of several inodes at one moment. It means what its parts would mean, had

@@ -26,7 +26,8 @@ static const struct word nacre_map_get_flags[] = { W(NACRE_MAP_, SUBSCRIBE) };
 static const struct word nacre_claim_flags[] = { W(NACRE_CLAIM_, OPEN) };
 static const struct word nacre_reconnect_flags[] = { W(NACRE_RECONNECT_, MORE) };
 static const struct word nacre_record_kind[] = { NACRE_RECORDS(RECORD_WORD) };
-static const struct word nacre_record_flags[] = { W(NACRE_RECORD_, EXCL), W(NACRE_RECORD_, TRUNC) };
+static const struct word nacre_record_flags[] = { W(NACRE_RECORD_, EXCL), W(NACRE_RECORD_, TRUNC),
+						  W(NACRE_RECORD_, INLINE) };
 static const struct word nacre_set_mask[] = {
 	W(NACRE_SET_, MODE),  W(NACRE_SET_, UID),   W(NACRE_SET_, GID),
 	W(NACRE_SET_, SIZE),  W(NACRE_SET_, ATIME), W(NACRE_SET_, MTIME),
@@ -38,13 +39,14 @@ static const struct word nacre_rename_flags[] = { W(NACRE_RENAME_, NOREPLACE),
 static const struct word nacre_xattr_flags[] = { W(NACRE_XATTR_, CREATE), W(NACRE_XATTR_, REPLACE) };
 static const struct word nacre_request_flags[] = { W(NACRE_REQUEST_, RESEND),
 						   W(NACRE_REQUEST_, WANT_XATTRS),
-						   W(NACRE_REQUEST_, NO_CAPS) };
+						   W(NACRE_REQUEST_, NO_CAPS), W(NACRE_REQUEST_, WANT_DATA) };
 static const struct word nacre_open_flags[] = { W(NACRE_OPEN_, READ), W(NACRE_OPEN_, WRITE) };
 static const struct word nacre_trace_role[] = {
 	W(NACRE_TRACE_, TARGET), W(NACRE_TRACE_, PARENT), W(NACRE_TRACE_, PARENT2),
 	W(NACRE_TRACE_, VICTIM), W(NACRE_TRACE_, GRANT),  W(NACRE_TRACE_, ENTRY),
 };
-static const struct word nacre_info_flags[] = { W(NACRE_INFO_, HAS_XATTRS), W(NACRE_INFO_, NO_XATTRS) };
+static const struct word nacre_info_flags[] = { W(NACRE_INFO_, HAS_XATTRS), W(NACRE_INFO_, NO_XATTRS),
+						W(NACRE_INFO_, HAS_DATA) };
 static const struct word nacre_reply_flags[] = { W(NACRE_REPLY_, SAFE), W(NACRE_REPLY_, END),
 						 W(NACRE_REPLY_, CREATED), W(NACRE_REPLY_, QUEUED) };
 static const struct word nacre_filelock_kind[] = { W(NACRE_FILELOCK_, POSIX), W(NACRE_FILELOCK_, OFD),
@@ -65,7 +67,7 @@ static const struct word nacre_cap_group[] = {
 };
 static const struct word nacre_cap_update_flags[] = {
 	W(NACRE_CAP_UPDATE_, ANSWER),	  W(NACRE_CAP_UPDATE_, UNKNOWN), W(NACRE_CAP_UPDATE_, WAITING),
-	W(NACRE_CAP_UPDATE_, UNINLINED), W(NACRE_CAP_UPDATE_, SYNC),
+	W(NACRE_CAP_UPDATE_, UNINLINED), W(NACRE_CAP_UPDATE_, SYNC),	 W(NACRE_CAP_UPDATE_, HAS_DATA),
 };
 static const struct word nacre_flush_ack_flags[] = { W(NACRE_FLUSH_ACK_, SAFE) };
 static const struct word nacre_osd_op_code[] = { NACRE_OSD_OPS(OSD_OP_WORD) };

@@ -42,13 +42,16 @@ enum nacre_journal_mode {
 	NACRE_JOURNAL_COW = 2,
 };
 
+/* The limit of inline data is told in these; a map with any needs NACRE_FEATURE_INLINE. */
+#define NACRE_INLINE_UNIT 64u
+
 #define NACRE_MAP_POOL_FIELDS(F, R, T)					\
 	F(32, id, "its place in the table")				\
 	F(32, pg_count, "placement groups, a power of two")		\
 	F(8, replicas, "copies wanted, 1 to NACRE_REPLICAS_MAX")	\
 	F(8, min_size, "in-sync replicas needed to serve")		\
 	F(8, journal_mode, "enum nacre_journal_mode")			\
-	R(8, reserved0)							\
+	F(8, inline_units, "new files of at most so many times 64 bytes keep their data in the inode; 0 = none") \
 	F(32, flags, "enum nacre_pool_flags")				\
 	F(32, object_bytes, "largest object, the default file layout")	\
 	F(32, pg_first, "index of its first group in `placement`")

@@ -89,6 +89,7 @@ enum nacre_xattr_flags {
 enum nacre_record_flags {
 	NACRE_RECORD_EXCL = 1,		/* CREATE: fail with EEXIST; without it an existing file is opened */
 	NACRE_RECORD_TRUNC = 2,		/* CREATE of an existing file: cut it to 0 */
+	NACRE_RECORD_INLINE = 4,	/* CREATE of a new file: its data begins in the inode, if the file system allows that */
 };
 
 #define NACRE_RECORD_FIELDS(F, R, T)						\
@@ -127,6 +128,7 @@ enum nacre_request_flags {
 	NACRE_REQUEST_RESEND = 1,	/* sent before, on a lost connection or to an old incarnation */
 	NACRE_REQUEST_WANT_XATTRS = 2,	/* put all xattrs into the target's info */
 	NACRE_REQUEST_NO_CAPS = 4,	/* an answer only: issue nothing */
+	NACRE_REQUEST_WANT_DATA = 8,	/* READDIR: the inline data of small files, and what it takes to keep it */
 };
 
 #define NACRE_REQUEST_HEAD(F)						\
@@ -237,12 +239,14 @@ enum nacre_trace_role {
 	F(32, info_flags, "enum nacre_info_flags")				\
 	T(symlink, NACRE_SYMLINK_MAX, "target of a symbolic link")		\
 	T(xattrs, NACRE_XATTRS_MAX, "nacre_xattr sequence, if HAS_XATTRS")	\
-	T(data, NACRE_INLINE_MAX, "inline data, if inline_gen is not 0")
+	T(data, NACRE_INLINE_MAX, "if HAS_DATA: the inline data; behind it, up to `size`, all is zero")
 NACRE_STRUCT(nacre_inode_info, NACRE_INODE_INFO_FIELDS, 176);
 
 enum nacre_info_flags {
 	NACRE_INFO_HAS_XATTRS = 1,	/* `xattrs` is the whole set */
 	NACRE_INFO_NO_XATTRS = 2,	/* the set is known to be empty */
+	NACRE_INFO_HAS_DATA = 4,	/* `data` is all of the inline data: always there when FILE_CACHE, READ, WRITE
+					   or BUFFER is issued on an inode with inline_gen (INLINE-5) */
 };
 
 enum nacre_reply_flags {

@@ -103,7 +103,7 @@ enum nacre_osd_request_flags {
 	F(32, pool, "object: pool")						\
 	F(32, flags, "enum nacre_osd_request_flags")				\
 	F(64, truncate_size, "file size of that truncation")			\
-	F(64, inline_gen, "generation of inline data this writer knows, 0 = none")	\
+	F(64, inline_gen, "of the inline data that the request takes to its object, if it is the first; 0 = none")	\
 	F(32, truncate_seq, "newest truncation the sender knows of (SIZE-3), 0 = does not matter") \
 	R(32, reserved0)							\
 	F(64, mtime, "ns, of the change")					\

@@ -12,6 +12,7 @@
 #include "protocol/error.h"
 #include "protocol/rules/cap_client.h"
 #include "protocol/rules/conn.h"
+#include "protocol/rules/inline.h"
 #include "protocol/rules/lock_table.h"
 #include "protocol/rules/session.h"
 #include "server/base/config.h"
@@ -280,6 +281,7 @@ static void print_machines(void)
 	static const struct nacre_machine *const all[] = {
 		&nacre_conn_dialler_machine, &nacre_conn_listener_machine, &nacre_session_machine,
 		&nacre_rank_session_machine, &nacre_cap_client_machine,	   &nacre_lock_machine,
+		&nacre_inline_machine,	     &nacre_inline_rank_machine,
 	};
 
 	title("State machines", "protocol/rules/");

@@ -6,6 +6,8 @@
 #include <linux/errno.h>
 #include "placement.h"
 #include "layout.h"
+#include "../mds.h"
+#include "../session.h"
 
 static int is_power_of_two(__u32 n)
 {
@@ -41,6 +43,8 @@ static const char *check_pool(const struct nacre_map_pool *p, __u32 index, __u32
 		return "map: pool's journal mode";
 	if (p->flags)
 		return "map: pool's flags";
+	if (p->inline_units * NACRE_INLINE_UNIT > NACRE_INLINE_MAX)
+		return "map: pool's inline data";
 	if (!nacre_layout_valid(p->object_bytes))
 		return "map: pool's object size";
 	return NULL;
@@ -55,6 +59,8 @@ static const char *check_pools(const struct nacre_map_view *view)
 	for (i = 0; i < view->pool_count; i++) {
 		if (nacre_map_pool_at(view, i, &p))
 			return "map: pool's reserved fields";
+		if (p.inline_units && !(view->features & NACRE_FEATURE_INLINE))
+			return "map: inline data without its feature";
 		reason = check_pool(&p, i, pg_first);
 		if (reason)
 			return reason;

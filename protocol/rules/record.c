@@ -28,7 +28,7 @@ enum file_type {
 static const struct nacre_record_rule rules[] = {
 	{ .kind = NACRE_RECORD_CREATE, .name = "CREATE", .must = NEW_MUST,
 	  .may = NEW_MAY | NACRE_PART_DATA, .set_mask = NEW_SET, .set_must = NACRE_SET_MODE,
-	  .record_flags = NACRE_RECORD_EXCL | NACRE_RECORD_TRUNC,
+	  .record_flags = NACRE_RECORD_EXCL | NACRE_RECORD_TRUNC | NACRE_RECORD_INLINE,
 	  .file_types = TYPE_BIT(TYPE_REG) },
 	{ .kind = NACRE_RECORD_MKDIR, .name = "MKDIR", .must = NEW_MUST, .may = NEW_MAY,
 	  .set_mask = NEW_SET, .set_must = NACRE_SET_MODE, .file_types = TYPE_BIT(TYPE_DIR) },

@@ -221,7 +221,7 @@ static const char *check_head(const void *body)
 	if (head->oldest_tid > head->tid)
 		return "request: older than its sender's oldest";
 	if (head->flags & ~(__u32)(NACRE_REQUEST_RESEND | NACRE_REQUEST_WANT_XATTRS |
-				   NACRE_REQUEST_NO_CAPS))
+				   NACRE_REQUEST_NO_CAPS | NACRE_REQUEST_WANT_DATA))
 		return "request: flags";
 	if (head->wanted & ~(__u32)NACRE_CAPS_KNOWN)
 		return "request: unknown cap bits";
@@ -388,7 +388,23 @@ static const char *validate_cap_revoke(const void *body, __u32 data_bytes)
 }
 
 #define UPDATE_FLAGS (NACRE_CAP_UPDATE_ANSWER | NACRE_CAP_UPDATE_UNKNOWN | \
-		      NACRE_CAP_UPDATE_WAITING | NACRE_CAP_UPDATE_UNINLINED | NACRE_CAP_UPDATE_SYNC)
+		      NACRE_CAP_UPDATE_WAITING | NACRE_CAP_UPDATE_UNINLINED | \
+		      NACRE_CAP_UPDATE_SYNC | NACRE_CAP_UPDATE_HAS_DATA)
+#define INLINE_FLAGS (NACRE_CAP_UPDATE_UNINLINED | NACRE_CAP_UPDATE_HAS_DATA)
+
+/* Inline data goes with a flush of FILE: it stays in the inode, or has left it. */
+static const char *check_update_inline(const struct nacre_cap_update *m)
+{
+	if (!(m->update_flags & INLINE_FLAGS))
+		return m->data_bytes || m->inline_gen ? "cap update: inline data without its flag" : NULL;
+	if ((m->update_flags & INLINE_FLAGS) == INLINE_FLAGS)
+		return "cap update: inline data that has left";
+	if (!m->inline_gen || !(m->dirty & NACRE_GROUP_FILE))
+		return "cap update: inline data without generation or flush";
+	if (m->data_bytes && (m->update_flags & NACRE_CAP_UPDATE_UNINLINED))
+		return "cap update: inline data that has left";
+	return m->data_bytes > m->size ? "cap update: inline data behind the end" : NULL;
+}
 
 static const char *validate_cap_update(const void *body, __u32 data_bytes)
 {
@@ -418,6 +434,9 @@ static const char *validate_cap_update(const void *body, __u32 data_bytes)
 		return "cap update: size";
 	if (m->xattrs_bytes && !(m->dirty & NACRE_GROUP_XATTR))
 		return "cap update: xattrs that are not dirty";
+	reason = check_update_inline(m);
+	if (reason)
+		return reason;
 	nacre_validate_xattrs(m->xattrs, m->xattrs_bytes, &reason);
 	return reason;
 }

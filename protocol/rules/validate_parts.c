@@ -35,18 +35,38 @@ static const char *check_info_numbers(const struct nacre_inode_info *info)
 
 static const char *check_info_tails(const struct nacre_inode_info *info)
 {
-	if (info->info_flags & ~(__u32)(NACRE_INFO_HAS_XATTRS | NACRE_INFO_NO_XATTRS))
+	const __u32 xattrs = NACRE_INFO_HAS_XATTRS | NACRE_INFO_NO_XATTRS;
+
+	if (info->info_flags & ~(xattrs | NACRE_INFO_HAS_DATA))
 		return "info: flags";
-	if (info->info_flags == (NACRE_INFO_HAS_XATTRS | NACRE_INFO_NO_XATTRS))
+	if ((info->info_flags & xattrs) == xattrs)
 		return "info: xattrs there and not there";
 	if (info->xattrs_bytes && !(info->info_flags & NACRE_INFO_HAS_XATTRS))
 		return "info: xattrs without their flag";
 	if (info->symlink_bytes &&
 	    (info->mode >> 12 != MODE_TYPE_LNK || memchr(info->symlink, 0, info->symlink_bytes)))
 		return "info: symlink target";
-	if (info->data_bytes && !info->inline_gen)
-		return "info: inline data of what is not inline";
 	return check_xattrs(info->xattrs, info->xattrs_bytes);
+}
+
+#define MODE_TYPE_REG 8
+#define DATA_CAPS (NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_READ | NACRE_CAP_FILE_WRITE | \
+		   NACRE_CAP_FILE_BUFFER)
+
+static const char *check_info_inline(const struct nacre_inode_info *info)
+{
+	int has_data = info->info_flags & NACRE_INFO_HAS_DATA;
+
+	if (info->inline_gen && info->mode >> 12 != MODE_TYPE_REG)
+		return "info: inline data of what is no file";
+	if (has_data && !info->inline_gen)
+		return "info: inline data of what is not inline";
+	if (info->data_bytes && (!has_data || info->data_bytes > info->size))
+		return "info: inline data without its flag, or behind the end";
+	/* INLINE-5 */
+	if (info->inline_gen && (info->issued & DATA_CAPS) && !has_data)
+		return "info: caps on data without the inline data";
+	return NULL;
 }
 
 int nacre_validate_info(const struct nacre_inode_info *info, __u32 roles, const char **reason)
@@ -58,6 +78,8 @@ int nacre_validate_info(const struct nacre_inode_info *info, __u32 roles, const 
 		*reason = check_info_numbers(info);
 	if (!*reason)
 		*reason = check_info_tails(info);
+	if (!*reason)
+		*reason = check_info_inline(info);
 	return *reason ? -EBADMSG : 0;
 }
 

@@ -46,9 +46,10 @@ static void explain(struct conn *conn, uint32_t result, const struct nacre_hello
 	switch (result) {
 	case NACRE_E_BAD_VERSION:
 		snprintf(conn->reply_text, sizeof(conn->reply_text),
-			 "%s speaks version %u with features %#llx, you speak %u with %#llx and demand %#llx",
+			 "%s speaks version %u with features %#llx and demands %#llx, you speak %u with %#llx and demand %#llx",
 			 msgr->name, NACRE_PROTOCOL_VERSION,
-			 (unsigned long long)NACRE_FEATURES_SUPPORTED, hello->protocol,
+			 (unsigned long long)NACRE_FEATURES_SUPPORTED,
+			 (unsigned long long)(NACRE_FEATURES_REQUIRED | msgr->required), hello->protocol,
 			 (unsigned long long)hello->features, (unsigned long long)hello->required);
 		break;
 	case NACRE_E_BAD_FSID:
@@ -73,6 +74,8 @@ static uint32_t judge(const struct conn *conn, const struct nacre_hello *hello)
 	uint32_t result = nacre_hello_judge(hello, msgr->fsid_lo, msgr->fsid_hi);
 	bool daemon = msgr->role == NACRE_ROLE_MDS || msgr->role == NACRE_ROLE_OSD;
 
+	if (!result && (msgr->required & ~hello->features))
+		result = NACRE_E_BAD_VERSION;
 	if (!result && daemon && !msgr->instance)
 		result = NACRE_E_NOT_ACTIVE;
 	return result;
@@ -89,7 +92,7 @@ static void prepare_reply(struct conn *conn, const struct nacre_hello *hello, ui
 		.result = result,
 		.protocol = NACRE_PROTOCOL_VERSION,
 		.features = NACRE_FEATURES_SUPPORTED,
-		.required = NACRE_FEATURES_REQUIRED,
+		.required = NACRE_FEATURES_REQUIRED | msgr->required,
 		.instance = msgr->instance,
 		.fsid_lo = msgr->fsid_lo,
 		.fsid_hi = msgr->fsid_hi,

@@ -58,6 +58,7 @@ static void announce(struct member *member)
 		find_own_rank(member);
 	msgr_set_fsid(member->config.msgr, view->fsid_lo, view->fsid_hi);
 	msgr_set_map_epoch(member->config.msgr, view->epoch);
+	msgr_set_required(member->config.msgr, view->features);
 	msgr_set_instance(member->config.msgr, member->instance);
 	if (member->state != MEMBER_LEAVING)
 		check_own_row(member);

@@ -105,6 +105,11 @@ void msgr_set_map_epoch(struct msgr *msgr, uint64_t epoch)
 	msgr->map_epoch = epoch;
 }
 
+void msgr_set_required(struct msgr *msgr, uint64_t features)
+{
+	msgr->required = features;
+}
+
 static void accepted(void *owner, struct io_stream *stream, const struct io_address *peer)
 {
 	struct msgr *msgr = owner;

@@ -152,6 +152,8 @@ void msgr_set_id(struct msgr *msgr, uint16_t id);
 void msgr_set_instance(struct msgr *msgr, uint64_t instance);
 void msgr_set_fsid(struct msgr *msgr, uint64_t fsid_lo, uint64_t fsid_hi);
 void msgr_set_map_epoch(struct msgr *msgr, uint64_t epoch);
+/* A listener of this file system: peers that dial must have these features, too (the map's). */
+void msgr_set_required(struct msgr *msgr, uint64_t features);
 int msgr_listen(struct msgr *msgr, const struct io_address *address);
 uint16_t msgr_port(const struct msgr *msgr);
 /* Counters: of connections and bytes, and of messages received and sent by kind. */

@@ -42,7 +42,7 @@ struct msgr {
 	uint32_t time_scale_percent;
 	uint64_t window_bytes, queue_bytes;
 	unsigned int conns_max, accepted_count;
-	uint64_t instance, fsid_lo, fsid_hi, map_epoch;
+	uint64_t instance, fsid_lo, fsid_hi, map_epoch, required;
 	struct io_listener *listener;
 	struct conn *conns;
 	struct msgr_counters counters;

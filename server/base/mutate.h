@@ -23,7 +23,13 @@
 	M(MDS_FORGET_LOCKS, "mds-forget-locks",					\
 	  "FLOCK-2: a new incarnation does not heed the file locks that are declared")	\
 	M(MDS_LOSE_WAKE_UP, "mds-lose-wake-up",					\
-	  "FLOCK-3: nobody goes on when a file lock is given up")
+	  "FLOCK-3: nobody goes on when a file lock is given up")			\
+	M(INLINE_FORGET, "inline-forget",					\
+	  "INLINE-1: a first write to object 0 does not bring the inline data along")	\
+	M(INLINE_UNTOLD, "inline-untold",					\
+	  "INLINE-4: a client does not tell that a file's data has left the inode") \
+	M(INLINE_UNCHECKED, "inline-unchecked",					\
+	  "INLINE-4: a rank does not look for the mark when it has lost a writer")
 
 #define MUTATION_ENUM(NAME, text, doc) MUTATE_##NAME,
 enum mutation { MUTATIONS(MUTATION_ENUM) MUTATION_COUNT };

@@ -71,6 +71,9 @@ void mds_caps_settle_run(struct mds *mds);
  */
 void mds_caps_issue(struct mds *mds, struct mds_session *session, struct mds_inode *inode,
 		    uint32_t wanted, struct nacre_inode_info *info);
+/* The same without a wish being noted: what is free of `offer` as well, for whoever lists files with their data. */
+void mds_caps_offer(struct mds *mds, struct mds_session *session, struct mds_inode *inode,
+		    uint32_t offer, struct nacre_inode_info *info);
 /* This waiting request wants these bits until it ends, whatever the client's cap messages say. */
 void mds_caps_ask(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
 		  uint32_t wanted);

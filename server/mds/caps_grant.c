@@ -394,16 +394,21 @@ void mds_caps_settle_run(struct mds *mds)
 void mds_caps_issue(struct mds *mds, struct mds_session *session, struct mds_inode *inode,
 		    uint32_t wanted, struct nacre_inode_info *info)
 {
+	mds_cap_get(mds, inode, session)->rank.wanted |= wanted & mds_caps_sensible(inode);
+	mds_caps_offer(mds, session, inode, wanted, info);
+}
+
+void mds_caps_offer(struct mds *mds, struct mds_session *session, struct mds_inode *inode,
+		    uint32_t offer, struct nacre_inode_info *info)
+{
 	struct mds_cap *cap = mds_cap_get(mds, inode, session);
-	uint32_t sensible = mds_caps_sensible(inode);
 	uint32_t give;
 	int i;
 
-	cap->rank.wanted |= wanted & sensible;
 	for (i = 0; i < NACRE_GROUP_COUNT; i++)
 		settle_lock(mds, inode, i);
 	give = grantable(inode, session->instance,
-			 NACRE_CAPS_ALL_SHARED | wanted | cap->rank.wanted);
+			 NACRE_CAPS_ALL_SHARED | offer | cap->rank.wanted);
 	/* bits that are on their way back are not given again before that has ended */
 	give &= ~(cap->rank.held & ~cap->rank.issued);
 	info->issued = nacre_cap_rank_grant(&cap->rank, give);
@@ -487,6 +492,7 @@ void mds_caps_send_grant(struct mds *mds, struct mds_cap *cap)
 	info.cap_gen = cap->rank.gen;
 	info.cap_seq = cap->rank.seq;
 	info.issued = cap->rank.issued;
+	mds_inline_fill(cap->inode, false, &info);
 	if (nacre_encode(nacre_inode_info_desc(), &w, &info))
 		return;
 	grant.info_bytes = (uint32_t)nacre_writer_bytes(&w);

@@ -72,7 +72,7 @@ static bool is_alone(const struct mds_cap *cap)
 	return cap->rank.held & NACRE_CAP_FILE_EXCL || cap->claimed_dirty & NACRE_GROUP_FILE;
 }
 
-static void take_file(struct mds_inode *inode, const struct mds_cap *cap,
+static void take_file(struct mds *mds, struct mds_inode *inode, const struct mds_cap *cap,
 		      const struct nacre_cap_update *update)
 {
 	struct nacre_size size = { inode->size, inode->truncate_size, inode->truncate_seq };
@@ -82,11 +82,12 @@ static void take_file(struct mds_inode *inode, const struct mds_cap *cap,
 	inode->size = size.size;
 	inode->truncate_size = size.truncate_size;
 	inode->truncate_seq = size.truncate_seq;
-	if (S_ISREG(inode->mode) && inode->data_end < inode->size)
+	if (S_ISREG(inode->mode) && !inode->inline_gen && inode->data_end < inode->size)
 		inode->data_end = inode->size;
 	inode->allocated = nacre_size_allocated(inode->allocated, update->written, inode->size);
 	inode->mtime = alone ? update->mtime : nacre_time_later(inode->mtime, update->mtime);
 	inode->atime = alone ? update->atime : nacre_time_later(inode->atime, update->atime);
+	mds_inline_flush(mds, inode, update, alone);
 }
 
 /* Groups among the dirty ones whose values this holder may say. */
@@ -117,11 +118,7 @@ static uint64_t take_values(struct mds *mds, struct mds_cap *cap,
 		inode->xattr_version++;
 	}
 	if (groups & NACRE_GROUP_FILE)
-		take_file(inode, cap, update);
-	if (update->update_flags & NACRE_CAP_UPDATE_UNINLINED) {
-		inode->inline_gen = 0;
-		mds_blob_set(&inode->data, NULL, 0);
-	}
+		take_file(mds, inode, cap, update);
 	inode->ctime = nacre_time_later(inode->ctime, update->ctime);
 	mds_change_begin(&change, mds, cap->session);
 	change.flush_id = update->flush_id;

@@ -17,6 +17,7 @@
 #include "dentry.h"
 #include "filelocks.h"
 #include "filework.h"
+#include "inline.h"
 #include "inode.h"
 #include "journal.h"
 #include "leftover.h"
@@ -61,6 +62,8 @@
 	C(probes, "files whose size was probed (SIZE-2)")			\
 	C(trims, "truncations carried out")					\
 	C(purged_objects, "objects of removed files deleted")			\
+	C(inline_bytes, "bytes of small files that are in memory with their inodes")	\
+	C(uninlined, "files whose data has left the inode")			\
 	C(leftovers, "trimmed journal objects of earlier incarnations deleted")	\
 	C(listings, "groups asked which objects of a range of inodes they have")	\
 	C(filelocks, "ranges of files locked by clients")			\

@@ -131,7 +131,7 @@ void mds_evict_writer(struct mds *mds, struct mds_inode *inode, uint64_t instanc
 		return;
 	if (inode->data_end < slot->max_size)
 		inode->data_end = slot->max_size;
-	inode->probe = true;
+	inode->probe = true;		/* INLINE-4: with inline data, for the mark as well */
 	mds_writer_drop(inode, instance);
 	mds_change_begin(&change, mds, NULL);
 	mds_change_inode(&change, inode);

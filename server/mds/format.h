@@ -26,8 +26,8 @@
 #include "protocol/mds.h"
 #include "protocol/osd.h"
 
-#define MDS_FORMAT_VERSION 3
-#define MDS_FORMAT_OLDEST 2		/* that is understood: no directory has fragments in it */
+#define MDS_FORMAT_VERSION 4
+#define MDS_FORMAT_OLDEST 2		/* that is understood: 2 has no fragments of directories, 3 no inline data */
 #define MDS_JOURNAL_OBJECT_BYTES (4u << 20)
 #define MDS_BATCH_MAGIC 0x4a43524eu	/* "NRCJ" */
 #define MDS_BATCH_MAX (3u << 20)	/* bytes of one batch, header included */

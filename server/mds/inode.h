@@ -131,6 +131,8 @@ void mds_inode_free_all(struct mds *mds);
 void mds_inode_mark_dirty(struct mds *mds, struct mds_inode *inode, bool moved, uint64_t seq);
 
 void mds_blob_set(struct mds_blob *blob, const void *bytes, uint32_t length);
+/* Inline data: counted. */
+void mds_inode_set_data(struct mds *mds, struct mds_inode *inode, const void *bytes, uint32_t length);
 
 /* Between the struct and its stored form. The image's tails point into the inode, writers into `room`. */
 #define MDS_WRITERS_MAX 1024

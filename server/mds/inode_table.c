@@ -75,7 +75,7 @@ void mds_inode_free(struct mds *mds, struct mds_inode *inode)
 	mds->counters.inodes--;
 	free(inode->symlink.bytes);
 	free(inode->xattrs.bytes);
-	free(inode->data.bytes);
+	mds_inode_set_data(mds, inode, NULL, 0);
 	free(inode->writers);
 	free(inode);
 }
@@ -281,6 +281,13 @@ void mds_blob_set(struct mds_blob *blob, const void *bytes, uint32_t length)
 	blob->length = length;
 }
 
+void mds_inode_set_data(struct mds *mds, struct mds_inode *inode, const void *bytes, uint32_t length)
+{
+	mds->counters.inline_bytes += length;
+	mds->counters.inline_bytes -= inode->data.length;
+	mds_blob_set(&inode->data, bytes, length);
+}
+
 void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,
 			struct mds_writer_wire *room)
 {
@@ -340,6 +347,9 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	if (image->ino != inode->ino || !nacre_layout_valid(image->object_bytes) ||
 	    image->fragments > MDS_FRAGMENTS_MAX || mds_inode_set_mode(mds, inode, image->mode))
 		return -EBADMSG;
+	if ((image->inline_gen && !S_ISREG(image->mode)) ||
+	    (image->data_bytes && (!image->inline_gen || image->data_bytes > image->size)))
+		return -EBADMSG;
 	inode->version = image->version;
 	inode->uid = image->uid;
 	inode->gid = image->gid;
@@ -367,7 +377,7 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->stub = false;
 	mds_blob_set(&inode->symlink, image->symlink, image->symlink_bytes);
 	mds_blob_set(&inode->xattrs, image->xattrs, image->xattrs_bytes);
-	mds_blob_set(&inode->data, image->data, image->data_bytes);
+	mds_inode_set_data(mds, inode, image->data, image->data_bytes);
 	return writers_from_image(inode, image);
 }
 

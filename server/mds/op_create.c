@@ -124,6 +124,8 @@ static int make(struct mds *mds, struct mds_request *request, struct mds_inode *
 	mds_intervals_remove(&session->inos, ino, 1);
 	if (S_ISREG(inode->mode))
 		give_writer(mds, session, inode, delegated);
+	if (record->record_flags & NACRE_RECORD_INLINE)
+		mds_inline_begin(mds, inode);
 	mds_dir_changed(&change, dir, 1, is_dir, now);
 	if (!delegated)
 		mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
@@ -160,7 +162,7 @@ static int make_new(struct mds *mds, struct mds_request *request, struct mds_ino
 	int result;
 
 	if (record->data_bytes)
-		return NACRE_E_UNSUPPORTED;	/* NACRE_FEATURE_INLINE is not offered */
+		return NACRE_E_UNSUPPORTED;	/* comes with a flush */
 	if (S_ISDIR(record->mode)) {
 		groups |= NACRE_GROUP_LINK;
 		if (dir->nlink >= NACRE_LINK_MAX)

@@ -10,6 +10,7 @@
 
 #define LISTING_MAX (512u << 10)	/* bytes of entries in one reply */
 #define ENTRIES_MAX 8192
+#define DATA_SHARE 2			/* inline data may take the listing's bytes divided by this */
 
 struct listing {
 	struct nacre_writer w;
@@ -17,6 +18,7 @@ struct listing {
 	uint8_t *group_start;		/* where the entries with that cookie begin */
 	uint32_t count, group_count;
 	uint32_t max_entries;
+	uint32_t data_left;		/* bytes of inline data that may go along without a cap that needs them */
 };
 
 /* The inode of an entry, if it is in memory. */
@@ -49,20 +51,33 @@ static bool may_have_caps(const struct mds *mds, const struct mds_request *reque
 	       request->session->cap_count < mds->config.cache_inodes / 2;
 }
 
+/* Caps on a small file's data, with which the data goes along: for a client that asked, as long as the budget lasts. */
+static uint32_t data_caps(const struct mds_request *request, const struct mds_inode *inode,
+			  struct listing *listing)
+{
+	if (!(request->head->flags & NACRE_REQUEST_WANT_DATA) || !inode->inline_gen ||
+	    inode->data.length > listing->data_left)
+		return 0;
+	listing->data_left -= inode->data.length;
+	return NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_READ;
+}
+
 static uint32_t encode_info(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
-			    uint8_t *room)
+			    struct listing *listing, uint8_t *room)
 {
 	struct nacre_writer w = nacre_writer(room, 262144);
 	struct nacre_inode_info caps = { 0 }, info;
 
 	if (may_have_caps(mds, request))
-		mds_caps_issue(mds, request->session, inode, 0, &caps);
+		mds_caps_offer(mds, request->session, inode, data_caps(request, inode, listing),
+			       &caps);
 	mds_info_fill(inode, request->session, NACRE_TRACE_ENTRY,
 		      request->head->flags & NACRE_REQUEST_WANT_XATTRS, &info);
 	info.cap_id = caps.cap_id;
 	info.cap_gen = caps.cap_gen;
 	info.cap_seq = caps.cap_seq;
 	info.issued = caps.issued;
+	mds_inline_fill(inode, false, &info);
 	return nacre_encode(nacre_inode_info_desc(), &w, &info) ? 0 :
 								  (uint32_t)nacre_writer_bytes(&w);
 }
@@ -85,7 +100,7 @@ static bool put_entry(struct mds *mds, struct mds_request *request, struct listi
 	}
 	if (listing->count < listing->max_entries) {
 		if (inode)
-			dirent.info_bytes = encode_info(mds, request, inode, room);
+			dirent.info_bytes = encode_info(mds, request, inode, listing, room);
 		if (!nacre_encode(nacre_dirent_desc(), &listing->w, &dirent)) {
 			listing->count++;
 			return true;
@@ -108,6 +123,7 @@ static int list(struct mds *mds, struct mds_request *request, struct mds_inode *
 	struct listing listing = {
 		.w = nacre_writer(mds->scratch2, bytes),
 		.max_entries = body->max_entries < ENTRIES_MAX ? body->max_entries : ENTRIES_MAX,
+		.data_left = bytes / DATA_SHARE,
 	};
 	struct mds_dentry *dentry = mds_dentry_after(dir->dir, body->after);
 	bool whole = end == NACRE_COOKIE_END;

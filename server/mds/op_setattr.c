@@ -2,6 +2,7 @@
 /* SETATTR, and the change of a file's size that CREATE with TRUNC shares with it (SIZE-3). */
 #include "core.h"
 #include "ops.h"
+#include "protocol/rules/inline.h"
 #include "protocol/rules/size.h"
 
 #define FILE_LOCK 3			/* place of NACRE_GROUP_FILE */
@@ -30,7 +31,7 @@ static bool is_cut(const struct mds_inode *inode, uint64_t size)
 	return size < inode->size || size < inode->data_end || inode->writer_count;
 }
 
-static void set_size(struct mds_inode *inode, uint64_t size, uint64_t now)
+static void set_size(struct mds *mds, struct mds_inode *inode, uint64_t size, uint64_t now)
 {
 	struct nacre_size known = { inode->size, inode->truncate_size, inode->truncate_seq };
 
@@ -41,6 +42,7 @@ static void set_size(struct mds_inode *inode, uint64_t size, uint64_t now)
 	}
 	inode->size = size;
 	inode->allocated = nacre_size_allocated(inode->allocated, 0, size);
+	mds_inline_step(mds, inode, NACRE_INLINERE_CUT);
 	if (inode->data_end > size) {
 		inode->trim_end = inode->data_end;
 		inode->data_end = size;
@@ -76,7 +78,7 @@ int mds_set_size(struct mds *mds, struct mds_request *request, struct mds_inode 
 					       req_change(mds, request, inode, NACRE_GROUP_FILE);
 	if (result)
 		return result;
-	set_size(inode, size, mds_op_time(mds, request));
+	set_size(mds, inode, size, mds_op_time(mds, request));
 	if (more)
 		more(mds, request, inode);
 	mds_change_begin_request(&change, request);

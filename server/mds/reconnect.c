@@ -212,7 +212,10 @@ void mds_reconnect_take_values(struct mds *mds, const struct mds_session *sessio
 
 /* ---- writers that are gone ---------------------------------------------------------------------------------------- */
 
-/* Of each range: its holder is back with the cap, is back without it or has left (all is flushed), or is lost. */
+/*
+ * Of each range: its holder is back with the cap, or with values that were on their way (they may yet be lost with it: INLINE-4); is back
+ * without either or has left (all is flushed); or is lost.
+ */
 static void check_writers(struct mds *mds, struct mds_inode *inode)
 {
 	uint32_t i = 0;
@@ -222,7 +225,8 @@ static void check_writers(struct mds *mds, struct mds_inode *inode)
 		struct mds_session *session = mds_session_find(mds, instance);
 		struct mds_cap *cap = session ? mds_cap_find(inode, session) : NULL;
 
-		if (cap && (cap->rank.held & NACRE_CAPS_FILE))
+		if (cap && ((cap->rank.held & NACRE_CAPS_FILE) ||
+			    (cap->claimed_dirty & NACRE_GROUP_FILE)))
 			i++;
 		else if (session || mds_intervals_has(&mds->closed, instance))
 			mds_caps_end_writer(mds, inode, instance);

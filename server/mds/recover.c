@@ -9,7 +9,9 @@
 #include "change.h"
 #include "core.h"
 #include "filework.h"
+#include "protocol/rules/inline.h"
 #include "protocol/rules/size.h"
+#include "server/base/mutate.h"
 
 #define PROBE_WIDTH 8			/* objects looked at together */
 #define PROBES_MAX 32			/* files at a time: requests of clients go between (TIME-1) */
@@ -22,6 +24,7 @@ struct probe {
 	uint64_t size;			/* found, bytes */
 	uint64_t mtime;
 	bool unsure;			/* an object of this round did not answer: nothing found counts */
+	bool marking;			/* the file had inline data: object 0 is being asked for the mark */
 	TAILQ_ENTRY(probe) link;	/* waiting for others to end */
 };
 
@@ -78,7 +81,7 @@ static void finish(struct probe *probe)
 		inode->size = probe->size;
 	/* what it wrote nobody has counted */
 	inode->allocated = nacre_size_allocated(UINT64_MAX, 0, inode->size);
-	inode->data_end = inode->size < probe->size ? probe->size : inode->size;
+	inode->data_end = inode->inline_gen ? 0 : inode->size;
 	inode->mtime = nacre_time_later(inode->mtime, probe->mtime);
 	mds_change_begin(&change, mds, NULL);
 	mds_change_inode(&change, inode);
@@ -90,6 +93,32 @@ static void finish(struct probe *probe)
 	start_probes(mds);
 }
 
+/* INLINE-4: with the mark all is as if there had never been inline data; without it no object has any. */
+static bool found_mark(struct probe *probe, uint32_t result)
+{
+	struct mds_inode *inode = probe->work.inode;
+
+	if (result && result != ENODATA && result != ENOENT)
+		return false;
+	probe->marking = false;
+	if (!inode->inline_gen)
+		return true;		/* somebody has told meanwhile */
+	mds_inline_step(probe->work.mds, inode,
+			result ? NACRE_INLINERE_UNMARKED : NACRE_INLINERE_MARKED);
+	if (result)
+		probe->below = 0;
+	return true;
+}
+
+static void look_for_mark(struct probe *probe)
+{
+	struct osdc_request *request = mds_filework_request(&probe->work, 0);
+
+	osdc_add(request, NACRE_OSD_OP_GETXATTR, 0, NACRE_INLINE_MARK, NACRE_INLINE_MARK_BYTES, NULL,
+		 0, 0, 0);
+	mds_filework_submit(&probe->work, request, 0);
+}
+
 static bool answered(struct mds_filework *work, uint64_t index, struct osdc_request *request,
 		     uint32_t result)
 {
@@ -97,6 +126,8 @@ static bool answered(struct mds_filework *work, uint64_t index, struct osdc_requ
 	struct probe *probe = probe_of(work);
 	uint64_t end;
 
+	if (probe->marking)
+		return found_mark(probe, result);
 	if (result && result != ENOENT) {
 		probe->unsure = true;	/* better no answer than a wrong size */
 		return false;
@@ -141,6 +172,10 @@ static void look_further(struct mds_filework *work)
 	struct probe *probe = probe_of(work);
 	unsigned int width = PROBE_WIDTH;
 
+	if (probe->marking) {
+		look_for_mark(probe);
+		return;
+	}
 	if (probe->unsure) {
 		probe->unsure = false;
 		probe->below = probe->again;
@@ -177,6 +212,7 @@ void mds_recover_size(struct mds *mds, struct mds_inode *inode)
 	probe = mds_zalloc(sizeof(*probe));
 	mds_filework_begin(mds, &probe->work, inode, &probe_ops);
 	probe->below = nacre_layout_objects(inode->object_bytes, inode->data_end);
+	probe->marking = inode->inline_gen && !mutate(MUTATE_INLINE_UNCHECKED);
 	TAILQ_INSERT_TAIL(&mds->prober->waiting, probe, link);
 	start_probes(mds);
 }

@@ -50,7 +50,6 @@ void mds_info_fill(const struct mds_inode *inode, const struct mds_session *sess
 		.btime = inode->btime, .xattr_version = inode->xattr_version,
 		.truncate_seq = inode->truncate_seq, .nsubdirs = inode->nsubdirs,
 		.symlink = inode->symlink.bytes, .symlink_bytes = inode->symlink.length,
-		.data = inode->data.bytes, .data_bytes = inode->data.length,
 	};
 	fill_xattrs(inode, want_xattrs, info);
 }
@@ -82,6 +81,7 @@ static int put_trace(struct mds *mds, struct mds_request *request, const struct 
 	info.cap_gen = caps.cap_gen;
 	info.cap_seq = caps.cap_seq;
 	info.issued = caps.issued;
+	mds_inline_fill(trace->inode, false, &info);
 	return nacre_encode(nacre_inode_info_desc(), w, &info);
 }
 

@@ -204,6 +204,7 @@ static int plan_it(struct job *job)
 	job->plan.replicas = options->replicas ? options->replicas : osds > 1 ? 2 : 1;
 	job->plan.min_size = options->min_size;
 	job->plan.pg_count = options->pg_count;
+	job->plan.inline_bytes = options->inline_bytes;
 	edit = plan_map(&job->plan, &why);
 	if (!edit)
 		return tool_failed("%s: %u OSDs, %u replicas: %s", options->config_file, osds,

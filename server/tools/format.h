@@ -11,6 +11,7 @@ struct format_options {
 	unsigned int min_size;		/* 0: see plan.h */
 	unsigned int pg_count;		/* 0: see plan.h */
 	unsigned int ranks;		/* 0: 1 */
+	unsigned int inline_bytes;	/* 0: no inline data */
 	bool force;			/* destroy what is there */
 	bool quiet;			/* say nothing when all goes well */
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "format.h"
 #include "protocol/map.h"
+#include "protocol/mds.h"
 #include "server/base/version.h"
 #include "tool.h"
 
@@ -12,6 +13,7 @@ static const struct option long_options[] = {
 	{ "replicas", required_argument, NULL, 'r' },
 	{ "min-size", required_argument, NULL, 'm' },
 	{ "pg-count", required_argument, NULL, 'p' },
+	{ "inline", required_argument, NULL, 'i' },
 	{ "ranks", required_argument, NULL, 'k' },
 	{ "force", no_argument, NULL, 'f' },
 	{ "quiet", no_argument, NULL, 'q' },
@@ -30,12 +32,15 @@ static int print_help(void)
 	       "      --min-size N     copies needed to serve (one less than replicas, at least 1)\n"
 	       "      --pg-count N     placement groups for file data, a power of two (64);\n"
 	       "                       metadata gets half as many\n"
+	       "      --inline N       files of up to N bytes keep their data in the inode: a\n"
+	       "                       multiple of 64 up to %u (0: none; the kernel module mounts\n"
+	       "                       no other yet)\n"
 	       "      --ranks N        metadata ranks (1); other metadata servers stand by\n"
 	       "      --force          destroy the file system or stores that are there\n"
 	       "  -q, --quiet          say nothing when all goes well\n"
 	       "      --help           this text\n"
 	       "      --version        version of program and protocol\n",
-	       NACRE_REPLICAS_MAX);
+	       NACRE_REPLICAS_MAX, NACRE_INLINE_MAX);
 	return TOOL_OK;
 }
 
@@ -63,6 +68,8 @@ static int take_option(int option, const char *which, struct format_options *opt
 		return take_number("--min-size", optarg, NACRE_REPLICAS_MAX, &options->min_size);
 	case 'p':
 		return take_number("--pg-count", optarg, NACRE_MAP_PGS_MAX / 2, &options->pg_count);
+	case 'i':
+		return take_number("--inline", optarg, NACRE_INLINE_MAX, &options->inline_bytes);
 	case 'k':
 		return take_number("--ranks", optarg, NACRE_MAP_RANKS_MAX, &options->ranks);
 	case 'f':
@@ -103,5 +110,8 @@ int main(int argc, char **argv)
 				    options.replicas);
 	if (options.pg_count & (options.pg_count - 1))
 		return tool_misused("--pg-count %u: must be a power of two", options.pg_count);
+	if (options.inline_bytes % NACRE_INLINE_UNIT)
+		return tool_misused("--inline %u: must be a multiple of %u", options.inline_bytes,
+				    NACRE_INLINE_UNIT);
 	return format_run(&options);
 }

@@ -25,6 +25,8 @@ static const char *check(const struct plan *plan)
 		return "the least number of replicas is more than the number of replicas";
 	if (plan->pg_count & (plan->pg_count - 1) || plan->pg_count > NACRE_MAP_PGS_MAX / 2)
 		return "the number of placement groups must be a power of two up to 8192";
+	if (plan->inline_bytes > NACRE_INLINE_MAX || plan->inline_bytes % NACRE_INLINE_UNIT)
+		return "inline data must be a multiple of 64 bytes up to 4096";
 	return NULL;
 }
 
@@ -86,7 +88,8 @@ struct mapedit *plan_map(const struct plan *plan, const char **ret_error)
 	}
 	edit->head.fsid_lo = plan->fsid_lo;
 	edit->head.fsid_hi = plan->fsid_hi;
-	edit->head.features = NACRE_FEATURES_REQUIRED;
+	edit->head.features = NACRE_FEATURES_REQUIRED |
+			      (plan->inline_bytes ? NACRE_FEATURE_INLINE : 0);
 	add_osds(edit, plan);
 	add_ranks(edit, plan);
 	/* in the order of their ids: NACRE_POOL_META, NACRE_POOL_DATA */
@@ -95,5 +98,6 @@ struct mapedit *plan_map(const struct plan *plan, const char **ret_error)
 		mapedit_free(edit);
 		return NULL;
 	}
+	edit->pools[NACRE_POOL_DATA].inline_units = (uint8_t)(plan->inline_bytes / NACRE_INLINE_UNIT);
 	return edit;
 }

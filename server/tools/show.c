@@ -159,11 +159,15 @@ static void map_pools(FILE *out, const struct nacre_map_view *view)
 {
 	struct nacre_map_pool p;
 
-	for (uint32_t i = 0; !nacre_map_pool_at(view, i, &p); i++)
-		fprintf(out, "pool %u%s: %u groups, %u replicas, min_size %u, journal %s, objects of %u bytes\n",
+	for (uint32_t i = 0; !nacre_map_pool_at(view, i, &p); i++) {
+		fprintf(out, "pool %u%s: %u groups, %u replicas, min_size %u, journal %s, objects of %u bytes",
 			p.id, pool_name(p.id), p.pg_count, p.replicas, p.min_size,
 			journal_modes[p.journal_mode <= NACRE_JOURNAL_COW ? p.journal_mode : 0],
 			p.object_bytes);
+		if (p.inline_units)
+			fprintf(out, ", inline up to %u", p.inline_units * NACRE_INLINE_UNIT);
+		fprintf(out, "\n");
+	}
 }
 
 static void map_osds(FILE *out, const struct nacre_map_view *view)

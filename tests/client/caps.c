@@ -52,6 +52,7 @@ static void lose(struct inode *inode, uint32_t groups)
 		inode->error = -EIO;
 	pages_drop_all(inode);
 	flushes_drop(inode);
+	inline_lost(inode);
 }
 
 /* The numbers stand for the order in cap_client.h: what is dropped goes before what is said. */
@@ -100,6 +101,7 @@ void caps_event(struct inode *inode, struct nacre_cap_event event)
 		return;
 	}
 	act(inode, &step);
+	inline_caps_changed(inode);
 	broken = inode->cap.cap_id ? nacre_cap_client_invariant(&inode->cap, caps_used(inode)) :
 				     NULL;
 	if (broken)

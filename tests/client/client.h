@@ -46,6 +46,7 @@ struct client_config {
 	unsigned int inodes_max;	/* cached beyond need, 0 = 10000 */
 	unsigned int dirty_pages_max;	/* write-back begins above, 0 = 1024 */
 	uint32_t dirty_ms;		/* write-back and flush begin at this age, 0 = 1000 */
+	uint32_t inline_max;		/* files up to this size stay in the inode, if the file system has that; 0 = none */
 	/* The session was killed: all calls have ended with -ESTALE; only destroy it now. May be NULL. */
 	void (*killed)(void *owner, const char *reason);
 	void *owner;
@@ -57,7 +58,7 @@ struct client_config {
 	C(UNMOUNT, "sync, give everything back, close the session")			\
 	C(LOOKUP, "ino name [attr]")							\
 	C(GETATTR, "ino [attr]")							\
-	C(READDIR, "ino [entries entry_count]: the whole listing, without dots")	\
+	C(READDIR, "ino flags: CLIENT_WITH_DATA [entries entry_count]: the whole listing, without dots") \
 	C(LIST, "ino offset [entries entry_count offset]: one answer's part of the listing, behind position `offset` (0: the start); offset 0 is the end") \
 	C(STATFS, "[bytes: free]")							\
 	C(CREATE, "ino name mode flags [attr created]: make or open a regular file, for writing") \
@@ -83,6 +84,8 @@ struct client_config {
 	C(FSYNC, "ino: all that happened to it before is safe")				\
 	C(SYNC, "all that happened before is safe")
 
+#define CLIENT_WITH_DATA 1		/* READDIR: keep the data of small files that are listed */
+
 #define CLIENT_CALL_ENUM(NAME, doc) CLIENT_##NAME,
 enum client_call_kind { CLIENT_CALLS(CLIENT_CALL_ENUM) CLIENT_CALL_KINDS };
 const char *client_call_name(enum client_call_kind kind);
@@ -90,6 +93,7 @@ const char *client_call_name(enum client_call_kind kind);
 struct client_attr {
 	uint64_t ino, version, size, atime, mtime, ctime, truncate_size;
 	uint32_t mode, uid, gid, nlink, rdev, truncate_seq;
+	uint64_t inline_gen;		/* 0: its data is in the objects */
 };
 
 struct client_entry {
@@ -138,6 +142,7 @@ struct client_call {
 	uint32_t refs;
 	int error;
 	uint64_t mark;
+	uint64_t sent;			/* WRITE: bytes of it that object requests have been made for */
 	uint64_t began_ns;
 };
 

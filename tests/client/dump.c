@@ -41,7 +41,7 @@ static void dump_inode(const struct inode *inode, FILE *out)
 
 	fprintf(out, "  inode %" PRIx64 " version %" PRIu64 " %s issued %s held %s used %s wanted %s"
 		" dirty %x flushing %x pages %u+%u changing %u size %" PRIu64 " max %" PRIu64
-		" seq %u%s%s\n",
+		" seq %u inline %s %u%s%s\n",
 		inode->ino, inode->version,
 		nacre_machine_state(&nacre_cap_client_machine, inode->cap.state),
 		nacre_caps_text(inode->cap.issued, issued), nacre_caps_text(inode->cap.held, held),
@@ -49,6 +49,7 @@ static void dump_inode(const struct inode *inode, FILE *out)
 		nacre_caps_text(inode->cap.wanted, wanted), inode->cap.dirty, inode->cap.flushing,
 		inode->dirty_pages, inode->writing_pages, inode->changing,
 		(uint64_t)inode->size.size, inode->max_size, inode->cap.seq,
+		nacre_machine_state(&nacre_inline_machine, inode->inlined.state), inode->small_bytes,
 		inode->complete ? " complete" : "", inode->cap.owes_answer ? " OWES" : "");
 }
 
@@ -96,6 +97,9 @@ const char *client_invariant(const struct client *client)
 			return "a directory is complete without a cap";
 		if (inode->dirty_pages && !(inode->cap.held & NACRE_CAP_FILE_BUFFER))
 			return "dirty pages without a cap";
+		if (inode->inlined.state == NACRE_INLINE_LEFT &&
+		    !((inode->cap.dirty | inode->cap.flushing) & NACRE_GROUP_FILE))
+			return "INLINE-4: data has left the inode, and nothing says so";
 	}
 	return client->counters.lost_changes ? "an unsafe change was refused by a new incarnation" :
 					       NULL;

@@ -86,7 +86,7 @@ static void send(struct inode *inode, struct nacre_cap_update *update)
 		rank_send(client, NACRE_MSG_CAP_UPDATE, update);
 }
 
-static uint64_t flush_begin(struct inode *inode, uint32_t groups)
+static struct flush *flush_begin(struct inode *inode, uint32_t groups)
 {
 	struct client *client = inode->client;
 	struct flush *flush = client_alloc(sizeof(*flush));
@@ -96,20 +96,24 @@ static uint64_t flush_begin(struct inode *inode, uint32_t groups)
 	flush->groups = groups;
 	inode->busy++;
 	TAILQ_INSERT_TAIL(&client->flushes, flush, entry);
-	return flush->id;
+	inline_flush(inode, flush);
+	return flush;
 }
 
 void caps_update_send(struct inode *inode, bool answer, uint32_t groups, bool sync)
 {
 	struct nacre_cap_event sent = { .kind = NACRE_CAPE_FLUSH_SENT, .groups = groups };
 	struct nacre_cap_update update;
+	struct flush *flush;
 
 	nacre_cap_client_update(&inode->cap, inode->ino, answer, &update);
 	if (sync || inode->flush_sync)
 		update.update_flags |= NACRE_CAP_UPDATE_SYNC;
 	if (groups) {
-		update.flush_id = flush_begin(inode, groups);
+		flush = flush_begin(inode, groups);
+		update.flush_id = flush->id;
 		fill_values(inode, &update, groups, false);
+		inline_put_flush(flush, &update);
 	}
 	send(inode, &update);
 	sent.flush_id = update.flush_id;
@@ -134,6 +138,7 @@ static void flush_end(struct flush *flush)
 {
 	flush->inode->busy--;
 	TAILQ_REMOVE(&flush->inode->client->flushes, flush, entry);
+	free(flush->data);
 	free(flush);
 }
 
@@ -155,6 +160,7 @@ void flushes_resend(struct inode *inode)
 		nacre_cap_client_update(&inode->cap, inode->ino, false, &update);
 		update.flush_id = flush->id;
 		fill_values(inode, &update, groups, true);
+		inline_put_flush(flush, &update);
 		send(inode, &update);
 	}
 }
@@ -210,6 +216,8 @@ void caps_flush_ack(struct client *client, const struct nacre_cap_flush_ack *ack
 	inode = flush->inode;
 	if (ack->result)
 		inode->error = -(int)ack->result;
+	if (!ack->result && (flush->groups & NACRE_GROUP_FILE))
+		inline_flushed(inode, flush->id);
 	flush_end(flush);
 	caps_event(inode, acked);
 	if (!(inode->cap.flushing & NACRE_GROUP_FILE))

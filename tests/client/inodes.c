@@ -39,6 +39,7 @@ void inode_forget(struct inode *inode)
 	HASH_DEL(inode->client->inodes, inode);
 	free(inode->symlink);
 	free(inode->xattrs);
+	free(inode->small);
 	free(inode);
 }
 
@@ -73,6 +74,7 @@ void inode_attr(const struct inode *inode, struct client_attr *attr)
 		.nlink = inode->nlink, .rdev = inode->rdev,
 		.truncate_seq = inode->size.truncate_seq,
 		.truncate_size = inode->size.truncate_size,
+		.inline_gen = inline_gen_seen(inode),
 	};
 }
 
@@ -103,6 +105,7 @@ static void take_size(struct inode *inode, const struct nacre_inode_info *info)
 	const uint32_t writing = NACRE_CAP_FILE_EXCL | NACRE_CAP_FILE_WRITE |
 				 NACRE_CAP_FILE_BUFFER;
 	struct nacre_size said = { info->size, info->truncate_size, info->truncate_seq };
+	uint32_t known = inode->size.truncate_seq;
 	bool writes = (inode->cap.held & writing) ||
 		      ((inode->cap.dirty | inode->cap.flushing) & NACRE_GROUP_FILE);
 
@@ -110,9 +113,13 @@ static void take_size(struct inode *inode, const struct nacre_inode_info *info)
 		inode->size = said;
 		return;
 	}
-	if (nacre_size_learn(&inode->size, &said, writes, !!(info->valid & NACRE_GROUP_FILE)) ==
+	if (nacre_size_learn(&inode->size, &said, writes, !!(info->valid & NACRE_GROUP_FILE)) !=
 	    NACRE_SIZE_CUT)
-		pages_cut(inode, said.truncate_size);
+		return;
+	if (inode->size.truncate_seq != known)
+		inline_cut(inode, said.truncate_size);
+	inline_cut(inode, said.size);
+	pages_cut(inode, said.truncate_size);
 }
 
 static void take_times(struct inode *inode, const struct nacre_inode_info *info, bool own)
@@ -158,6 +165,7 @@ struct inode *inode_learn(struct client *client, const struct nacre_inode_info *
 		take_values(inode, info, own);
 		inode->version = info->version;
 	}
+	inline_told(inode, info);
 	if (!info->cap_id)
 		return inode;
 	grant.cap_id = info->cap_id;
@@ -181,6 +189,6 @@ void attr_from_info(struct client_attr *attr, const struct nacre_inode_info *inf
 		.atime = info->atime, .mtime = info->mtime, .ctime = info->ctime,
 		.mode = info->mode, .uid = info->uid, .gid = info->gid, .nlink = info->nlink,
 		.rdev = info->rdev, .truncate_seq = info->truncate_seq,
-		.truncate_size = info->truncate_size,
+		.truncate_size = info->truncate_size, .inline_gen = info->inline_gen,
 	};
 }

@@ -126,7 +126,7 @@ static void create(struct client_call *call, uint16_t kind, uint32_t type, uint3
 	};
 
 	if (kind == NACRE_RECORD_CREATE)
-		record.record_flags = (uint16_t)call->flags;
+		record.record_flags = (uint16_t)(call->flags | (inline_limit(call->client) ? NACRE_RECORD_INLINE : 0));
 	if (kind == NACRE_RECORD_SYMLINK) {
 		record.value = (const __u8 *)call->value;
 		record.value_bytes = (uint32_t)strlen(call->value);

@@ -139,11 +139,12 @@ void pages_overlay(struct inode *inode, uint64_t offset, const uint8_t *bytes, u
 
 /* ---- write-back -------------------------------------------------------------------- */
 
-/* Adjoining pages of one object, in one request. */
+/* Adjoining pages of one object, in one request; or none, and only the guard of inline data. */
 struct writeback {
 	struct inode *inode;
 	uint64_t index;
 	uint32_t count;
+	bool guard;
 };
 
 static void page_written(struct inode *inode, struct page *page)
@@ -151,6 +152,16 @@ static void page_written(struct inode *inode, struct page *page)
 	page->writing = false;
 	if (!page->uptodate && !page_is_dirty(page))
 		page_drop(inode, page);
+}
+
+/* What could not be written is lost, and told. */
+static void lose_dirty(struct inode *inode)
+{
+	struct page *page, *next;
+
+	HASH_ITER(hh, inode->pages, page, next)
+		if (!page->writing)
+			page_drop(inode, page);
 }
 
 static void written(struct osdc_request *osd_request, uint32_t result)
@@ -161,6 +172,11 @@ static void written(struct osdc_request *osd_request, uint32_t result)
 	uint32_t i;
 
 	osdc_request_free(osd_request);
+	if (wb->guard) {
+		inline_guard_answered(inode, !result);
+		if (result)
+			lose_dirty(inode);
+	}
 	for (i = 0; i < wb->count; i++) {
 		page = page_find(inode, wb->index + i);
 		if (page && page->writing)
@@ -204,10 +220,34 @@ static void take_page(struct inode *inode, struct page *page, uint8_t *run, uint
 	inode->writing_pages++;
 }
 
+static struct osdc_request *wb_request(struct writeback *wb, uint64_t object)
+{
+	struct inode *inode = wb->inode;
+	struct osdc_request *osd_request = osdc_request_new(inode->client->osdc, inode->pool,
+							    inode->ino, object);
+
+	assert(osd_request);
+	caps_take(inode, NACRE_CAP_FILE_WRITE);
+	inode->busy++;
+	wb->guard = inline_needs_guard(inode);
+	if (wb->guard)
+		inline_guard(inode, osd_request);
+	return osd_request;
+}
+
+static void wb_submit(struct writeback *wb, struct osdc_request *osd_request)
+{
+	struct inode *inode = wb->inode;
+
+	osdc_request_truncation(osd_request, inode->size.truncate_seq, inode->size.truncate_size);
+	osdc_request_mtime(osd_request, inode->mtime);
+	inode->client->counters.osd_requests++;
+	osdc_submit(osd_request, written, wb);
+}
+
 static void write_run(struct inode *inode, struct page *first)
 {
 	static uint8_t run[RUN_PAGES_MAX * CLIENT_PAGE_BYTES];
-	struct client *client = inode->client;
 	uint64_t start = first->index * CLIENT_PAGE_BYTES + first->dirty_from;
 	struct writeback *wb = client_alloc(sizeof(*wb));
 	struct page *page = first, *next;
@@ -224,17 +264,31 @@ static void write_run(struct inode *inode, struct page *first)
 		wb->count++;
 		page = next;
 	} while (more);
-	caps_take(inode, NACRE_CAP_FILE_WRITE);
-	inode->busy++;
-	osd_request = osdc_request_new(client->osdc, inode->pool, inode->ino,
-				       nacre_layout_index(inode->object_bytes, start));
-	assert(osd_request);
+	osd_request = wb_request(wb, nacre_layout_index(inode->object_bytes, start));
 	osdc_add_data(osd_request, NACRE_OSD_OP_WRITE,
 		      nacre_layout_offset(inode->object_bytes, start), run, run_bytes);
-	osdc_request_truncation(osd_request, inode->size.truncate_seq, inode->size.truncate_size);
-	osdc_request_mtime(osd_request, inode->mtime);
-	client->counters.osd_requests++;
-	osdc_submit(osd_request, written, wb);
+	wb_submit(wb, osd_request);
+}
+
+static bool is_in_object_0(const struct inode *inode, const struct page *page)
+{
+	return page->index * CLIENT_PAGE_BYTES < inode->object_bytes;
+}
+
+/* INLINE-2: nothing but object 0 before a guard is answered; then written() goes on. */
+static void write_guarded(struct inode *inode)
+{
+	struct page *page, *next;
+	struct writeback *wb;
+
+	HASH_ITER(hh, inode->pages, page, next)
+		if (page_is_dirty(page) && !page->writing && is_in_object_0(inode, page))
+			write_run(inode, page);
+	if (!inode->dirty_pages || inode->inlined.guards)
+		return;
+	wb = client_alloc(sizeof(*wb));
+	wb->inode = inode;
+	wb_submit(wb, wb_request(wb, 0));
 }
 
 void pages_write_back(struct inode *inode)
@@ -244,6 +298,10 @@ void pages_write_back(struct inode *inode)
 	if (inode->client->gone)
 		return;
 	inode->write_all = inode->dirty_pages != 0;
+	if (inline_needs_guard(inode)) {
+		write_guarded(inode);
+		return;
+	}
 	HASH_ITER(hh, inode->pages, page, next)
 		if (page_is_dirty(page) && !page->writing)
 			write_run(inode, page);

@@ -14,7 +14,7 @@
 
 #define READ_CACHED (NACRE_CAP_FILE_SHARED | NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_READ)
 
-enum read_step { READ_FIRST, READ_HAS_SIZE, READ_DIRECT };
+enum read_step { READ_FIRST, READ_HAS_SIZE, READ_DIRECT, READ_AGAIN };
 
 /* One object request that reads for a call: into pages, or into the caller's buffer. */
 struct reading {
@@ -118,6 +118,8 @@ static bool fill_range(struct client_call *call, struct inode *inode, uint64_t l
 
 	for (; index <= last; index++) {
 		page = page_get(inode, index);
+		if (!page->uptodate && inline_is_in(inode))
+			inline_fill(inode, page);
 		if (page->uptodate)
 			continue;
 		known = false;
@@ -172,6 +174,50 @@ static void read_cached(struct client_call *call, struct inode *inode)
 	call_end(call, 0);
 }
 
+/* The mark was looked for. If it is there and the read was not all of object 0's, the call reads once more. */
+static void have_looked(struct osdc_request *osd_request, uint32_t result)
+{
+	struct reading *reading = osdc_request_owner(osd_request);
+	struct client_call *call = reading->call;
+	struct inode *inode = reading->inode;
+	struct osdc_result op;
+
+	if (result && result != ENOENT)
+		call->error = -nacre_error_errno(result);
+	else if (!inline_looked(inode, osd_request, &op))
+		call->step = READ_DIRECT;
+	else if (reading->to)
+		take_bytes(reading, &op);
+	else
+		call->step = READ_AGAIN;
+	osdc_request_free(osd_request);
+	free(reading);
+	inode->busy--;
+	call->pending--;
+	call_wake(call);
+}
+
+/* INLINE: the copy as it is now answers, unless object 0 says that the data has left (decision 0003). */
+static void read_looking(struct client_call *call, struct inode *inode)
+{
+	struct client *client = call->client;
+	struct reading *reading = client_alloc(sizeof(*reading));
+	struct osdc_request *osd_request = osdc_request_new(client->osdc, inode->pool, inode->ino, 0);
+	bool in_object_0 = call->offset + call->bytes <= inode->object_bytes;
+
+	assert(osd_request);
+	*reading = (struct reading){ .call = call, .inode = inode, .offset = call->offset,
+				     .length = (uint32_t)call->bytes };
+	inline_read(inode, call->offset, call->data, call->bytes);
+	if (inline_look(osd_request, call->offset, in_object_0 ? (uint32_t)call->bytes : 0))
+		reading->to = call->data;
+	osdc_request_truncation(osd_request, inode->size.truncate_seq, inode->size.truncate_size);
+	client->counters.osd_requests++;
+	call->pending++;
+	inode->busy++;
+	osdc_submit(osd_request, have_looked, reading);
+}
+
 static void read_direct(struct client_call *call, struct inode *inode)
 {
 	__u64 offset = call->offset, left = below_end(call, inode->size.size);
@@ -183,8 +229,14 @@ static void read_direct(struct client_call *call, struct inode *inode)
 		call_end(call, 0);
 		return;
 	}
-	call->refs = NACRE_CAP_FILE_READ;
-	caps_take(inode, call->refs);
+	if (!call->refs) {
+		call->refs = NACRE_CAP_FILE_READ;
+		caps_take(inode, call->refs);
+	}
+	if (inline_is_in(inode)) {
+		read_looking(call, inode);
+		return;
+	}
 	while (nacre_layout_next(inode->object_bytes, &offset, &left, &piece))
 		read_piece(call, inode, piece.file_offset, piece.bytes,
 			   (uint8_t *)call->data + (piece.file_offset - call->offset), 0);
@@ -196,6 +248,10 @@ void step_READ(struct client_call *call)
 
 	if (call->error || call->step == READ_DIRECT) {
 		call_end(call, call->error);
+		return;
+	}
+	if (call->step == READ_AGAIN) {
+		read_direct(call, inode);
 		return;
 	}
 	if (!call->refs && !call_may_go(call))

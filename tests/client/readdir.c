@@ -101,6 +101,7 @@ void step_READDIR(struct client_call *call)
 		.ino = call->ino, .after = call->mark, .max_entries = ENTRIES_PER_REQUEST,
 		.max_bytes = BYTES_PER_REQUEST,
 		.wanted = NACRE_CAP_PIN | NACRE_CAP_DIR_SHARED,
+		.flags = call->flags & CLIENT_WITH_DATA ? NACRE_REQUEST_WANT_DATA : 0,
 	};
 	struct inode *dir;
 

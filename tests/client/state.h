@@ -18,6 +18,7 @@
 #include "client.h"
 #include "protocol/rules/cap_batch.h"
 #include "protocol/rules/cap_client.h"
+#include "protocol/rules/inline.h"
 #include "protocol/rules/record.h"
 #include "protocol/rules/session.h"
 #include "protocol/rules/size.h"
@@ -81,6 +82,12 @@ struct inode {
 	bool complete;			/* dentries are the whole listing (under DIR_SHARED) */
 	uint64_t dir_cuts;		/* how often dentries were dropped as a whole */
 	struct page *pages;
+	struct nacre_inline_client inlined;
+	uint64_t told_inline;		/* inline generation that the rank last spoke of */
+	uint8_t *small;			/* the inline data: NACRE_INLINE_MAX bytes, or NULL */
+	uint32_t small_bytes;		/* of them, up to the last that is not zero by definition */
+	bool small_news;		/* the rank has not journaled them as they are now */
+	uint64_t small_flush;		/* the first flush that has carried them so; 0 = none */
 	int error;			/* of write-back or flush, told once by fsync */
 	uint64_t dirty_since_ns;	/* 0: nothing dirty */
 	bool flush_sync;		/* the flush being sent is waited for */
@@ -113,6 +120,11 @@ struct flush {
 	uint64_t id;
 	struct inode *inode;
 	uint32_t groups;
+	/* inline data of then: what is sent again is what was sent */
+	uint64_t inline_gen;
+	bool left;
+	uint8_t *data;			/* NULL: carries none */
+	uint32_t data_bytes;
 };
 TAILQ_HEAD(flush_list, flush);
 
@@ -310,6 +322,38 @@ void locks_claims_send(struct client *client);
 void locks_granted(struct client *client, const struct nacre_filelock_granted *granted);
 /* What the rank said may be lost: who waits asks again. */
 void locks_flow(struct client *client);
+
+/* ---- inline.c: small files in the inode ---- */
+
+/* Files up to this size stay there, bytes; 0: none do. */
+uint32_t inline_limit(const struct client *client);
+void inline_told(struct inode *inode, const struct nacre_inode_info *info);
+/* The cap has made a step. */
+void inline_caps_changed(struct inode *inode);
+void inline_cut(struct inode *inode, uint64_t size);
+void inline_lost(struct inode *inode);
+/* The generation that a user of the file should see: 0 as soon as the data is known to have left. */
+uint64_t inline_gen_seen(const struct inode *inode);
+/* Is the data here? Then pages are filled from it. */
+bool inline_is_in(const struct inode *inode);
+/* May the alone holder write up to `end` without making the data leave? */
+bool inline_stays(const struct inode *inode, uint64_t end);
+void inline_write(struct inode *inode, uint64_t offset, const uint8_t *bytes, uint64_t length);
+void inline_read(const struct inode *inode, uint64_t offset, uint8_t *to, uint64_t length);
+void inline_fill(const struct inode *inode, struct page *page);
+/* A flush begins; it is put into a message; it is journaled. */
+void inline_flush(struct inode *inode, struct flush *flush);
+void inline_put_flush(const struct flush *flush, struct nacre_cap_update *update);
+void inline_flushed(struct inode *inode, uint64_t flush_id);
+/* Must a write to object 0 begin with the guard, and one to another object wait? */
+bool inline_needs_guard(const struct inode *inode);
+void inline_guard(struct inode *inode, struct osdc_request *osd_request);
+void inline_guard_answered(struct inode *inode, bool good);
+/* A read of object 0 that looks for the mark first; true when it reads `length` bytes, too. */
+bool inline_look(struct osdc_request *osd_request, uint64_t offset, uint32_t length);
+/* It was answered: was there a mark? */
+bool inline_looked(struct inode *inode, const struct osdc_request *osd_request,
+		   struct osdc_result *ret_read);
 
 /* ---- the steps, one per kind of call ---- */
 

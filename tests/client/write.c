@@ -41,6 +41,13 @@ static void write_buffered(struct client_call *call, struct inode *inode)
 	struct page *page;
 	bool fresh;
 
+	if (inline_stays(inode, write_end(call))) {
+		offset = call->offset + call->bytes;
+		part = call->length - call->bytes;
+		inline_write(inode, offset, (const uint8_t *)call->data + call->bytes, part);
+		call->bytes = call->length;
+		grow(call, inode, offset, offset + part);
+	}
 	for (; call->bytes < call->length; call->bytes += part) {
 		offset = call->offset + call->bytes;
 		from = offset % CLIENT_PAGE_BYTES;
@@ -49,6 +56,8 @@ static void write_buffered(struct client_call *call, struct inode *inode)
 			part = call->length - call->bytes;
 		fresh = offset - from >= inode->size.size;
 		page = page_get(inode, offset / CLIENT_PAGE_BYTES);
+		if (!page->uptodate && inline_is_in(inode))
+			inline_fill(inode, page);
 		page->uptodate |= fresh;
 		if (!page_write(inode, page, (uint32_t)from,
 				(const uint8_t *)call->data + call->bytes, (uint32_t)part)) {
@@ -76,35 +85,70 @@ static void have_written(struct osdc_request *osd_request, uint32_t result)
 		call_wake(call);
 }
 
+static void have_written_guarded(struct osdc_request *osd_request, uint32_t result)
+{
+	struct client_call *call = osdc_request_owner(osd_request);
+
+	inline_guard_answered(inode_get(call->client, call->ino), !result);
+	have_written(osd_request, result);
+}
+
+/* One piece; `bytes` 0: only the guard. */
+static void submit_piece(struct client_call *call, struct inode *inode,
+			 const struct nacre_piece *piece)
+{
+	bool guarded = inline_needs_guard(inode);
+	struct osdc_request *osd_request = osdc_request_new(call->client->osdc, inode->pool,
+							    inode->ino, piece->index);
+
+	assert(osd_request);
+	if (guarded)
+		inline_guard(inode, osd_request);
+	if (piece->bytes)
+		osdc_add_data(osd_request, NACRE_OSD_OP_WRITE, piece->offset,
+			      (const uint8_t *)call->data + (piece->file_offset - call->offset),
+			      piece->bytes);
+	osdc_request_truncation(osd_request, inode->size.truncate_seq, inode->size.truncate_size);
+	osdc_request_mtime(osd_request, io_wall(call->client->io));
+	call->client->counters.osd_requests++;
+	call->pending++;
+	osdc_submit(osd_request, guarded ? have_written_guarded : have_written, call);
+}
+
+/* From call->sent on. While data is inline only object 0's piece, or the guard alone; the rest follows (INLINE-2). */
+static void write_pieces(struct client_call *call, struct inode *inode)
+{
+	__u64 offset = call->offset + call->sent, left = call->length - call->sent;
+	struct nacre_piece piece = { 0 };
+
+	if (inline_needs_guard(inode)) {
+		if (nacre_layout_index(inode->object_bytes, offset) == 0)
+			nacre_layout_next(inode->object_bytes, &offset, &left, &piece);
+		submit_piece(call, inode, &piece);
+	} else {
+		while (nacre_layout_next(inode->object_bytes, &offset, &left, &piece))
+			submit_piece(call, inode, &piece);
+	}
+	call->sent = offset - call->offset;
+}
+
 static void write_direct(struct client_call *call, struct inode *inode)
 {
-	__u64 offset = call->offset + call->bytes, left = call->length - call->bytes;
-	struct osdc_request *osd_request;
-	struct nacre_piece piece;
-
 	call->step = WRITE_DIRECT;
+	call->sent = call->bytes;
 	if (!call->refs) {
 		call->refs = NACRE_CAP_FILE_WRITE;
 		caps_take(inode, call->refs);
 	}
-	while (nacre_layout_next(inode->object_bytes, &offset, &left, &piece)) {
-		osd_request = osdc_request_new(call->client->osdc, inode->pool, inode->ino,
-					       piece.index);
-		assert(osd_request);
-		osdc_add_data(osd_request, NACRE_OSD_OP_WRITE, piece.offset,
-			      (const uint8_t *)call->data + (piece.file_offset - call->offset),
-			      piece.bytes);
-		osdc_request_truncation(osd_request, inode->size.truncate_seq,
-					inode->size.truncate_size);
-		osdc_request_mtime(osd_request, io_wall(call->client->io));
-		call->client->counters.osd_requests++;
-		call->pending++;
-		osdc_submit(osd_request, have_written, call);
-	}
+	write_pieces(call, inode);
 }
 
 static void written_direct(struct client_call *call, struct inode *inode)
 {
+	if (!call->error && inode->cap.cap_id && call->sent < call->length) {
+		write_pieces(call, inode);
+		return;
+	}
 	if (!call->error && inode->cap.cap_id) {
 		pages_overlay(inode, call->offset + call->bytes,
 			      (const uint8_t *)call->data + call->bytes, call->length - call->bytes);

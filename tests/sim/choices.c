@@ -176,6 +176,8 @@ static bool choose_lookup(struct sim_worker *worker)
 static bool choose_readdir(struct sim_worker *worker)
 {
 	set(worker, CLIENT_READDIR, some_dir(worker));
+	if (worker->client->sim->inlines && worker_dice(worker, 2))
+		worker->call.flags = CLIENT_WITH_DATA;
 	return true;
 }
 
@@ -200,11 +202,19 @@ static bool choose_chmod(struct sim_worker *worker)
 	return worker->call.ino != 0;
 }
 
+/* Where files end, mostly: around the limit of inline data, where there is such. */
+static uint64_t some_cells(const struct sim_worker *worker)
+{
+	uint64_t small = SIM_INLINE_BYTES / CELL_BYTES * 3 / 2;
+
+	return worker->client->sim->inlines && worker_dice(worker, 8) ? small : CELLS_MAX;
+}
+
 static bool choose_truncate(struct sim_worker *worker)
 {
 	set(worker, CLIENT_SETATTR, some_file(worker));
 	worker->call.set_mask = NACRE_SET_SIZE;
-	worker->call.length = worker_dice(worker, CELLS_MAX) * CELL_BYTES;
+	worker->call.length = worker_dice(worker, some_cells(worker)) * CELL_BYTES;
 	return worker->call.ino != 0;
 }
 
@@ -252,8 +262,9 @@ static bool choose_close(struct sim_worker *worker)
 static bool choose_io(struct sim_worker *worker, enum client_call_kind kind, uint32_t flag)
 {
 	struct sim_open_file *file = some_open(worker, flag);
-	uint64_t cells = worker_dice(worker, 4) ? 1 + worker_dice(worker, 16) : 1 + worker_dice(worker, CELLS_MAX);
-	uint64_t first = worker_dice(worker, CELLS_MAX - cells + 1);
+	uint64_t span = some_cells(worker), some = span < CELLS_MAX ? 6 : 16;
+	uint64_t cells = 1 + worker_dice(worker, worker_dice(worker, 4) ? some : span);
+	uint64_t first = worker_dice(worker, span - cells + 1);
 
 	if (!file)
 		return false;

@@ -222,6 +222,10 @@ static void first_map(struct sim *sim)
 	add_pool(edit, NACRE_POOL_META, 4u << 20);
 	mapedit_place_pool(edit, NACRE_POOL_META);
 	add_pool(edit, NACRE_POOL_DATA, SIM_OBJECT_BYTES);
+	if (sim->inlines) {
+		edit->head.features |= NACRE_FEATURE_INLINE;
+		edit->pools[NACRE_POOL_DATA].inline_units = SIM_INLINE_BYTES / NACRE_INLINE_UNIT;
+	}
 	mapedit_place_pool(edit, NACRE_POOL_DATA);
 	if (mapedit_encode(edit, &bytes, &length)) {
 		sim_fail(sim, "the first map is not valid");

@@ -92,6 +92,22 @@ static uint32_t faults_of_seed(struct sim *sim)
 	}
 }
 
+/*
+ * In a third of the histories the file system has inline data. Random numbers of their own: what the others do
+ * does not change with it.
+ */
+static void choose_inlines(struct sim *sim)
+{
+	struct sim_random random = sim_random_from(sim->options.seed ^ 0x511a11);
+	static const uint32_t limits[] = { SIM_INLINE_BYTES, SIM_INLINE_BYTES, SIM_INLINE_BYTES,
+					   SIM_INLINE_BYTES / 2, 0 };
+	unsigned int i;
+
+	sim->inlines = sim->options.inlines_by_seed ? !sim_below(&random, 3) : sim->options.inlines;
+	for (i = 0; sim->inlines && i < sim->client_count; i++)
+		sim->clients[i].inline_max = limits[sim_below(&random, 5)];
+}
+
 static void prepare(struct sim *sim)
 {
 	char name[24];
@@ -107,6 +123,7 @@ static void prepare(struct sim *sim)
 		sim->clients[i].id = i;
 		sim->clients[i].host = sim_host_add(sim->world, name);
 	}
+	choose_inlines(sim);
 }
 
 static void report(struct sim *sim)
@@ -117,10 +134,11 @@ static void report(struct sim *sim)
 		printf("%.1f virtual s, %" PRIu64 " events, %" PRIu64 " calls (%" PRIu64
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
-		       " evictions, %" PRIu64 " audits\n",
+		       " evictions, %" PRIu64 " audits, %" PRIu64 " inline files%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
-		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits);
+		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
+		       sim->inline_files, sim->inlines ? "" : " (off)");
 	if (!sim->failed)
 		return;
 	fprintf(stderr, "--- the last that happened\n");

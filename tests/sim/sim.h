@@ -20,6 +20,7 @@
 #define SIM_OSDS 3
 #define SIM_CLIENTS_MAX 4
 #define SIM_WORKERS 2			/* calls at a time, of one client */
+#define SIM_INLINE_BYTES 4096u		/* in some histories: files up to this size stay in the inode */
 #define SIM_CALL_LIMIT_NS (120 * SIM_NS_PER_S)	/* a call that takes longer is stuck */
 
 struct sim;
@@ -71,6 +72,7 @@ struct sim_client {
 	struct client *client;		/* NULL: none runs */
 	uint32_t life;
 	bool mounted, killed;
+	uint32_t inline_max;		/* of its mounts */
 	struct client_call mount_call;
 	struct sim_worker workers[SIM_WORKERS];
 	uint64_t dirs[SIM_DIRS];	/* known by number, [0] the root */
@@ -85,6 +87,7 @@ struct sim_options {
 	unsigned int clients;		/* 0: by the seed */
 	uint32_t faults;		/* enum sim_fault_class bits; by the seed when faults_by_seed */
 	bool faults_by_seed;
+	bool inlines, inlines_by_seed;	/* small files in the inode */
 	bool trace, verbose;
 };
 
@@ -108,10 +111,12 @@ struct sim {
 	struct sim_daemon mds;
 	struct sim_client clients[SIM_CLIENTS_MAX];
 	unsigned int client_count;
+	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	struct history *history;
 	struct applied *applied;
 	uint64_t ops_begun;
 	uint64_t faults_done, evictions;
+	uint64_t inline_files;		/* at the end */
 	bool faults_on;
 	bool draining;			/* no new calls, no new clients */
 	struct sim_event fault_event;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+#include "protocol/rules/inline.h"
 #include "protocol/rules/layout.h"
 #include "protocol/rules/placement.h"
 #include "server/base/member.h"
@@ -26,6 +27,7 @@
 struct object_sum {
 	struct nacre_oid oid;
 	uint64_t size, version, hash;
+	bool marked;			/* its inline data has been left here */
 };
 
 struct group_sums {
@@ -119,6 +121,18 @@ static void put_op(struct nacre_writer *writer, uint16_t code, uint64_t offset, 
 	nacre_encode(nacre_osd_op_desc(), writer, &op);
 }
 
+static bool has_mark(const struct osd_exec *exec)
+{
+	struct nacre_reader r = nacre_reader(exec->output.at, exec->results[1].output_size);
+	struct nacre_key_value attr;
+
+	while (nacre_reader_left(&r) && !nacre_decode(nacre_key_value_desc(), &r, &attr))
+		if (attr.key_bytes == NACRE_INLINE_MARK_BYTES &&
+		    !memcmp(attr.key, NACRE_INLINE_MARK, attr.key_bytes))
+			return true;
+	return false;
+}
+
 /* Everything of an object in one request: facts, attributes, keys, data. */
 static void read_object(struct opened *opened, const struct nacre_map_pool *pool, uint32_t pg,
 			struct object_sum *sum)
@@ -154,6 +168,7 @@ static void read_object(struct opened *opened, const struct nacre_map_pool *pool
 	}
 	sum->size = exec->results[0].size;
 	sum->version = exec->version;
+	sum->marked = has_mark(exec);
 	sum->hash = XXH64(exec->output.at, exec->output.length, exec->results[0].mtime);
 	sum->hash = XXH64(exec->read_data.at, exec->read_data.length, sum->hash);
 	osd_exec_end(exec);
@@ -285,9 +300,22 @@ static bool is_needed(const struct nacre_oid *oid, const struct store_inode *ino
 	       (!oid->index || oid->index < nacre_layout_objects(pool->object_bytes, inode->size));
 }
 
-static bool find_owner(const struct nacre_oid *oid, const struct nacre_map_pool *pool,
-		       struct store_inode *inodes, size_t count)
+/* Data is in one place only. */
+static void check_inline(struct sim *sim, const struct object_sum *sum,
+			 const struct store_inode *inode)
 {
+	if (!inode->is_inline || sum->oid.pool != NACRE_POOL_DATA)
+		return;
+	if (sum->oid.index || sum->size || sum->marked)
+		sim_fail(sim, "object %" PRIx64 ".%" PRIu64 " of an inline file has %" PRIu64
+			 " bytes%s", inode->ino, (uint64_t)sum->oid.index, sum->size,
+			 sum->marked ? " and the mark" : "");
+}
+
+static bool find_owner(struct sim *sim, const struct object_sum *sum,
+		       const struct nacre_map_pool *pool, struct store_inode *inodes, size_t count)
+{
+	const struct nacre_oid *oid = &sum->oid;
 	size_t i;
 
 	if (oid->ino < NACRE_INO_FIRST(0))
@@ -295,6 +323,7 @@ static bool find_owner(const struct nacre_oid *oid, const struct nacre_map_pool 
 	for (i = 0; i < count; i++)
 		if (inodes[i].ino == oid->ino) {
 			inodes[i].stored |= !oid->index;
+			check_inline(sim, sum, &inodes[i]);
 			return is_needed(oid, &inodes[i], pool);
 		}
 	return false;
@@ -306,7 +335,7 @@ static void find_orphans(struct sim *sim, const struct group_sums *sums,
 	size_t i;
 
 	for (i = 0; i < sums->count && !sim->failed; i++)
-		if (!find_owner(&sums->objects[i].oid, pool, inodes, count))
+		if (!find_owner(sim, &sums->objects[i], pool, inodes, count) && !sim->failed)
 			sim_fail(sim, "object %" PRIx64 ".%" PRIu64 " of pool %u belongs to nothing",
 				 (uint64_t)sums->objects[i].oid.ino,
 				 (uint64_t)sums->objects[i].oid.index, sums->objects[i].oid.pool);

@@ -128,9 +128,12 @@ static bool leave(struct sim *sim, struct sim_client *client)
 
 /* ---- reading the tree ------------------------------------------------------------------- */
 
-static void tree_add(struct reader *reader, struct tree *tree, uint64_t ino, uint32_t nlink,
-		     uint64_t size, bool is_dir)
+static void tree_add(struct reader *reader, struct tree *tree, const struct store_inode *found,
+		     uint32_t nlink)
 {
+	uint64_t ino = found->ino;
+	bool is_dir = found->is_dir;
+
 	size_t i;
 
 	for (i = 0; i < tree->count && tree->inodes[i].ino != ino; i++)
@@ -140,8 +143,7 @@ static void tree_add(struct reader *reader, struct tree *tree, uint64_t ino, uin
 		return;
 	}
 	if (i == tree->count) {
-		tree->inodes[tree->count++] =
-			(struct store_inode){ .ino = ino, .size = size, .is_dir = is_dir };
+		tree->inodes[tree->count++] = *found;
 		if (is_dir)
 			tree->dirs[tree->dir_count++] = ino;
 	} else if (is_dir) {
@@ -171,13 +173,17 @@ static bool read_link(struct reader *reader, uint64_t ino)
 
 static bool read_entry(struct reader *reader, struct tree *tree, uint64_t ino)
 {
+	struct store_inode found = { .ino = ino };
 	uint32_t mode;
 
 	if (!must(reader, CLIENT_GETATTR, ino))
 		return false;
 	mode = reader->call.attr.mode;
-	tree_add(reader, tree, ino, reader->call.attr.nlink,
-		 S_ISREG(mode) ? reader->call.attr.size : 0, S_ISDIR(mode));
+	found.size = S_ISREG(mode) ? reader->call.attr.size : 0;
+	found.is_dir = S_ISDIR(mode);
+	found.is_inline = reader->call.attr.inline_gen;
+	reader->sim->inline_files += found.is_inline;
+	tree_add(reader, tree, &found, reader->call.attr.nlink);
 	if (S_ISREG(mode))
 		return read_file(reader, ino);
 	return S_ISLNK(mode) ? read_link(reader, ino) : !reader->sim->failed;
@@ -227,7 +233,7 @@ static bool read_tree(struct sim *sim, struct tree *tree)
 	if (client_create(&config, &reader->client))
 		abort();
 	good = must(reader, CLIENT_MOUNT, 0);
-	tree_add(reader, tree, NACRE_INO_ROOT, 1, 0, true);
+	tree_add(reader, tree, &(struct store_inode){ .ino = NACRE_INO_ROOT, .is_dir = true }, 1);
 	while (good && tree->dir_read < tree->dir_count)
 		good = read_dir(reader, tree, tree->dirs[tree->dir_read++]);
 	good = good && must(reader, CLIENT_UNMOUNT, 0);

@@ -152,6 +152,7 @@ static void start(struct sim_client *client)
 		.io = sim_host_io(client->host), .name = client->host->name,
 		.mds = sim->mds.host->address, .inodes_max = 12, .dirty_pages_max = 32,
 		.dirty_ms = 300, .killed = killed, .owner = client,
+		.inline_max = client->inline_max,
 	};
 	unsigned int i;
 

@@ -124,7 +124,7 @@ static const __u8 *put_info(__u8 role, __u32 *bytes)
 		.object_bytes = 4u << 20, .size = 5, .max_size = 64u << 20, .mtime = 12345,
 		.cap_id = 9, .cap_gen = 1, .cap_seq = 1, .issued = NACRE_CAPS_ALL_SHARED,
 		.inline_gen = 1, .data = (const __u8 *)"hello", .data_bytes = 5,
-		.info_flags = NACRE_INFO_HAS_XATTRS,
+		.info_flags = NACRE_INFO_HAS_XATTRS | NACRE_INFO_HAS_DATA,
 	};
 	const __u8 *at;
 
@@ -301,8 +301,10 @@ static void cap_update(struct nacre_cap_update *m)
 	struct nacre_cap_update r = {
 		.ino = 1ull << 40, .cap_id = 9, .cap_gen = 1, .cap_seq = 2,
 		.held = NACRE_CAPS_ALL_SHARED, .wanted = NACRE_WANT_READ,
-		.dirty = NACRE_GROUP_AUTH | NACRE_GROUP_XATTR, .flush_id = 4, .oldest_flush = 3,
-		.update_flags = NACRE_CAP_UPDATE_ANSWER, .mode = 0100600,
+		.dirty = NACRE_GROUP_AUTH | NACRE_GROUP_XATTR | NACRE_GROUP_FILE, .flush_id = 4,
+		.oldest_flush = 3, .mode = 0100600, .size = 5, .inline_gen = 1,
+		.update_flags = NACRE_CAP_UPDATE_ANSWER | NACRE_CAP_UPDATE_HAS_DATA,
+		.data = (const __u8 *)"hello", .data_bytes = 5,
 	};
 
 	r.xattrs = put_xattrs(&r.xattrs_bytes);

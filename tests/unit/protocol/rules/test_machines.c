@@ -6,12 +6,14 @@
 #include "../cmocka_all.h"
 #include "protocol/rules/cap_client.h"
 #include "protocol/rules/conn.h"
+#include "protocol/rules/inline.h"
 #include "protocol/rules/lock_table.h"
 #include "protocol/rules/session.h"
 
 static const struct nacre_machine *const machines[] = {
 	&nacre_session_machine, &nacre_rank_session_machine, &nacre_conn_dialler_machine,
 	&nacre_conn_listener_machine, &nacre_lock_machine, &nacre_cap_client_machine,
+	&nacre_inline_machine, &nacre_inline_rank_machine,
 };
 
 static void check_words(const struct nacre_machine_word *words, unsigned int count, int bits)
@@ -61,6 +63,7 @@ static int is_entry(const struct nacre_machine *m, unsigned int state)
 {
 	return state == 0 || (m == &nacre_rank_session_machine && state == NACRE_RSES_AWAITED) ||
 	       (m == &nacre_cap_client_machine && state == NACRE_CAPC_HELD) ||
+	       (m == &nacre_inline_rank_machine && state == NACRE_INLINER_INLINE) ||
 	       (m == &nacre_conn_listener_machine &&
 		(state == NACRE_CONN_CONNECTING || state == NACRE_CONN_BACKOFF));
 }

@@ -109,7 +109,8 @@ static void fields_that_do_not_belong(void **state)
 	REFUSED(CREATE, req->gid = 5);			/* not in set_mask */
 	REFUSED(CREATE, req->atime = 5);
 	REFUSED(UNLINK, req->record_flags = NACRE_RECORD_EXCL);
-	REFUSED(CREATE, req->record_flags = 4);
+	REFUSED(CREATE, req->record_flags = 8);
+	TAKEN(CREATE, req->record_flags = NACRE_RECORD_INLINE);
 	REFUSED(CREATE, req->rename_flags = 1);
 	REFUSED(CREATE, req->xattr_flags = 1);
 	REFUSED(CREATE, req->kind = NACRE_RECORD_MKDIR);

@@ -134,6 +134,13 @@ static void caps(void **state)
 	REFUSED(CAP_UPDATE, nacre_cap_update, m->update_flags |= NACRE_CAP_UPDATE_UNKNOWN);
 	REFUSED(CAP_UPDATE, nacre_cap_update, m->update_flags |= NACRE_CAP_UPDATE_WAITING);
 	REFUSED(CAP_UPDATE, nacre_cap_update, m->size = NACRE_FILE_MAX + 1);
+	/* inline data: with its flag, its generation and a flush of FILE, and never behind the end */
+	REFUSED(CAP_UPDATE, nacre_cap_update, m->update_flags = 0);
+	REFUSED(CAP_UPDATE, nacre_cap_update, m->update_flags |= NACRE_CAP_UPDATE_UNINLINED);
+	REFUSED(CAP_UPDATE, nacre_cap_update, m->update_flags = NACRE_CAP_UPDATE_UNINLINED);
+	REFUSED(CAP_UPDATE, nacre_cap_update, m->inline_gen = 0);
+	REFUSED(CAP_UPDATE, nacre_cap_update, m->dirty = NACRE_GROUP_XATTR);
+	REFUSED(CAP_UPDATE, nacre_cap_update, m->size = m->data_bytes - 1);
 	REFUSED(CAP_FLUSH_ACK, nacre_cap_flush_ack, m->flush_id = 0);
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes = 0);
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes /= 2);	/* one alone */
@@ -171,6 +178,23 @@ static void info_pieces(void **state)
 	assert_int_equal(nacre_validate_info(&i, roles, &reason), 0);
 	i.info_flags = NACRE_INFO_HAS_XATTRS | NACRE_INFO_NO_XATTRS;
 	assert_int_equal(nacre_validate_info(&i, roles, &reason), -EBADMSG);
+	i = good;
+	i.inline_gen = 1;
+	assert_int_equal(nacre_validate_info(&i, roles, &reason), -EBADMSG);
+	i.mode = 0100600;
+	assert_int_equal(nacre_validate_info(&i, roles, &reason), 0);
+	i.cap_id = i.cap_seq = 1;
+	i.issued = NACRE_CAP_PIN | NACRE_CAP_FILE_SHARED;
+	assert_int_equal(nacre_validate_info(&i, roles, &reason), 0);
+	i.issued |= NACRE_CAP_FILE_READ;	/* INLINE-5 */
+	assert_int_equal(nacre_validate_info(&i, roles, &reason), -EBADMSG);
+	i.info_flags = NACRE_INFO_HAS_DATA;
+	assert_int_equal(nacre_validate_info(&i, roles, &reason), 0);
+	i.data = (const __u8 *)"x";
+	i.data_bytes = 1;
+	assert_int_equal(nacre_validate_info(&i, roles, &reason), -EBADMSG);
+	i.size = 1;
+	assert_int_equal(nacre_validate_info(&i, roles, &reason), 0);
 	i = good;
 	i.role = 200;
 	assert_int_equal(nacre_validate_info(&i, ~0u, &reason), -EBADMSG);

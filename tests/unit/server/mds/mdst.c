@@ -135,6 +135,9 @@ static void first_map(struct mdst *t)
 	edit->subtree_count = 1;
 	add_pool(edit, NACRE_POOL_META);
 	add_pool(edit, NACRE_POOL_DATA);
+	/* for files that are made with NACRE_RECORD_INLINE */
+	edit->head.features = NACRE_FEATURE_BASE | NACRE_FEATURE_INLINE;
+	edit->pools[NACRE_POOL_DATA].inline_units = NACRE_INLINE_MAX / NACRE_INLINE_UNIT;
 	assert_int_equal(mapedit_encode(edit, &bytes, &length), 0);
 	sim_store_set_map(t->store, edit->head.epoch, bytes, length);
 	free(bytes);

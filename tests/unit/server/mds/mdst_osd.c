@@ -592,3 +592,9 @@ void mdst_osd_put(struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t in
 {
 	resize(get(osd, pool, ino, index), bytes);
 }
+
+void mdst_osd_mark(struct mdst_osd *osd, uint64_t ino, const char *name)
+{
+	set_pair(&get(osd, NACRE_POOL_DATA, ino, 0)->attrs,
+		 &(struct nacre_osd_step){ .op.name_size = (uint32_t)strlen(name), .name = (const void *)name });
+}

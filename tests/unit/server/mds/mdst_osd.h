@@ -48,5 +48,7 @@ unsigned int mdst_osd_ordinary(const struct mdst_osd *osd);
 void mdst_osd_lose(struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index);
 /* As if a client had written: an object of so many bytes. */
 void mdst_osd_put(struct mdst_osd *osd, uint32_t pool, uint64_t ino, uint64_t index, uint64_t bytes);
+/* An attribute of a file's object 0, as if a client had set it. */
+void mdst_osd_mark(struct mdst_osd *osd, uint64_t ino, const char *name);
 
 #endif
