@@ -197,7 +197,7 @@ int mds_admin_register(struct mds *mds, struct admin *admin)
 					commands[i].command, mds);
 	mds->stats = (struct stats_set){
 		.area = "mds", .rows = counter_rows,
-		.values = (const uint64_t *)&mds->counters,
+		.values = (uint64_t *)&mds->counters,
 		.count = sizeof(counter_rows) / sizeof(counter_rows[0]),
 	};
 	if (!result)
