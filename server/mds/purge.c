@@ -3,6 +3,7 @@
 #include "change.h"
 #include "core.h"
 #include "listing.h"
+#include "purge_internal.h"
 #include "protocol/rules/size.h"
 
 #define PURGE_WIDTH 8			/* objects deleted together, over all jobs */
@@ -11,30 +12,6 @@
 #define LIST_FACTOR 4			/* so many deletions a group, and a file's objects are listed first */
 #define PAUSE_MS 1000			/* before scaling, of a job that failed; doubles up to PAUSE_MS << PAUSES_MAX */
 #define PAUSES_MAX 6
-
-struct purge_job {
-	struct mds *mds;
-	struct mds_purge_image image;
-	uint64_t seq;			/* batch that says the inode is gone */
-	uint64_t number;		/* next: of the numbers from image.ino */
-	uint64_t index;			/* and object of it */
-	bool meta_done;
-	bool begun;
-	struct mds_listing *listing;	/* NULL: all objects that there may be are deleted */
-	unsigned int in_flight;
-	unsigned int failures;		/* times that something stayed */
-	bool failed;			/* something stays: all of it is done once more */
-	uint64_t again_ns;		/* not before */
-	TAILQ_ENTRY(purge_job) link;
-	UT_hash_handle hh;
-};
-
-struct mds_purger {
-	struct purge_job *by_ino;
-	TAILQ_HEAD(purge_jobs, purge_job) jobs;	/* removed inodes first, then mere numbers */
-	unsigned int count;
-	unsigned int in_flight;
-};
 
 static void purge_task(struct io_task *task);
 
@@ -45,7 +22,7 @@ void mds_purge_init(struct mds *mds)
 	TAILQ_INIT(&mds->purger->jobs);
 }
 
-static void free_job(struct mds_purger *purger, struct purge_job *job)
+void purge_free_job(struct mds_purger *purger, struct purge_job *job)
 {
 	TAILQ_REMOVE(&purger->jobs, job, link);
 	HASH_DEL(purger->by_ino, job);
@@ -59,11 +36,11 @@ void mds_purge_free(struct mds *mds)
 	struct purge_job *job;
 
 	while ((job = TAILQ_FIRST(&mds->purger->jobs)))
-		free_job(mds->purger, job);
+		purge_free_job(mds->purger, job);
 	free(mds->purger);
 }
 
-static struct purge_job *find_job(struct mds *mds, uint64_t ino)
+struct purge_job *purge_find(struct mds *mds, uint64_t ino)
 {
 	struct purge_job *job;
 
@@ -71,16 +48,16 @@ static struct purge_job *find_job(struct mds *mds, uint64_t ino)
 	return job;
 }
 
-unsigned int mds_purge_count(const struct mds *mds)
+uint64_t mds_purge_count(const struct mds *mds)
 {
-	return mds->purger->count;
+	return mds->purger->count + mds->purger->stored;
 }
 
 /* ---- jobs -------------------------------------------------------------------------------------------------- */
 
 void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint64_t seq)
 {
-	struct purge_job *job = find_job(mds, image->ino);
+	struct purge_job *job = purge_find(mds, image->ino);
 
 	if (job)
 		return;
@@ -98,14 +75,14 @@ void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint6
 
 bool mds_purge_has(struct mds *mds, uint64_t ino)
 {
-	return find_job(mds, ino);
+	return purge_find(mds, ino);
 }
 
 bool mds_purge_covers(struct mds *mds, uint64_t ino)
 {
 	const struct purge_job *job;
 
-	if (find_job(mds, ino))
+	if (purge_find(mds, ino))
 		return true;
 	TAILQ_FOREACH_REVERSE(job, &mds->purger->jobs, purge_jobs, link) {
 		if (job->image.count == 1)
@@ -118,16 +95,16 @@ bool mds_purge_covers(struct mds *mds, uint64_t ino)
 
 void mds_purge_forget(struct mds *mds, uint64_t ino)
 {
-	struct purge_job *job = find_job(mds, ino);
+	struct purge_job *job = purge_find(mds, ino);
 
 	if (job)
-		free_job(mds->purger, job);
+		purge_free_job(mds->purger, job);
 }
 
 uint32_t mds_purge_encode(struct mds *mds, uint64_t ino, uint8_t *room)
 {
 	struct nacre_writer w = nacre_writer(room, sizeof(struct mds_purge_image_wire));
-	struct purge_job *job = find_job(mds, ino);
+	struct purge_job *job = purge_find(mds, ino);
 
 	assert(job);
 	nacre_encode(mds_purge_image_desc(), &w, &job->image);
@@ -302,7 +279,7 @@ static void end_job(struct mds *mds, struct purge_job *job)
 	mds_change_interval(&change, MDS_ITEM_PURGED, ino, 0);
 	seq = mds_change_commit(&change);
 	mds_record_set(mds, MDS_RECORD_PURGE, ino, false, seq);
-	free_job(mds->purger, job);
+	purge_free_job(mds->purger, job);
 }
 
 /* Nothing may stay: from the beginning, after a pause. What is gone already costs a request and no more. */
@@ -320,9 +297,9 @@ static void begin_again(struct mds *mds, struct purge_job *job)
 
 static unsigned int width(const struct mds_purger *purger)
 {
-	unsigned int more = purger->count / JOBS_PER_WIDTH;
+	uint64_t more = (purger->count + purger->stored) / JOBS_PER_WIDTH;
 
-	return more < PURGE_WIDTH_MAX - PURGE_WIDTH ? PURGE_WIDTH + more : PURGE_WIDTH_MAX;
+	return more < PURGE_WIDTH_MAX - PURGE_WIDTH ? PURGE_WIDTH + (unsigned int)more : PURGE_WIDTH_MAX;
 }
 
 static void purge_task(struct io_task *task)
@@ -333,6 +310,7 @@ static void purge_task(struct io_task *task)
 
 	if (mds->state != MDS_ACTIVE)
 		return;
+	purge_refill(mds);
 	for (job = TAILQ_FIRST(&purger->jobs); job; job = next) {
 		next = TAILQ_NEXT(job, link);
 		if (!mds_journal_is_safe(&mds->journal, job->seq) || mds_now(mds) < job->again_ns)
