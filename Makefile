@@ -73,8 +73,9 @@ shell: ## the same cluster and guest, left up with a shell in it
 bench: build module guest ## counts and ratios, never a timed test
 	@scripts/bench
 
-bigdir: build ## one directory of ENTRIES=1000000 entries: memory of the MDS at every step, longest call
+bigdir: build ## one directory of ENTRIES=1000000 entries: memory of the MDS, stalls; GUEST=1: of the module
 	@ENTRIES=$(or $(ENTRIES),1000000) INODES=$(or $(INODES),100000) SPLIT=$(or $(SPLIT),16384) tests/tools/bigdir
+	$(if $(GUEST),@$(MAKE) module guest && LISTING=1 LISTING_SECONDS=7200 ENTRIES=$(or $(ENTRIES),1000000) tests/vm/suites large)
 
 fmt: ## show where formatting differs from .clang-format
 	@scripts/fmt

@@ -148,10 +148,23 @@ static bool run_help(void *owner, int argc, char **argv, struct admin_answer *an
 	return true;
 }
 
+static void forget_longest(const struct stats_set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (!strncmp(set->rows[i].name, "longest_", strlen("longest_")))
+			set->values[i] = 0;
+}
+
+/* counters [forget]: maxima begin anew */
 static bool run_counters(void *owner, int argc, char **argv, struct admin_answer *answer)
 {
 	struct admin *admin = owner;
 
+	if (argc > 1 && !strcmp(argv[1], "forget")) {
+		for (struct set_entry *entry = admin->sets; entry; entry = entry->next)
+			forget_longest(entry->set);
+		return true;
+	}
 	for (struct set_entry *entry = admin->sets; entry; entry = entry->next) {
 		if (entry->set->refresh)
 			entry->set->refresh();
@@ -283,7 +296,7 @@ int admin_create(struct io *io, const char *path, struct admin **ret_admin)
 	if (!err)
 		err = admin_register(admin, "help", "this list", run_help, admin);
 	if (!err)
-		err = admin_register(admin, "counters", "all counters, a line each", run_counters, admin);
+		err = admin_register(admin, "counters", "all counters, a line each; forget: the longest_ ones begin anew", run_counters, admin);
 	if (err) {
 		admin_destroy(admin);
 		return err;

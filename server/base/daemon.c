@@ -263,7 +263,7 @@ static void process_refresh(void)
 }
 
 static const struct stats_set process_stats = {
-	"process", process_rows, (const uint64_t *)&process,
+	"process", process_rows, (uint64_t *)&process,
 	sizeof(process_rows) / sizeof(process_rows[0]), process_refresh,
 };
 

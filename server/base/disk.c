@@ -127,6 +127,7 @@ static void count_done(struct loop *loop, const struct loop_disk *d)
 	loop->counters.disk_bytes_read += disk->kind == IO_DISK_READ ? bytes : 0;
 	loop->counters.disk_writes += disk->kind == IO_DISK_WRITE;
 	loop->counters.disk_bytes_written += disk->kind == IO_DISK_WRITE ? bytes : 0;
+	stats_longest(&loop->counters.longest_disk_us, (io_now(&loop->io) - d->began_ns) / 1000);
 	loop->counters.disk_discards += disk->kind == IO_DISK_DISCARD;
 }
 
@@ -171,6 +172,7 @@ void loop_disk_submit(struct io *io, struct io_disk *disk)
 	memset(d, 0, offsetof(struct loop_disk, inside));
 	d->loop = loop;
 	d->disk = disk;
+	d->began_ns = io_now(io);
 	d->flushes = disk->kind == IO_DISK_WRITE && disk->sync;
 	d->offset = disk->offset;
 	d->iov = d->inside;

@@ -114,8 +114,19 @@ static void run_timers(struct loop *loop)
 	}
 }
 
+/* TIME-1, to be looked at: how long a turn took, what the system does for it when it is handed over included. */
+static void time_turn(struct loop *loop, uint64_t woken_ns, uint64_t *cpu_ns)
+{
+	uint64_t now_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
+	stats_longest(&loop->counters.longest_turn_us, (loop_now(&loop->io) - woken_ns) / 1000);
+	stats_longest(&loop->counters.longest_turn_cpu_us, (now_cpu_ns - *cpu_ns) / 1000);
+	*cpu_ns = now_cpu_ns;
+}
+
 int loop_run(struct io *io)
 {
+	uint64_t woken_ns = loop_now(io), cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct loop *loop = loop_of(io);
 	struct io_timer *timer;
 
@@ -127,8 +138,10 @@ int loop_run(struct io *io)
 		if (loop->stopping)
 			return 0;
 		loop->counters.turns++;
+		time_turn(loop, woken_ns, &cpu_ns);
 		timer = timers_first(&loop->timers);
 		loop->driver->wait(loop, loop->tasks ? 0 : timer ? timer->at_ns : UINT64_MAX);
+		woken_ns = loop_now(io);
 	}
 }
 

@@ -49,7 +49,10 @@ struct loop_watch {
 
 #define LOOP_COUNTERS(C)							\
 	C(turns, "turns of the loop, a system call each at least")		\
+	C(longest_turn_us, "longest turn, from one wait to the next, in microseconds")	\
+	C(longest_turn_cpu_us, "the same in CPU time of the thread: without what other threads had of the CPU") \
 	C(completions, "completions seen")					\
+	C(longest_disk_us, "longest disk operation, its flush included")	\
 	C(net_received_bytes, "bytes received from sockets")			\
 	C(net_sent_bytes, "bytes sent to sockets")				\
 	C(net_accepted, "connections accepted")					\

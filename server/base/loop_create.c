@@ -63,7 +63,7 @@ static int loop_init(struct loop *loop, const struct loop_config *config)
 	loop->signals.fd = -1;
 	loop->time_scale_percent = config->time_scale_percent ? config->time_scale_percent : 100;
 	loop->deadline_ns = deadline_ms * loop->time_scale_percent / 100 * 1000000;
-	loop->stats = (struct stats_set){ "io", counter_rows, (const uint64_t *)&loop->counters,
+	loop->stats = (struct stats_set){ "io", counter_rows, (uint64_t *)&loop->counters,
 					  sizeof(loop->counters) / sizeof(uint64_t) };
 	if (getrandom(loop->random_state, sizeof(loop->random_state), 0) != sizeof(loop->random_state))
 		return -EIO;

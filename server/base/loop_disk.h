@@ -21,6 +21,7 @@ struct loop_disk {
 	struct loop *loop;
 	struct io_disk *disk;
 	struct loop_disk *next_spare;
+	uint64_t began_ns;
 	bool flushes;			/* a flush follows the write */
 	uint64_t offset;		/* of what is left */
 	struct iovec *iov;		/* of what is left; inside[], or allocated */

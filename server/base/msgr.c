@@ -26,7 +26,7 @@ uint64_t msgr_scaled_ns(const struct msgr *msgr, uint64_t ms)
 
 static void make_stats(struct msgr *msgr)
 {
-	msgr->stats = (struct stats_set){ "net", counter_rows, (const uint64_t *)&msgr->counters,
+	msgr->stats = (struct stats_set){ "net", counter_rows, (uint64_t *)&msgr->counters,
 					  sizeof(msgr->counters) / sizeof(uint64_t) };
 	msgr->received_stats = (struct stats_set){ "received", message_rows, msgr->received,
 						   MESSAGE_COUNT };

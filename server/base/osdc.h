@@ -7,7 +7,8 @@
  *
  * Order: requests on one object take effect in the order of their submission. One
  * that changes it is sent when all earlier ones on it have ended, and holds back
- * the later ones; reads go side by side. Between objects there is no order.
+ * the later ones; reads go side by side. Between objects there is no order. A read that
+ * overtakes does not wait for changes, they wait for it.
  *
  * A request ends with the OSD's result, with DEAD_INSTANCE when ours is dead or has
  * changed since it was sent, with ENXIO for a pool that does not exist, or with EINVAL,
@@ -86,10 +87,17 @@ void osdc_request_inline_gen(struct osdc_request *request, uint64_t inline_gen);
 void osdc_request_mtime(struct osdc_request *request, uint64_t mtime);
 /* It concerns this group of its pool, whatever its object (OBJECTS). */
 void osdc_request_group(struct osdc_request *request, uint32_t pg);
+/*
+ * A read that need not see the changes that are under way on its object, because whoever asks knows what they change:
+ * it is sent at once, however many of them stand in line. Those submitted after it wait for its end, as for any read.
+ */
+void osdc_request_overtakes(struct osdc_request *request);
 /* Send it; `done` is called once from the top of the loop; the caller then frees it. */
 void osdc_submit(struct osdc_request *request, osdc_done done, void *owner);
 void *osdc_request_owner(const struct osdc_request *request);
 uint32_t osdc_request_failed_op(const struct osdc_request *request);
+/* Since its submission; *ret_behind_ns: of that, until it was first sent. */
+uint64_t osdc_request_took_ns(const struct osdc_request *request, uint64_t *ret_behind_ns);
 uint64_t osdc_request_version(const struct osdc_request *request);
 struct osdc_result osdc_request_result(const struct osdc_request *request, int op);
 

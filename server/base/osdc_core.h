@@ -58,7 +58,7 @@ struct osdc_request {
 	RB_ENTRY(osdc_request) object_node;	/* from admission to the end */
 	RB_ENTRY(osdc_request) tid_node;	/* from the first send to the end */
 	uint64_t seq;			/* order of submission */
-	uint64_t submitted_ns;
+	uint64_t submitted_ns, first_sent_ns;
 	/* what it is, fixed at submission */
 	struct nacre_osd_request body;	/* ops and input point to the buffers below */
 	uint8_t ops[NACRE_OSD_OPS_MAX * sizeof(struct nacre_osd_op_wire)];
@@ -69,6 +69,7 @@ struct osdc_request {
 	unsigned int data_count;
 	uint32_t data_bytes;
 	bool writes;
+	bool overtakes;			/* a read that goes at once */
 	bool by_group;			/* its group is named, not found by its object */
 	uint32_t group;
 	int error;			/* -errno of the making */

@@ -7,6 +7,8 @@
  * client does to an object happens in the order in which it was submitted, also
  * when an OSD is busy with one request and not with the next, and over resends.
  *
+ * A read that overtakes is never behind anything, and tells the reads behind it nothing about the changes before it.
+ *
  * A tree of all requests ordered by (object, submission) serves: neighbours in it
  * are the requests on one object.
  */
@@ -57,6 +59,11 @@ static struct osdc_request *behind(struct osdc_request *request)
 	return other && !compare_object(other, request) ? other : NULL;
 }
 
+static bool goes_at_once(const struct osdc_request *request)
+{
+	return request->overtakes && !request->writes;
+}
+
 /*
  * It may go if it is the first, or a read behind reads that may go. One that is BEHIND
  * waits for a change, or is one.
@@ -65,6 +72,10 @@ static bool may_go(struct osdc_request *request)
 {
 	struct osdc_request *earlier = before(request);
 
+	if (goes_at_once(request))
+		return true;
+	while (!request->writes && earlier && goes_at_once(earlier))
+		earlier = before(earlier);
 	return !earlier ||
 	       (!request->writes && !earlier->writes && earlier->state != OSDC_BEHIND);
 }
@@ -83,8 +94,11 @@ void osdc_order_leave(struct osdc_request *request)
 	RB_REMOVE(osdc_by_object, &osdc->by_object, request);
 	if (request->body.tid)
 		RB_REMOVE(osdc_by_tid, &osdc->by_tid, request);
-	for (; next && next->state == OSDC_BEHIND && may_go(next); next = behind(next))
-		osdc_make_ready(next);
+	for (; next; next = behind(next))
+		if (next->state == OSDC_BEHIND && may_go(next))
+			osdc_make_ready(next);
+		else if (!goes_at_once(next))
+			break;
 }
 
 /* LOG-2: one id a request, however often it is sent; never used again. */

@@ -181,6 +181,11 @@ void osdc_request_group(struct osdc_request *request, uint32_t pg)
 	request->group = pg;
 }
 
+void osdc_request_overtakes(struct osdc_request *request)
+{
+	request->overtakes = true;
+}
+
 /*
  * What an OSD would refuse must not be sent: it would reset the connection, and the
  * request would come again.
@@ -256,4 +261,13 @@ struct osdc_result osdc_request_result(const struct osdc_request *request, int o
 		.mtime = row.mtime,
 		.flags = row.result_flags,
 	};
+}
+
+uint64_t osdc_request_took_ns(const struct osdc_request *request, uint64_t *ret_behind_ns)
+{
+	uint64_t now = io_now(request->osdc->io);
+	uint64_t sent = request->first_sent_ns ? request->first_sent_ns : now;
+
+	*ret_behind_ns = sent - request->submitted_ns;
+	return now - request->submitted_ns;
 }

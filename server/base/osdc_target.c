@@ -183,6 +183,8 @@ static void go_to(struct osdc_request *request, struct osdc_target *target,
 	switch (err) {
 	case 0:
 		osdc_move(request, OSDC_SENT, &target->sent);
+		if (!request->first_sent_ns)
+			request->first_sent_ns = io_now(target->osdc->io);
 		break;
 	case -ENOTCONN:
 		osdc_move(request, OSDC_CONNECTING, &target->pending);

@@ -6,6 +6,8 @@
  *
  * and gets a struct of uint64_t with STATS_STRUCT, and rows for the admin
  * socket and the manual with STATS_ROWS. Single-threaded: plain additions.
+ *
+ * A counter whose name begins with "longest_" is a maximum; `counters forget` makes it begin anew.
  */
 #ifndef NACRE_STATS_H
 #define NACRE_STATS_H
@@ -27,9 +29,15 @@ struct stats_row {
 struct stats_set {
 	const char *area;		/* "osd", "net" */
 	const struct stats_row *rows;
-	const uint64_t *values;
+	uint64_t *values;
 	size_t count;
 	void (*refresh)(void);		/* bring the values up to date, before they are printed; may be NULL */
 };
+
+static inline void stats_longest(uint64_t *longest, uint64_t value)
+{
+	if (*longest < value)
+		*longest = value;
+}
 
 #endif

@@ -23,9 +23,11 @@ void mds_status(struct mds *mds, struct admin_answer *answer)
 		    mds->barrier_epoch, mds->counters.sessions, mds->counters.inodes,
 		    mds->counters.caps, mds->request_count);
 	admin_print(answer, "journal_used %" PRIu64 "\njournal_unwritten %" PRIu64
-			    "\ndirty %" PRIu64 "\npurges %u\n",
+			    "\ndirty %" PRIu64 "\nwritebacks %u\nleaving %" PRIu64 "\npurges %" PRIu64
+			    "\npurges_in_table_only %" PRIu64 "\n",
 		    mds_journal_used(mds), journal->pending_bytes, mds->checkpoint.queued,
-		    mds_purge_count(mds));
+		    mds->checkpoint.in_flight, mds->leaving_count, mds_purge_count(mds),
+		    mds_purge_stored(mds));
 }
 
 static bool show_sessions(void *owner, int argc, char **argv, struct admin_answer *answer)
@@ -138,6 +140,16 @@ static bool show_requests(void *owner, int argc, char **argv, struct admin_answe
 	return true;
 }
 
+/* slowest [forget] */
+static bool slowest(void *owner, int argc, char **argv, struct admin_answer *answer)
+{
+	if (argc > 1 && !strcmp(argv[1], "forget"))
+		mds_slowest_forget(owner);
+	else
+		mds_slowest_show(owner, answer);
+	return true;
+}
+
 /* journal [hold | release | writeback] */
 static bool journal(void *owner, int argc, char **argv, struct admin_answer *answer)
 {
@@ -184,6 +196,7 @@ int mds_admin_register(struct mds *mds, struct admin *admin)
 		{ "sessions", "clients: state, lease, caps, apply numbers", show_sessions },
 		{ "caps", "caps being revoked; of an INSTANCE; on an inode 0xINO", show_caps },
 		{ "requests", "requests under way, with age and what they wait for", show_requests },
+		{ "slowest", "requests that took longest, what they waited for and what went on; forget", slowest },
 		{ "journal", "where it stands; hold, release, writeback", journal },
 		{ "filelocks", "file locks that clients hold and wait for; on an inode 0xINO", mds_filelocks_show },
 		{ "evict", "put the client INSTANCE out", evict },
@@ -198,7 +211,7 @@ int mds_admin_register(struct mds *mds, struct admin *admin)
 					commands[i].command, mds);
 	mds->stats = (struct stats_set){
 		.area = "mds", .rows = counter_rows,
-		.values = (const uint64_t *)&mds->counters,
+		.values = (uint64_t *)&mds->counters,
 		.count = sizeof(counter_rows) / sizeof(counter_rows[0]),
 	};
 	if (!result)

@@ -157,7 +157,9 @@ static void judge(struct audit_object *object)
 		load(object);
 		return;
 	}
-	if (kind == UNKNOWN)
+	if (kind == UNKNOWN && object->load_result == EIDRM)
+		kind = MDS_AUDIT_PURGING;
+	else if (kind == UNKNOWN)
 		kind = object->load_result && object->load_result != ESTALE ? MDS_AUDIT_DAMAGED :
 									    MDS_AUDIT_LEAKED;
 	if (kind == KNOWN && is_dir(audit->mds, object)) {

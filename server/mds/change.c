@@ -175,13 +175,15 @@ static void mark_inode(struct mds_change *change, struct mds_inode *inode, bool 
 {
 	uint64_t instance = change->session ? change->session->instance : 0;
 
+	mds_inode_mark_dirty(change->mds, inode, renamed, seq);
+	if (change->unseen)
+		return;
 	/* SHARE-1: with unsafe changes of two parties in it, both have to wait */
 	if (inode->unsafe_instance != instance &&
 	    !mds_journal_is_safe(&change->mds->journal, inode->unsafe_seq))
 		instance = 0;
 	inode->unsafe_seq = seq;
 	inode->unsafe_instance = instance;
-	mds_inode_mark_dirty(change->mds, inode, renamed, seq);
 }
 
 static void remember_request(struct mds_change *change, uint64_t applied)
@@ -219,7 +221,7 @@ uint64_t mds_change_commit(struct mds_change *change)
 	if (session && change->tid)
 		applied = ++session->applied;
 	for (i = 0; i < change->inode_count; i++)
-		change->inodes[i]->version++;
+		change->inodes[i]->version += !change->unseen;
 	seq = append_event(change, applied);
 	for (i = 0; i < change->inode_count; i++)
 		mark_inode(change, change->inodes[i], change->renamed[i], seq);

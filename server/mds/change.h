@@ -32,6 +32,7 @@ struct mds_change {
 	uint64_t ino;			/* made or changed; for the answer to a resend */
 	uint16_t kind;
 	uint16_t flags;			/* enum nacre_reply_flags to repeat in that answer */
+	bool unseen;			/* no client can tell the difference: no new version, nobody waits for it (SHARE-1) */
 	struct mds_inode *inodes[MDS_CHANGE_INODES];
 	bool renamed[MDS_CHANGE_INODES];	/* its home is new: so is its backtrace */
 	unsigned int inode_count;

@@ -4,6 +4,7 @@
 #include "writeback.h"
 
 #define IN_FLIGHT_MAX 16		/* object requests that write back */
+#define IN_FLIGHT_CROWDED 64		/* the same, while memory has too much in it */
 #define LOOK_MAX 256			/* items looked at in one turn (TIME-1) */
 #define AGE_MS 5000			/* before scaling: older dirt is written though there is room */
 
@@ -13,6 +14,7 @@ void mds_checkpoint_init(struct mds *mds)
 {
 	TAILQ_INIT(&mds->checkpoint.queue);
 	TAILQ_INIT(&mds->checkpoint.writing);
+	TAILQ_INIT(&mds->checkpoint.sealed);
 	mds->checkpoint.task.run = checkpoint_task;
 }
 
@@ -45,13 +47,19 @@ void mds_dirty_mark(struct mds *mds, struct mds_dirty *dirty, uint64_t seq)
 	checkpoint->queued++;
 }
 
+static void unqueue(struct mds_checkpoint *checkpoint, struct mds_dirty *dirty)
+{
+	if (checkpoint->passed == dirty)
+		checkpoint->passed = TAILQ_PREV(dirty, mds_dirty_list, link);
+	TAILQ_REMOVE(&checkpoint->queue, dirty, link);
+	checkpoint->queued--;
+	dirty->queued = false;
+}
+
 void mds_dirty_drop(struct mds *mds, struct mds_dirty *dirty)
 {
-	if (dirty->queued) {
-		TAILQ_REMOVE(&mds->checkpoint.queue, dirty, link);
-		mds->checkpoint.queued--;
-		dirty->queued = false;
-	}
+	if (dirty->queued)
+		unqueue(&mds->checkpoint, dirty);
 	if (dirty->writing) {
 		/* only when the whole rank goes; the answer will not be looked at */
 		TAILQ_REMOVE(&mds->checkpoint.writing, dirty, writing_link);
@@ -62,9 +70,7 @@ void mds_dirty_drop(struct mds *mds, struct mds_dirty *dirty)
 void mds_dirty_begin(struct mds *mds, struct mds_dirty *dirty)
 {
 	assert(dirty->queued && !dirty->writing);
-	TAILQ_REMOVE(&mds->checkpoint.queue, dirty, link);
-	mds->checkpoint.queued--;
-	dirty->queued = false;
+	unqueue(&mds->checkpoint, dirty);
 	dirty->writing = true;
 	dirty->writing_since = dirty->since;
 	TAILQ_INSERT_TAIL(&mds->checkpoint.writing, dirty, writing_link);
@@ -81,9 +87,8 @@ void mds_dirty_end(struct mds *mds, struct mds_dirty *dirty, bool written)
 		return;
 	/* as dirty as before, in its old place */
 	if (dirty->queued)
-		TAILQ_REMOVE(&checkpoint->queue, dirty, link);
-	else
-		checkpoint->queued++;
+		unqueue(checkpoint, dirty);
+	checkpoint->queued++;
 	dirty->queued = true;
 	dirty->since = dirty->writing_since;
 	TAILQ_FOREACH(at, &checkpoint->queue, link)
@@ -236,6 +241,39 @@ static bool is_due(const struct mds *mds, const struct mds_dirty *oldest)
 	       mds_now(mds) - oldest->marked_ns > mds_scaled_ns(mds, AGE_MS);
 }
 
+/*
+ * The next one that is to be looked at. What cannot go yet stands where it is and lets those behind it pass: they may be
+ * many, half a fragment that is being split. Behind the first whose every change is unsafe all are so.
+ */
+static struct mds_dirty *next_due(struct mds *mds)
+{
+	struct mds_checkpoint *checkpoint = &mds->checkpoint;
+	struct mds_dirty *first = TAILQ_FIRST(&checkpoint->queue), *dirty = first;
+
+	if (checkpoint->passed)
+		dirty = TAILQ_NEXT(checkpoint->passed, link);
+	if (!dirty || !is_due(mds, first))
+		return NULL;
+	if (mds_journal_is_safe(&mds->journal, dirty->since))
+		return dirty;
+	if (!checkpoint->in_flight)
+		mds_journal_flush(mds);
+	return NULL;
+}
+
+bool mds_checkpoint_works(const struct mds *mds)
+{
+	const struct mds_checkpoint *checkpoint = &mds->checkpoint;
+
+	return checkpoint->in_flight || checkpoint->task.queued ||
+	       (checkpoint->queued && mds->journal.pending_bytes && !mds->journal.held);
+}
+
+static unsigned int in_flight_max(const struct mds *mds)
+{
+	return mds->counters.inodes > mds->config.cache_inodes ? IN_FLIGHT_CROWDED : IN_FLIGHT_MAX;
+}
+
 static void checkpoint_task(struct io_task *task)
 {
 	struct mds *mds = container_of(task, struct mds, checkpoint.task);
@@ -245,18 +283,19 @@ static void checkpoint_task(struct io_task *task)
 
 	if (mds->state < MDS_RECONNECTING || mds->state == MDS_DEAD)
 		return;
-	while (checkpoint->in_flight < IN_FLIGHT_MAX && looked < LOOK_MAX) {
-		dirty = TAILQ_FIRST(&checkpoint->queue);
-		if (!dirty || !is_due(mds, dirty))
+	while (checkpoint->in_flight < in_flight_max(mds) && looked < LOOK_MAX) {
+		dirty = next_due(mds);
+		if (!dirty) {
+			checkpoint->passed = NULL;
 			break;
-		/* what cannot go yet stands at the front and lets those behind it pass */
-		while (dirty && looked < LOOK_MAX && !mds_writeback_start(mds, dirty)) {
-			dirty = TAILQ_NEXT(dirty, link);
+		}
+		if (!mds_writeback_start(mds, dirty)) {
+			checkpoint->passed = dirty;
 			looked++;
 		}
-		if (!dirty)
-			break;
 	}
+	if (looked == LOOK_MAX)
+		mds_checkpoint_kick(mds);
 	trim(mds);
 }
 

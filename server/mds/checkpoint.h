@@ -9,6 +9,7 @@
 #ifndef MDS_CHECKPOINT_H
 #define MDS_CHECKPOINT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct mds;
@@ -18,6 +19,8 @@ void mds_checkpoint_init(struct mds *mds);
 void mds_checkpoint_kick(struct mds *mds);
 /* Write back everything that is dirty now, as if the journal were full; what comes later has its time. */
 void mds_checkpoint_force(struct mds *mds);
+/* Is something being written back, or about to be? */
+bool mds_checkpoint_works(const struct mds *mds);
 /* Is everything written back and trimmed? */
 int mds_checkpoint_idle(const struct mds *mds);
 /* Oldest batch that replay would need. */

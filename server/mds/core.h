@@ -28,6 +28,7 @@
 #include "record.h"
 #include "request.h"
 #include "session.h"
+#include "slowest.h"
 #include "server/base/member.h"
 #include "server/base/msgr.h"
 #include "server/base/osdc.h"
@@ -68,7 +69,17 @@
 	C(listings, "groups asked which objects of a range of inodes they have")	\
 	C(filelocks, "ranges of files locked by clients")			\
 	C(filelock_waits, "waits for such locks")				\
-	C(busy, "requests refused because a queue was full")
+	C(waits_for_room, "times that a request waited for room in the journal")	\
+	C(waits_for_memory, "times that a request waited for inodes to leave memory")	\
+	C(sealed, "requests that wrote back what was not journaled yet, behind its batch")	\
+	C(busy, "requests refused because a queue was full")			\
+	C(longest_request_us, "longest request, from its arrival to its end; the others: see slowest") \
+	C(longest_load_us, "longest read of entries or inodes")			\
+	C(longest_load_behind_us, "of that: behind earlier requests on the same object")	\
+	C(longest_batch_us, "longest write of a journal batch")			\
+	C(longest_writeback_us, "longest request that wrote changes back")	\
+	C(longest_split_us, "longest split or merge, till its switch was journaled")	\
+	C(longest_split_work_us, "of that: work of the rank")
 
 STATS_STRUCT(mds_counters, MDS_COUNTERS);
 
@@ -97,9 +108,11 @@ struct admin;
 /* Write-back: see checkpoint.h. */
 struct mds_checkpoint {
 	struct mds_dirty_list queue;	/* not on its way, oldest first */
+	struct mds_dirty *passed;	/* of it: what stands up to here cannot go yet; NULL: from the front */
 	uint64_t queued;
 	struct mds_dirty_list writing;	/* on its way */
 	unsigned int in_flight;		/* object requests */
+	TAILQ_HEAD(, writeback) sealed;	/* of them: that wait for a batch (writeback.c) */
 	uint64_t header_expire;		/* as the header in the table says */
 	uint64_t header_next;		/* as it will say */
 	uint64_t header_next_pos;
@@ -145,7 +158,8 @@ struct mds {
 	struct mds_waitlist requests;	/* all, oldest first */
 	struct mds_waitlist ready;
 	struct mds_waitlist waiting_active;
-	struct mds_waitlist waiting_room;
+	struct mds_waitlist waiting_room;	/* in the journal */
+	struct mds_waitlist waiting_memory;
 	struct io_task ready_task;
 	uint64_t request_count;
 	uint64_t request_number;
@@ -164,6 +178,7 @@ struct mds {
 	struct mds_statfs_cache *statfs;
 	struct mds_ids *ids;
 	struct mds_map_readers *map_readers;
+	struct mds_slowest *slowest;
 	struct admin *admin;		/* where our commands are registered; NULL */
 	struct io_task end_task;	/* tells the owner that we are fenced or failed */
 	struct io_task bury_task;	/* frees this struct behind all other tasks */

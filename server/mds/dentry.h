@@ -14,6 +14,7 @@
 #include <bsd/sys/tree.h>
 #include "dirty.h"
 #include "fragment.h"
+#include "hold.h"
 #include "protocol/mds.h"
 
 struct mds;
@@ -21,23 +22,32 @@ struct mds_inode;
 struct mds_load;
 struct mds_split;
 
+/* Clean entries that no inode keeps. */
+enum mds_loose {
+	MDS_LOOSE_ABSENT,		/* knowledge of what is not there */
+	MDS_LOOSE_REMOTE,
+	MDS_LOOSE_KINDS,
+	MDS_NOT_LOOSE = MDS_LOOSE_KINDS,
+};
+
 struct mds_dentry {
 	RB_ENTRY(mds_dentry) node;
 	uint64_t cookie;		/* beside the node: a search reads nothing else on its way */
 	union {
 		RB_ENTRY(mds_dentry) dirty_node;	/* dir->dirty */
-		TAILQ_ENTRY(mds_dentry) idle_link;	/* dir->idle */
+		TAILQ_ENTRY(mds_dentry) loose_link;	/* dir->loose[] */
 	};
 	struct mds_dir *dir;
 	uint64_t ino;			/* 0 = absent */
 	struct mds_inode *inode;	/* primary: the inode; else NULL */
 	struct mds_dirty dirty;
 	uint32_t mode;			/* file type bits */
-	bool idle;			/* on dir->idle */
+	uint8_t loose;			/* enum mds_loose: on which list */
 	uint8_t name_bytes;
 	uint8_t name[];
 };
 
+TAILQ_HEAD(mds_dentry_list, mds_dentry);
 RB_HEAD(mds_entries, mds_dentry);
 RB_HEAD(mds_dirty_entries, mds_dentry);
 TAILQ_HEAD(mds_loads, mds_load);
@@ -48,11 +58,15 @@ struct mds_dir {
 	struct mds_dirty_entries dirty;	/* entries with dirty.queued */
 	struct mds_loads loads;		/* under way on this directory */
 	uint64_t entry_count;		/* nodes in the tree */
-	TAILQ_HEAD(, mds_dentry) idle;	/* of them: absent, and clean */
-	uint64_t idle_count;
+	struct mds_dentry_list loose[MDS_LOOSE_KINDS];	/* of them, oldest first */
+	uint64_t loose_count[MDS_LOOSE_KINDS];
 	uint64_t misses;		/* entries read one by one since it was last read whole */
-	uint32_t busy;			/* loads and listings: nothing may be dropped */
+	struct mds_held_names held_names;	/* who needs what (hold.h) */
+	struct mds_held_ranges held_ranges;
+	uint64_t hold_number;
+	uint32_t busy;			/* holds: the directory itself may not go */
 	uint32_t writing;		/* write-backs under way */
+	uint32_t sealed;		/* of them: not submitted yet (writeback.c) */
 	struct mds_split *split;	/* a fragment that is being split or merged; NULL: none is */
 	uint64_t split_after_ns;	/* the last one failed: none before then */
 	bool tidy;			/* nothing is left over of an earlier one (split.h) */
@@ -91,8 +105,10 @@ void mds_dentry_clear(struct mds_dentry *dentry);
 void mds_dentry_mark_dirty(struct mds *mds, struct mds_dentry *dentry, uint64_t seq);
 /* It has become clean: dropped if it is absent, and nobody needs to know that. */
 void mds_dentry_trim(struct mds *mds, struct mds_dentry *dentry);
-/* Drop all absent, clean nodes once there are many. */
+/* Once there are many absent, clean nodes: drop a few that nobody holds (TIME-1). */
 void mds_dir_trim(struct mds *mds, struct mds_dir *dir);
+/* The directory should leave memory: drop some of what no inode keeps (TIME-1). */
+void mds_dir_drop_loose(struct mds *mds, struct mds_dir *dir);
 /* Drop a clean node; the directory is no more complete. Its inode must be without home before. */
 void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry);
 

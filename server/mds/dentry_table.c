@@ -5,7 +5,9 @@
 #include "split.h"
 #include "protocol/rules/names.h"
 
-#define IDLE_MANY 1024			/* absent, clean nodes that are kept as knowledge of what is not there */
+#define ABSENT_MANY 1024		/* absent, clean nodes that are kept as knowledge of what is not there */
+#define TRIM_SLICE 64			/* dropped at a time; what is held goes to the end of the line */
+#define DROP_SLICE 256
 
 int mds_dentry_compare(const struct mds_dentry *a, const struct mds_dentry *b)
 {
@@ -32,7 +34,10 @@ struct mds_dir *mds_dir_new(struct mds_inode *inode)
 	RB_INIT(&dir->entries);
 	RB_INIT(&dir->dirty);
 	TAILQ_INIT(&dir->loads);
-	TAILQ_INIT(&dir->idle);
+	TAILQ_INIT(&dir->loose[MDS_LOOSE_ABSENT]);
+	TAILQ_INIT(&dir->loose[MDS_LOOSE_REMOTE]);
+	RB_INIT(&dir->held_names);
+	TAILQ_INIT(&dir->held_ranges);
 	return dir;
 }
 
@@ -52,20 +57,30 @@ struct mds_dentry *mds_dentry_find(struct mds_dir *dir, const uint8_t *name, uin
 	return RB_FIND(mds_entries, &dir->entries, &probe.dentry);
 }
 
-static void set_idle(struct mds_dentry *dentry, bool idle)
+static void set_loose(struct mds_dentry *dentry, enum mds_loose loose)
 {
 	struct mds_dir *dir = dentry->dir;
 
-	if (dentry->idle == idle)
+	if (dentry->loose == loose)
 		return;
-	dentry->idle = idle;
-	if (idle) {
-		TAILQ_INSERT_TAIL(&dir->idle, dentry, idle_link);
-		dir->idle_count++;
-	} else {
-		TAILQ_REMOVE(&dir->idle, dentry, idle_link);
-		dir->idle_count--;
+	if (dentry->loose != MDS_NOT_LOOSE) {
+		TAILQ_REMOVE(&dir->loose[dentry->loose], dentry, loose_link);
+		dir->loose_count[dentry->loose]--;
 	}
+	if (loose != MDS_NOT_LOOSE) {
+		TAILQ_INSERT_TAIL(&dir->loose[loose], dentry, loose_link);
+		dir->loose_count[loose]++;
+	}
+	dentry->loose = (uint8_t)loose;
+}
+
+/* As it is now. */
+static void find_place(struct mds_dentry *dentry)
+{
+	if (dentry->inode || !mds_dirty_is_clean(&dentry->dirty))
+		set_loose(dentry, MDS_NOT_LOOSE);
+	else
+		set_loose(dentry, dentry->ino ? MDS_LOOSE_REMOTE : MDS_LOOSE_ABSENT);
 }
 
 struct mds_dentry *mds_dentry_get(struct mds_dir *dir, const uint8_t *name, uint32_t name_bytes)
@@ -82,7 +97,8 @@ struct mds_dentry *mds_dentry_get(struct mds_dir *dir, const uint8_t *name, uint
 	memcpy(dentry->name, name, name_bytes);
 	RB_INSERT(mds_entries, &dir->entries, dentry);
 	dir->entry_count++;
-	set_idle(dentry, true);
+	dentry->loose = MDS_NOT_LOOSE;
+	find_place(dentry);
 	return dentry;
 }
 
@@ -110,22 +126,16 @@ struct mds_dentry *mds_dentry_next(struct mds_dentry *dentry)
 	return RB_NEXT(mds_entries, &dentry->dir->entries, dentry);
 }
 
-/* Every change of what it names passes here. */
-static void set_ino(struct mds_dentry *dentry, uint64_t ino)
-{
-	dentry->ino = ino;
-	set_idle(dentry, !ino && mds_dirty_is_clean(&dentry->dirty));
-}
-
 void mds_dentry_set_primary(struct mds_dentry *dentry, struct mds_inode *inode)
 {
 	if (inode->home && inode->home != dentry)
 		inode->home->inode = NULL;
 	if (dentry->inode && dentry->inode != inode)
 		dentry->inode->home = NULL;
-	set_ino(dentry, inode->ino);
+	dentry->ino = inode->ino;
 	dentry->mode = inode->mode & S_IFMT;
 	dentry->inode = inode;
+	find_place(dentry);
 	inode->home = dentry;
 	inode->own = false;
 }
@@ -135,8 +145,9 @@ void mds_dentry_set_remote(struct mds_dentry *dentry, uint64_t ino, uint32_t mod
 	if (dentry->inode)
 		dentry->inode->home = NULL;
 	dentry->inode = NULL;
-	set_ino(dentry, ino);
+	dentry->ino = ino;
 	dentry->mode = mode & S_IFMT;
+	find_place(dentry);
 }
 
 void mds_dentry_clear(struct mds_dentry *dentry)
@@ -146,7 +157,7 @@ void mds_dentry_clear(struct mds_dentry *dentry)
 
 void mds_dentry_mark_dirty(struct mds *mds, struct mds_dentry *dentry, uint64_t seq)
 {
-	set_idle(dentry, false);
+	set_loose(dentry, MDS_NOT_LOOSE);
 	if (!dentry->dirty.queued)
 		RB_INSERT(mds_dirty_entries, &dentry->dir->dirty, dentry);
 	mds_dirty_mark(mds, &dentry->dirty, seq);
@@ -169,7 +180,7 @@ void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry)
 
 	if (dentry->ino)
 		dir->complete = false;
-	set_idle(dentry, false);
+	set_loose(dentry, MDS_NOT_LOOSE);
 	if (dentry->dirty.queued)
 		RB_REMOVE(mds_dirty_entries, &dir->dirty, dentry);
 	mds_dirty_drop(mds, &dentry->dirty);
@@ -180,20 +191,38 @@ void mds_dentry_forget(struct mds *mds, struct mds_dentry *dentry)
 
 void mds_dentry_trim(struct mds *mds, struct mds_dentry *dentry)
 {
-	if (dentry->ino || !mds_dirty_is_clean(&dentry->dirty))
+	if (!mds_dirty_is_clean(&dentry->dirty))
 		return;
-	if (dentry->dir->busy)
-		set_idle(dentry, true);
+	if (dentry->ino || mds_dir_holds(dentry->dir, dentry->cookie))
+		find_place(dentry);
 	else
 		mds_dentry_forget(mds, dentry);
 }
 
+static void drop_some(struct mds *mds, struct mds_dir *dir, enum mds_loose kind, unsigned int some)
+{
+	struct mds_dentry *dentry;
+
+	for (; some && (dentry = TAILQ_FIRST(&dir->loose[kind])); some--) {
+		if (!mds_dir_holds(dir, dentry->cookie)) {
+			mds_dentry_forget(mds, dentry);
+			continue;
+		}
+		TAILQ_REMOVE(&dir->loose[kind], dentry, loose_link);
+		TAILQ_INSERT_TAIL(&dir->loose[kind], dentry, loose_link);
+	}
+}
+
 void mds_dir_trim(struct mds *mds, struct mds_dir *dir)
 {
-	if (dir->busy || dir->idle_count < IDLE_MANY)
-		return;
-	while (!TAILQ_EMPTY(&dir->idle))
-		mds_dentry_forget(mds, TAILQ_FIRST(&dir->idle));
+	if (dir->loose_count[MDS_LOOSE_ABSENT] > ABSENT_MANY)
+		drop_some(mds, dir, MDS_LOOSE_ABSENT, TRIM_SLICE);
+}
+
+void mds_dir_drop_loose(struct mds *mds, struct mds_dir *dir)
+{
+	drop_some(mds, dir, MDS_LOOSE_ABSENT, DROP_SLICE);
+	drop_some(mds, dir, MDS_LOOSE_REMOTE, DROP_SLICE);
 }
 
 void mds_dir_free(struct mds *mds, struct mds_dir *dir)

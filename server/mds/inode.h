@@ -120,7 +120,12 @@ int mds_inode_set_mode(struct mds *mds, struct mds_inode *inode, uint32_t mode);
 void mds_inode_evict(struct mds *mds);
 /* It has become clean, or was given back: if it is leaving, it goes now. */
 void mds_inode_leaves(struct mds *mds, struct mds_inode *inode);
-/* Does memory hold more than it should by far, while write-backs under way would let some of it go? */
+/*
+ * Requests that wait for memory (req_room()) come one by one: one for each inode that goes; and a few each sweep, as
+ * clients may keep what they have.
+ */
+void mds_inodes_sweep(struct mds *mds);
+/* Does memory hold more than it should by far, while write-backs under way will let some of it go? */
 bool mds_inodes_are_too_many(const struct mds *mds);
 void mds_inode_free_all(struct mds *mds);
 

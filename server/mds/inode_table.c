@@ -57,6 +57,19 @@ struct mds_inode *mds_inode_new(struct mds *mds, uint64_t ino)
 	return inode;
 }
 
+static void let_in(struct mds *mds, uint64_t count)
+{
+	struct mds_request *request;
+
+	for (; count && (request = TAILQ_FIRST(&mds->waiting_memory)); count--)
+		mds_request_ready(mds, request);
+}
+
+void mds_inodes_sweep(struct mds *mds)
+{
+	let_in(mds, EXCESS_MIN);
+}
+
 void mds_inode_free(struct mds *mds, struct mds_inode *inode)
 {
 	assert(TAILQ_EMPTY(&inode->caps) && TAILQ_EMPTY(&inode->waiters) && !inode->pins);
@@ -73,6 +86,7 @@ void mds_inode_free(struct mds *mds, struct mds_inode *inode)
 	HASH_DEL(mds->inodes, inode);
 	TAILQ_REMOVE(&mds->lru, inode, lru);
 	mds->counters.inodes--;
+	let_in(mds, 1);
 	free(inode->symlink.bytes);
 	free(inode->xattrs.bytes);
 	mds_inode_set_data(mds, inode, NULL, 0);
@@ -125,21 +139,16 @@ static bool inode_is_idle(const struct mds_inode *inode)
 	    !mds_dirty_is_clean(&inode->own_dirty) || !mds_dirty_is_clean(&inode->trace_dirty))
 		return false;
 	return !inode->home ||
-	       (mds_dirty_is_clean(&inode->home->dirty) && !inode->home->dir->busy);
+	       (mds_dirty_is_clean(&inode->home->dirty) &&
+		!mds_dir_holds(inode->home->dir, inode->home->cookie));
 }
 
-/* A directory's remote entries do not keep it: drop them, so that it can go next time round. */
-static void drop_remote_entries(struct mds *mds, struct mds_dir *dir)
+/* Does it stay for entries only that no inode keeps? One that is known whole stays known as long as there are inodes. */
+static bool is_loose(const struct mds_dir *dir)
 {
-	struct mds_dentry *dentry, *next;
-
-	if (dir->busy)
-		return;
-	for (dentry = RB_MIN(mds_entries, &dir->entries); dentry; dentry = next) {
-		next = mds_dentry_next(dentry);
-		if (!dentry->inode && mds_dirty_is_clean(&dentry->dirty))
-			mds_dentry_forget(mds, dentry);
-	}
+	return dir->entry_count &&
+	       (!dir->complete || dir->entry_count == dir->loose_count[MDS_LOOSE_ABSENT] +
+						      dir->loose_count[MDS_LOOSE_REMOTE]);
 }
 
 static void drop_inode(struct mds *mds, struct mds_inode *inode)
@@ -167,7 +176,7 @@ static uint64_t excess(const struct mds *mds)
 bool mds_inodes_are_too_many(const struct mds *mds)
 {
 	return excess(mds) > mds->config.cache_inodes / EXCESS_SHARE + EXCESS_MIN &&
-	       mds->checkpoint.in_flight;
+	       mds_checkpoint_works(mds);
 }
 
 /* Begin to make it idle, if not as many are on their way as have to go. */
@@ -210,8 +219,8 @@ void mds_inode_evict(struct mds *mds)
 			moved++;
 			continue;
 		}
-		if (inode->dir && inode->dir->entry_count && !inode->dir->complete)
-			drop_remote_entries(mds, inode->dir);
+		if (inode->dir && is_loose(inode->dir))
+			mds_dir_drop_loose(mds, inode->dir);
 		look_again_later(mds, inode);
 		if (inode->leaving && !inode_is_unused(inode))
 			set_leaving(mds, inode, false);

@@ -228,7 +228,9 @@ static void batch_written(struct osdc_request *request, uint32_t result)
 	struct mds *mds = osdc_request_owner(request);
 	struct mds_journal *journal = &mds->journal;
 	struct mds_batch *batch = TAILQ_FIRST(&journal->pending);
+	uint64_t behind_ns;
 
+	stats_longest(&mds->counters.longest_batch_us, osdc_request_took_ns(request, &behind_ns) / 1000);
 	osdc_request_free(request);
 	journal->write = NULL;
 	if (mds->state == MDS_DEAD)
@@ -239,6 +241,7 @@ static void batch_written(struct osdc_request *request, uint32_t result)
 		return;
 	}
 	batch_is_safe(mds, batch);
+	mds->checkpoint.passed = NULL;	/* what had to wait for this may go */
 	if (!TAILQ_EMPTY(&journal->pending) &&
 	    (journal->flush_wanted || TAILQ_NEXT(TAILQ_FIRST(&journal->pending), link)))
 		write_batch(mds);

@@ -11,7 +11,8 @@
 #define PAGE_KEYS 512
 #define PAGE_BYTES (256u << 10)
 
-struct mds_load *load_new(struct mds *mds, enum mds_load_kind kind, struct mds_inode *dir)
+struct mds_load *load_new(struct mds *mds, enum mds_load_kind kind, struct mds_inode *dir,
+			  uint64_t first, uint64_t last)
 {
 	struct mds_load *load = mds_zalloc(sizeof(*load));
 
@@ -22,8 +23,7 @@ struct mds_load *load_new(struct mds *mds, enum mds_load_kind kind, struct mds_i
 	TAILQ_INIT(&load->watchers);
 	if (dir) {
 		TAILQ_INSERT_TAIL(&dir->dir->loads, load, link);
-		dir->dir->busy++;
-		mds_inode_pin(dir);
+		mds_hold_begin(&load->hold, dir, first, last);
 	} else {
 		TAILQ_INSERT_TAIL(&mds->inode_loads, load, link);
 	}
@@ -40,16 +40,14 @@ void load_end(struct mds_load *load, uint32_t result)
 		TAILQ_REMOVE(&load->dir->dir->loads, load, link);
 	else
 		TAILQ_REMOVE(&mds->inode_loads, load, link);
-	mds_wake_result(mds, &load->waiters, result);
+	mds_wake_result(mds, &load->waiters, result == EIDRM ? ESTALE : result);
 	while ((wait = TAILQ_FIRST(&load->watchers))) {
 		TAILQ_REMOVE(&load->watchers, wait, link);
 		wait->done(mds, wait, result);
 	}
 	if (load->dir) {
-		load->dir->dir->busy--;
-		mds_dir_trim(mds, load->dir->dir);
 		mds_split_look(mds, load->dir);
-		mds_inode_unpin(mds, load->dir);
+		mds_hold_end(mds, &load->hold);
 	}
 	free(load);
 }
@@ -57,7 +55,12 @@ void load_end(struct mds_load *load, uint32_t result)
 /* The rank is gone, or the object client gave up: nothing to be told any more. */
 bool load_is_dead(struct mds_load *load, struct osdc_request *request)
 {
+	struct mds_counters *counters = &load->mds->counters;
+	uint64_t behind_ns;
+
 	load->request = NULL;
+	stats_longest(&counters->longest_load_us, osdc_request_took_ns(request, &behind_ns) / 1000);
+	stats_longest(&counters->longest_load_behind_us, behind_ns / 1000);
 	if (load->mds->state != MDS_DEAD)
 		return false;
 	osdc_request_free(request);
@@ -153,6 +156,7 @@ static void read_entry(struct mds_load *load)
 	load->request = mds_must(osdc_request_new(load->mds->osdc, NACRE_POOL_META,
 						  load->dir->ino, fragment.index));
 	osdc_add(load->request, NACRE_OSD_OP_KV_GET, 0, key, key_bytes, NULL, 0, 0, 0);
+	osdc_request_overtakes(load->request);
 	osdc_submit(load->request, entry_read, load);
 }
 
@@ -246,6 +250,7 @@ static void read_page(struct mds_load *load)
 						  load->dir->ino, fragment.index));
 	osdc_add(load->request, NACRE_OSD_OP_KV_LIST, 0, key, load->after ? sizeof(key) : 0, NULL,
 		 0, PAGE_BYTES, PAGE_KEYS);
+	osdc_request_overtakes(load->request);
 	osdc_submit(load->request, page_read, load);
 }
 
@@ -264,6 +269,7 @@ static bool is_worth_all(const struct mds *mds, const struct mds_inode *dir)
 static struct mds_load *load_entry(struct mds *mds, struct mds_inode *dir, const uint8_t *name,
 				   uint32_t name_bytes)
 {
+	uint64_t cookie = mds_name_cookie(name, name_bytes);
 	struct mds_load *load;
 
 	TAILQ_FOREACH(load, &dir->dir->loads, link)
@@ -273,12 +279,12 @@ static struct mds_load *load_entry(struct mds *mds, struct mds_inode *dir, const
 			return load;
 	if (is_worth_all(mds, dir)) {
 		dir->dir->misses = 0;
-		load = load_new(mds, MDS_LOAD_ALL, dir);
+		load = load_new(mds, MDS_LOAD_ALL, dir, 0, NACRE_COOKIE_END);
 		read_page(load);
 		return load;
 	}
 	dir->dir->misses++;
-	load = load_new(mds, MDS_LOAD_ENTRY, dir);
+	load = load_new(mds, MDS_LOAD_ENTRY, dir, cookie, cookie);
 	load->name_bytes = (uint8_t)name_bytes;
 	memcpy(load->name, name, name_bytes);
 	read_entry(load);
@@ -306,7 +312,8 @@ struct mds_waitlist *mds_load_page(struct mds *mds, struct mds_inode *dir, uint6
 	TAILQ_FOREACH(load, &dir->dir->loads, link)
 		if (load->kind == MDS_LOAD_PAGE && load->after == after)
 			return &load->waiters;
-	load = load_new(mds, MDS_LOAD_PAGE, dir);
+	load = load_new(mds, MDS_LOAD_PAGE, dir, after ? after + 1 : 0,
+			mds_dir_fragment(dir, after + 1).last);
 	load->after = after;
 	read_page(load);
 	return &load->waiters;
@@ -318,6 +325,7 @@ static void free_loads(struct mds *mds, struct mds_loads *loads)
 
 	while ((load = TAILQ_FIRST(loads))) {
 		TAILQ_REMOVE(loads, load, link);
+		osdc_request_free(load->attributes);
 		free(load);
 	}
 }

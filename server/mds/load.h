@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Reading metadata objects into memory: single entries, pages of directories, inodes by their number. What is in memory
- * already is newer and wins.
+ * already is newer and wins; and what may be read stays in memory until it has been. So reads of entries need not wait
+ * for write-backs of the same fragment, and overtake them: of a line of these the last ends after a tenth of a second.
  */
 #ifndef MDS_LOAD_H
 #define MDS_LOAD_H
@@ -32,12 +33,15 @@ struct mds_load {
 	TAILQ_ENTRY(mds_load) link;	/* dir->loads, or mds->inode_loads */
 	struct mds *mds;
 	enum mds_load_kind kind;
-	struct mds_inode *dir;		/* pinned and busy meanwhile; NULL: INODE */
+	struct mds_inode *dir;		/* NULL: INODE */
+	struct mds_hold hold;		/* what it may read of `dir` */
 	uint64_t ino;			/* INODE: which */
 	uint64_t after;			/* PAGE, ALL: cookie that this page starts behind */
 	uint64_t last;			/* and the last one of the fragment that it is read from */
 	uint32_t pool;			/* INODE: where its backtrace is looked for */
 	struct mds_backtrace trace;	/* INODE: what was found; name in name[] */
+	struct osdc_request *attributes;	/* INODE: read, and not used yet */
+	uint32_t attributes_result;
 	struct mds_load_wait step;	/* INODE: waits for directory or entry */
 	struct osdc_request *request;
 	struct mds_waitlist waiters;	/* requests */
@@ -55,7 +59,7 @@ void mds_load_entry_for(struct mds *mds, struct mds_inode *dir, const uint8_t *n
 struct mds_waitlist *mds_load_page(struct mds *mds, struct mds_inode *dir, uint64_t after);
 /* Find an inode by its number. ESTALE: there is none. */
 struct mds_waitlist *mds_load_inode(struct mds *mds, uint64_t ino);
-/* The same for others than requests: `done` is called from the top of the loop. */
+/* The same for others than requests: `done` is called from the top of the loop. EIDRM: it is to be purged. */
 void mds_load_inode_for(struct mds *mds, uint64_t ino, struct mds_load_wait *wait);
 void mds_load_free_all(struct mds *mds);
 

@@ -31,7 +31,7 @@ static void parent_is_there(struct mds *mds, struct mds_load_wait *wait, uint32_
 	struct mds_inode *dir = mds_inode_find(mds, load->trace.parent);
 
 	if (result || !dir || !dir->dir || dir->stub) {
-		load_end(load, result ? result : ESTALE);
+		load_end(load, result && result != EIDRM ? result : ESTALE);
 		return;
 	}
 	load->step.done = entry_is_there;
@@ -89,22 +89,13 @@ static bool take_attributes(struct mds_load *load, const struct osdc_result *rea
 	return true;
 }
 
-static void attributes_read(struct osdc_request *request, uint32_t result)
+/* The attributes of its object are read, and the inode is not to be purged. */
+static void use_attributes(struct mds_load *load, struct osdc_request *request, uint32_t result)
 {
-	struct mds_load *load = osdc_request_owner(request);
 	struct cluster_map *map = member_map(load->mds->member);
-	struct osdc_result read;
-	bool found;
+	struct osdc_result read = osdc_request_result(request, 0);
+	bool found = !result && take_attributes(load, &read);
 
-	if (load_is_dead(load, request))
-		return;
-	if (mds_purge_has(load->mds, load->ino)) {
-		osdc_request_free(request);
-		load_end(load, ESTALE);
-		return;
-	}
-	read = osdc_request_result(request, 0);
-	found = !result && take_attributes(load, &read);
 	osdc_request_free(request);
 	if (found)
 		return;
@@ -114,6 +105,58 @@ static void attributes_read(struct osdc_request *request, uint32_t result)
 		read_attributes(load);
 	else
 		load_end(load, ESTALE);
+}
+
+/* The table has been asked whether it is to be purged. */
+static void purge_read(struct osdc_request *request, uint32_t result)
+{
+	struct mds_load *load = osdc_request_owner(request);
+	struct osdc_request *attributes = load->attributes;
+	uint32_t attributes_result = load->attributes_result;
+
+	load->attributes = NULL;
+	if (load_is_dead(load, request)) {
+		osdc_request_free(attributes);
+		return;
+	}
+	osdc_request_free(request);
+	if (result == ENOENT || result == ENODATA) {
+		use_attributes(load, attributes, attributes_result);
+		return;
+	}
+	osdc_request_free(attributes);
+	load_end(load, result ? result : EIDRM);
+}
+
+/* Behind its attributes: what these say may be what was left when its last name went. */
+static void read_purge(struct mds_load *load)
+{
+	struct mds_record_key key = { MDS_RECORD_PURGE, load->ino };
+	char text[MDS_KEY_BYTES];
+
+	load->request = mds_must(osdc_request_new(load->mds->osdc, NACRE_POOL_META,
+						  NACRE_INO_TABLE(load->mds->config.rank), 0));
+	osdc_add(load->request, NACRE_OSD_OP_KV_GET, 0, text, mds_record_key_text(&key, text), NULL,
+		 0, 0, 0);
+	osdc_submit(load->request, purge_read, load);
+}
+
+static void attributes_read(struct osdc_request *request, uint32_t result)
+{
+	struct mds_load *load = osdc_request_owner(request);
+
+	if (load_is_dead(load, request))
+		return;
+	if (mds_purge_has(load->mds, load->ino)) {
+		osdc_request_free(request);
+		load_end(load, EIDRM);
+	} else if (mds_purge_stored(load->mds)) {
+		load->attributes = request;
+		load->attributes_result = result;
+		read_purge(load);
+	} else {
+		use_attributes(load, request, result);
+	}
 }
 
 static void read_attributes(struct mds_load *load)
@@ -130,7 +173,7 @@ static struct mds_load *load_inode(struct mds *mds, uint64_t ino)
 	TAILQ_FOREACH(load, &mds->inode_loads, link)
 		if (load->ino == ino)
 			return load;
-	load = load_new(mds, MDS_LOAD_INODE, NULL);
+	load = load_new(mds, MDS_LOAD_INODE, NULL, 0, 0);
 	load->ino = ino;
 	load->pool = NACRE_POOL_META;
 	read_attributes(load);

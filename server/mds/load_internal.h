@@ -7,7 +7,9 @@
 
 struct osdc_request;
 
-struct mds_load *load_new(struct mds *mds, enum mds_load_kind kind, struct mds_inode *dir);
+/* Of entries: with cookies first … last of `dir`. */
+struct mds_load *load_new(struct mds *mds, enum mds_load_kind kind, struct mds_inode *dir,
+			  uint64_t first, uint64_t last);
 /* Wake everybody and free it. */
 void load_end(struct mds_load *load, uint32_t result);
 /* An answer has come: is the rank dead? Then the request is freed. */

@@ -8,6 +8,7 @@
 #include "map_readers.h"
 #include "replay.h"
 #include "statfs.h"
+#include "writeback.h"
 
 #define SWEEP_MS 250			/* before scaling: leases, revokes, evictions, write-back by age */
 #define STOP_MS 5000			/* before scaling: a clean stop waits so long for the journal */
@@ -261,6 +262,7 @@ static void sweep(struct io_timer *timer)
 		mds_evict_sweep(mds);
 		mds_checkpoint_kick(mds);
 		mds_purge_kick(mds);
+		mds_inodes_sweep(mds);
 	}
 }
 
@@ -308,6 +310,7 @@ static void init_lists(struct mds *mds)
 	TAILQ_INIT(&mds->ready);
 	TAILQ_INIT(&mds->waiting_active);
 	TAILQ_INIT(&mds->waiting_room);
+	TAILQ_INIT(&mds->waiting_memory);
 	mds->settle_task.run = settle_task;
 	mds->evict_task.run = evict_task;
 	mds->ready_task.run = ready_task;
@@ -348,6 +351,7 @@ static void make_parts(struct mds *mds)
 	mds_recover_init(mds);
 	mds_ids_init(mds);
 	mds_statfs_init(mds);
+	mds_slowest_init(mds);
 }
 
 static int make_connections(struct mds *mds)
@@ -447,6 +451,7 @@ static void free_parts(struct mds *mds)
 	mds_replay_free(mds);
 	mds_ids_free(mds);
 	mds_statfs_free(mds);
+	mds_slowest_free(mds);
 	mds_map_readers_free(mds);
 	free(mds->scratch);
 	free(mds->scratch2);
@@ -470,6 +475,7 @@ void mds_destroy(struct mds *mds)
 	mds->state = MDS_DEAD;
 	cancel_timers(mds);
 	mds_admin_unregister(mds);
+	mds_writeback_free_sealed(mds);
 	osdc_destroy(mds->osdc);
 	free_parts(mds);
 	if (mds->member)

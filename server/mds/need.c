@@ -68,6 +68,7 @@ int req_dir(struct mds *mds, struct mds_request *request, uint64_t ino, struct m
 int req_entry(struct mds *mds, struct mds_request *request, struct mds_inode *dir,
 	      const uint8_t *name, uint32_t name_bytes, struct mds_dentry **ret_dentry)
 {
+	uint64_t cookie = mds_name_cookie(name, name_bytes);
 	uint32_t result;
 
 	*ret_dentry = mds_dentry_find(dir->dir, name, name_bytes);
@@ -76,7 +77,7 @@ int req_entry(struct mds *mds, struct mds_request *request, struct mds_inode *di
 	result = take_load_result(request);
 	if (result)
 		return (int)result;
-	mds_request_hold(request, dir);
+	mds_request_hold(request, dir, cookie, cookie);
 	return mds_request_park(mds, request, mds_load_entry(mds, dir, name, name_bytes),
 				MDS_WAIT_LOAD, dir->ino);
 }
@@ -151,8 +152,13 @@ int req_room(struct mds *mds, struct mds_request *request)
 
 	if (!mds_journal_is_full(mds) && !crowded)
 		return 0;
-	request->was_crowded |= crowded;
 	mds_journal_flush(mds);
 	mds_checkpoint_kick(mds);
-	return mds_request_park(mds, request, &mds->waiting_room, MDS_WAIT_ROOM, 0);
+	if (mds_journal_is_full(mds)) {
+		mds->counters.waits_for_room++;
+		return mds_request_park(mds, request, &mds->waiting_room, MDS_WAIT_ROOM, 0);
+	}
+	mds->counters.waits_for_memory++;
+	request->was_crowded = true;
+	return mds_request_park(mds, request, &mds->waiting_memory, MDS_WAIT_MEMORY, 0);
 }

@@ -6,6 +6,7 @@
  */
 #include "core.h"
 #include "ops.h"
+#include "split.h"
 #include "protocol/rules/names.h"
 
 #define LISTING_MAX (512u << 10)	/* bytes of entries in one reply */
@@ -171,7 +172,9 @@ int mds_op_readdir(struct mds *mds, struct mds_request *request)
 		request->load_result = 0;
 		return result;
 	}
-	mds_request_hold(request, dir);
+	/* from where the client asked for: see list() */
+	mds_request_hold(request, dir, body->after ? body->after + 1 : 0,
+			 mds_dir_fragment(dir, after + 1).last);
 	return mds_request_park(mds, request, mds_load_page(mds, dir, after), MDS_WAIT_LOAD,
 				dir->ino);
 }

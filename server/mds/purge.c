@@ -3,6 +3,7 @@
 #include "change.h"
 #include "core.h"
 #include "listing.h"
+#include "purge_internal.h"
 #include "protocol/rules/size.h"
 
 #define PURGE_WIDTH 8			/* objects deleted together, over all jobs */
@@ -11,34 +12,6 @@
 #define LIST_FACTOR 4			/* so many deletions a group, and a file's objects are listed first */
 #define PAUSE_MS 1000			/* before scaling, of a job that failed; doubles up to PAUSE_MS << PAUSES_MAX */
 #define PAUSES_MAX 6
-
-struct purge_job {
-	struct mds *mds;
-	struct mds_purge_image image;
-	uint64_t seq;			/* batch that says the inode is gone */
-	uint64_t number;		/* next: of the numbers from image.ino */
-	uint64_t index;			/* and object of it */
-	bool meta_done;
-	bool begun;
-	struct mds_listing *listing;	/* NULL: all objects that there may be are deleted */
-	unsigned int in_flight;
-	unsigned int failures;		/* times that something stayed */
-	bool failed;			/* something stays: all of it is done once more */
-	uint64_t again_ns;		/* not before */
-	bool away;			/* all its deletions are under way: on no list until the last is answered */
-	TAILQ_ENTRY(purge_job) link;
-	UT_hash_handle hh;
-};
-
-TAILQ_HEAD(purge_jobs, purge_job);
-
-struct mds_purger {
-	struct purge_job *by_ino;	/* all */
-	struct purge_jobs inodes;	/* removed ones, as they came */
-	struct purge_jobs numbers;	/* mere numbers, as they came: after those */
-	unsigned int count;
-	unsigned int in_flight;
-};
 
 static void purge_task(struct io_task *task);
 
@@ -55,7 +28,7 @@ static struct purge_jobs *list_of(struct mds_purger *purger, const struct purge_
 	return job->image.count > 1 ? &purger->numbers : &purger->inodes;
 }
 
-static void free_job(struct mds_purger *purger, struct purge_job *job)
+void purge_free_job(struct mds_purger *purger, struct purge_job *job)
 {
 	if (!job->away)
 		TAILQ_REMOVE(list_of(purger, job), job, link);
@@ -70,11 +43,11 @@ void mds_purge_free(struct mds *mds)
 	struct purge_job *job, *next;
 
 	HASH_ITER(hh, mds->purger->by_ino, job, next)
-		free_job(mds->purger, job);
+		purge_free_job(mds->purger, job);
 	free(mds->purger);
 }
 
-static struct purge_job *find_job(struct mds *mds, uint64_t ino)
+struct purge_job *purge_find(struct mds *mds, uint64_t ino)
 {
 	struct purge_job *job;
 
@@ -82,16 +55,16 @@ static struct purge_job *find_job(struct mds *mds, uint64_t ino)
 	return job;
 }
 
-unsigned int mds_purge_count(const struct mds *mds)
+uint64_t mds_purge_count(const struct mds *mds)
 {
-	return mds->purger->count;
+	return mds->purger->count + mds->purger->stored;
 }
 
 /* ---- jobs -------------------------------------------------------------------------------------------------- */
 
 void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint64_t seq)
 {
-	struct purge_job *job = find_job(mds, image->ino);
+	struct purge_job *job = purge_find(mds, image->ino);
 
 	if (job)
 		return;
@@ -100,20 +73,23 @@ void mds_purge_known(struct mds *mds, const struct mds_purge_image *image, uint6
 	job->image = *image;
 	job->seq = seq;
 	HASH_ADD(hh, mds->purger->by_ino, image.ino, sizeof(job->image.ino), job);
-	TAILQ_INSERT_TAIL(list_of(mds->purger, job), job, link);
+	if (seq)
+		TAILQ_INSERT_TAIL(list_of(mds->purger, job), job, link);
+	else
+		TAILQ_INSERT_HEAD(list_of(mds->purger, job), job, link);	/* from the table: safe */
 	mds->purger->count++;
 }
 
 bool mds_purge_has(struct mds *mds, uint64_t ino)
 {
-	return find_job(mds, ino);
+	return purge_find(mds, ino);
 }
 
 bool mds_purge_covers(struct mds *mds, uint64_t ino)
 {
 	const struct purge_job *job;
 
-	if (find_job(mds, ino))
+	if (purge_find(mds, ino))
 		return true;
 	TAILQ_FOREACH(job, &mds->purger->numbers, link)
 		if (ino - job->image.ino < job->image.count)
@@ -123,16 +99,16 @@ bool mds_purge_covers(struct mds *mds, uint64_t ino)
 
 void mds_purge_forget(struct mds *mds, uint64_t ino)
 {
-	struct purge_job *job = find_job(mds, ino);
+	struct purge_job *job = purge_find(mds, ino);
 
 	if (job)
-		free_job(mds->purger, job);
+		purge_free_job(mds->purger, job);
 }
 
 uint32_t mds_purge_encode(struct mds *mds, uint64_t ino, uint8_t *room)
 {
 	struct nacre_writer w = nacre_writer(room, sizeof(struct mds_purge_image_wire));
-	struct purge_job *job = find_job(mds, ino);
+	struct purge_job *job = purge_find(mds, ino);
 
 	assert(job);
 	nacre_encode(mds_purge_image_desc(), &w, &job->image);
@@ -312,7 +288,7 @@ static void end_job(struct mds *mds, struct purge_job *job)
 	mds_change_interval(&change, MDS_ITEM_PURGED, ino, 0);
 	seq = mds_change_commit(&change);
 	mds_record_set(mds, MDS_RECORD_PURGE, ino, false, seq);
-	free_job(mds->purger, job);
+	purge_free_job(mds->purger, job);
 }
 
 /* Nothing may stay: from the beginning, after a pause. What is gone already costs a request and no more. */
@@ -330,9 +306,9 @@ static void begin_again(struct mds *mds, struct purge_job *job)
 
 static unsigned int width(const struct mds_purger *purger)
 {
-	unsigned int more = purger->count / JOBS_PER_WIDTH;
+	uint64_t more = (purger->count + purger->stored) / JOBS_PER_WIDTH;
 
-	return more < PURGE_WIDTH_MAX - PURGE_WIDTH ? PURGE_WIDTH + more : PURGE_WIDTH_MAX;
+	return more < PURGE_WIDTH_MAX - PURGE_WIDTH ? PURGE_WIDTH + (unsigned int)more : PURGE_WIDTH_MAX;
 }
 
 /* Goes through the jobs as they came; false: as many deletions are under way as may be. */
@@ -372,7 +348,10 @@ static void purge_task(struct io_task *task)
 {
 	struct mds *mds = container_of(task, struct mds, purge_task);
 
-	if (mds->state == MDS_ACTIVE && run_jobs(mds, &mds->purger->inodes))
+	if (mds->state != MDS_ACTIVE)
+		return;
+	purge_refill(mds);
+	if (run_jobs(mds, &mds->purger->inodes))
 		run_jobs(mds, &mds->purger->numbers);
 }
 

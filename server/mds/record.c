@@ -46,12 +46,17 @@ void mds_record_loaded(struct mds *mds, enum mds_record_kind kind, uint64_t numb
 	record->live = true;
 }
 
-void mds_record_trim(struct mds *mds, struct mds_record *record)
+void mds_record_forget(struct mds *mds, struct mds_record *record)
 {
-	if (record->live || !mds_dirty_is_clean(&record->dirty))
-		return;
+	assert(mds_dirty_is_clean(&record->dirty));
 	HASH_DEL(mds->records, record);
 	free(record);
+}
+
+void mds_record_trim(struct mds *mds, struct mds_record *record)
+{
+	if (!record->live && mds_dirty_is_clean(&record->dirty))
+		mds_record_forget(mds, record);
 }
 
 void mds_record_free_all(struct mds *mds)

@@ -39,6 +39,8 @@ void mds_record_set(struct mds *mds, enum mds_record_kind kind, uint64_t number,
 void mds_record_loaded(struct mds *mds, enum mds_record_kind kind, uint64_t number);
 /* Drop it if it is neither live nor dirty. */
 void mds_record_trim(struct mds *mds, struct mds_record *record);
+/* A live, clean one may be dropped by whoever finds it in the table again. */
+void mds_record_forget(struct mds *mds, struct mds_record *record);
 void mds_record_free_all(struct mds *mds);
 /* Key in the table object; its length. */
 uint32_t mds_record_key_text(const struct mds_record_key *key, char *text);

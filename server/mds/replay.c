@@ -88,14 +88,16 @@ static int take_key(struct mds_replay *replay, const struct nacre_key_value *ite
 		return take_header(replay, item);
 	if (mds_record_key_parse(item->key, item->key_bytes, &key))
 		return -EBADMSG;
-	mds_record_loaded(mds, (enum mds_record_kind)key.kind, key.number);
-	if (key.kind == MDS_RECORD_SESSION)
-		return mds_session_decode(mds, item->value, item->value_bytes);
 	if (key.kind == MDS_RECORD_PURGE) {
 		if (nacre_decode_all(mds_purge_image_desc(), item->value, item->value_bytes, &purge))
 			return -EBADMSG;
+		if (mds_purge_keep_stored(mds, &purge))
+			return 0;
 		mds_purge_known(mds, &purge, 0);
 	}
+	mds_record_loaded(mds, (enum mds_record_kind)key.kind, key.number);
+	if (key.kind == MDS_RECORD_SESSION)
+		return mds_session_decode(mds, item->value, item->value_bytes);
 	return 0;
 }
 

@@ -21,15 +21,21 @@ static void request_run(struct mds *mds, struct mds_request *request)
 
 /* ---- parking and waking -------------------------------------------------------------------------- */
 
-int mds_request_park(struct mds *mds, struct mds_request *request, struct mds_waitlist *list,
-		     enum mds_wait wait, uint64_t ino)
+static void put_on(struct mds *mds, struct mds_request *request, struct mds_waitlist *list)
 {
 	assert(!request->waiting_on);
 	request->waiting_on = list;
-	request->wait = wait;
-	request->wait_ino = ino;
 	mds->counters.requests_waiting++;
 	TAILQ_INSERT_TAIL(list, request, wait_link);
+}
+
+int mds_request_park(struct mds *mds, struct mds_request *request, struct mds_waitlist *list,
+		     enum mds_wait wait, uint64_t ino)
+{
+	put_on(mds, request, list);
+	request->wait = wait;
+	request->wait_ino = ino;
+	mds_spent_park(mds, request);
 	return MDS_PARKED;
 }
 
@@ -42,11 +48,9 @@ static void unpark(struct mds *mds, struct mds_request *request)
 
 void mds_request_ready(struct mds *mds, struct mds_request *request)
 {
-	enum mds_wait wait = request->wait;
-	uint64_t ino = request->wait_ino;
-
 	unpark(mds, request);
-	mds_request_park(mds, request, &mds->ready, wait, ino);
+	put_on(mds, request, &mds->ready);
+	mds_spent_ready(mds, request);
 	mds_defer(mds, &mds->ready_task);
 }
 
@@ -78,18 +82,11 @@ void mds_requests_run(struct mds *mds)
 		if (!request || mds->state == MDS_DEAD)
 			return;
 		unpark(mds, request);
+		mds_spent_run(mds, request);
 		request_run(mds, request);
 	}
 	if (!TAILQ_EMPTY(&mds->ready))
 		mds_defer(mds, &mds->ready_task);
-}
-
-const char *mds_wait_text(enum mds_wait wait)
-{
-#define WAIT_TEXT(name, doc) [MDS_WAIT_##name] = doc,
-	static const char *const texts[] = { MDS_WAITS(WAIT_TEXT) };
-
-	return texts[wait];
 }
 
 /* ---- claims ---------------------------------------------------------------------------------------- */
@@ -143,17 +140,18 @@ void mds_request_unclaim(struct mds *mds, struct mds_request *request)
 	request->claim_count = 0;
 }
 
-void mds_request_hold(struct mds_request *request, struct mds_inode *dir)
+void mds_request_hold(struct mds_request *request, struct mds_inode *dir, uint64_t first,
+		      uint64_t last)
 {
 	unsigned int i;
 
 	for (i = 0; i < request->hold_count; i++)
-		if (request->holds[i] == dir)
+		if (request->holds[i].dir == dir && request->holds[i].first == first) {
+			mds_hold_up_to(&request->holds[i], last);
 			return;
+		}
 	assert(request->hold_count < MDS_HOLDS_MAX);
-	request->holds[request->hold_count++] = dir;
-	mds_inode_pin(dir);
-	dir->dir->busy++;
+	mds_hold_begin(&request->holds[request->hold_count++], dir, first, last);
 }
 
 void mds_request_pin(struct mds_request *request, struct mds_inode *inode)
@@ -178,13 +176,8 @@ static void release_holds(struct mds *mds, struct mds_request *request)
 		if (!inode->nlink)
 			mds_caps_settle(mds, inode);
 	}
-	while (request->hold_count) {
-		struct mds_inode *dir = request->holds[--request->hold_count];
-
-		dir->dir->busy--;
-		mds_dir_trim(mds, dir->dir);
-		mds_inode_unpin(mds, dir);
-	}
+	while (request->hold_count)
+		mds_hold_end(mds, &request->holds[--request->hold_count]);
 }
 
 /* ---- beginning and end ----------------------------------------------------------------------------- */
@@ -201,6 +194,7 @@ void mds_request_end(struct mds *mds, struct mds_request *request)
 	request->session->request_count--;
 	mds->request_count--;
 	mds_reconnect_ended(mds, request);
+	mds_spent_end(mds, request);
 	message_put(request->message);
 	free(request);
 }
@@ -258,6 +252,7 @@ static struct mds_request *request_new(struct mds *mds, struct mds_session *sess
 	session->request_count++;
 	mds->request_count++;
 	mds->counters.requests++;
+	mds_spent_begin(mds, request);
 	return request;
 }
 

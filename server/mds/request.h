@@ -11,7 +11,9 @@
 #ifndef MDS_REQUEST_H
 #define MDS_REQUEST_H
 
+#include "hold.h"
 #include "inode.h"
+#include "slowest.h"
 #include "protocol/messages.h"
 
 struct mds_session;
@@ -20,21 +22,6 @@ struct mds_dir;
 struct message;
 
 #define MDS_PARKED (-1)
-
-/* What a request waits for; shown by the admin command `requests`. */
-#define MDS_WAITS(W)					\
-	W(NOTHING, "running")				\
-	W(LOCK, "caps to be given back")		\
-	W(LOAD, "an object to be read")			\
-	W(SAFE, "another session's change to be journaled (SHARE-1)")	\
-	W(COMMIT, "its own change to be journaled")	\
-	W(ROOM, "room in the journal or in memory")	\
-	W(TRIM, "truncated objects")			\
-	W(ACTIVE, "the rank to become active")		\
-	W(STATFS, "the OSDs' counts")
-
-#define MDS_WAIT_ENUM(name, doc) MDS_WAIT_##name,
-enum mds_wait { MDS_WAITS(MDS_WAIT_ENUM) };
 
 /* The head that every request body begins with. */
 struct mds_request_head {
@@ -50,7 +37,7 @@ struct mds_claim {
 };
 
 #define MDS_CLAIMS_MAX 16
-#define MDS_HOLDS_MAX 2
+#define MDS_HOLDS_MAX 4		/* names that a request has to do with, or one range */
 #define MDS_REQUEST_PINS_MAX 8
 
 struct mds_request {
@@ -66,6 +53,7 @@ struct mds_request {
 	uint64_t since_ns;		/* of the present wait */
 	uint64_t wait_ino;		/* what it is about, for people */
 	enum mds_wait wait;
+	struct mds_spent spent;
 	struct mds_claim claims[MDS_CLAIMS_MAX];
 	unsigned int claim_count;
 	uint32_t load_result;		/* why a load that it waited for failed; the next run takes it */
@@ -83,8 +71,7 @@ struct mds_request {
 	/* OPEN that waits: what it wants, and on which inode (pinned above); counted in mds_cap.asked. */
 	struct mds_inode *asked;
 	uint32_t asked_caps;
-	/* Directories of which nothing may be dropped until the request ends: what was loaded for it stays. */
-	struct mds_inode *holds[MDS_HOLDS_MAX];
+	struct mds_hold holds[MDS_HOLDS_MAX];	/* what was loaded for it stays until it ends */
 	unsigned int hold_count;
 	/* READDIR: entries behind page_after up to page_end were loaded for it. */
 	bool page_loaded;
@@ -118,7 +105,6 @@ void mds_wake_result(struct mds *mds, struct mds_waitlist *list, uint32_t result
 void mds_requests_run(struct mds *mds);
 void mds_requests_drop_session(struct mds *mds, struct mds_session *session);
 void mds_requests_free(struct mds *mds);
-const char *mds_wait_text(enum mds_wait wait);
 
 const struct mds_op *mds_op_find(uint16_t type);
 struct mds_change;
@@ -132,8 +118,9 @@ bool mds_claimed(const struct mds_inode *inode, uint32_t groups,
 		 const struct mds_request *request);
 void mds_request_claim(struct mds_request *request, struct mds_inode *inode, uint32_t groups);
 void mds_request_pin(struct mds_request *request, struct mds_inode *inode);
-/* Nothing of this directory is dropped from memory until the request ends. */
-void mds_request_hold(struct mds_request *request, struct mds_inode *dir);
+/* Entries with these cookies stay in memory until the request ends; those held from `first` on before are among them. */
+void mds_request_hold(struct mds_request *request, struct mds_inode *dir, uint64_t first,
+		      uint64_t last);
 /* It does not want its locks any more: others go on. */
 void mds_request_unclaim(struct mds *mds, struct mds_request *request);
 

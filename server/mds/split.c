@@ -18,8 +18,12 @@ struct mds_split {
 	bool holds;			/* nothing of `moving` is written back */
 	bool switched;			/* what remains is to clear */
 	bool more;			/* of the list of keys */
+	bool overtakes;			/* the next list need not wait for write-backs */
 	uint8_t behind[NACRE_DENTRY_KEY_MAX];	/* which the list goes on */
 	uint32_t behind_bytes;
+	uint64_t begun_ns;
+	uint64_t entered_ns;		/* the present callback began */
+	uint64_t work_ns;		/* in callbacks before it */
 	struct mds_commit commit;
 };
 
@@ -85,9 +89,39 @@ static void fail(struct mds_split *split, const char *what, uint32_t result)
 	end(split);
 }
 
+/* ---- what it costs -------------------------------------------------------------------------------------------- */
+
+static void enter(struct mds_split *split)
+{
+	split->entered_ns = mds_now(split->mds);
+}
+
+static void leave(struct mds_split *split)
+{
+	split->work_ns += mds_now(split->mds) - split->entered_ns;
+}
+
+static void submit(struct mds_split *split, struct osdc_request *request, osdc_done done)
+{
+	osdc_submit(request, done, split);
+	leave(split);
+}
+
+/* Up to the switch: that is what a change can meet with. What is cleared behind it nobody waits for. */
+static void measure(const struct mds_split *split)
+{
+	struct mds_counters *counters = &split->mds->counters;
+
+	stats_longest(&counters->longest_split_us, (mds_now(split->mds) - split->begun_ns) / 1000);
+	stats_longest(&counters->longest_split_work_us, split->work_ns / 1000);
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
 /* An answer has come. Is that the end, because the rank or the directory goes? Frees the request then. */
 static bool is_over(struct mds_split *split, struct osdc_request *request, struct mds *mds)
 {
+	enter(split);
 	if (mds->state == MDS_ACTIVE && split->dir->nlink)
 		return false;
 	osdc_request_free(request);
@@ -104,11 +138,16 @@ static struct osdc_request *request_new(struct mds_split *split, uint32_t fragme
 
 /* ---- keys of `moving` in an object ---------------------------------------------------------------------------- */
 
+/*
+ * Nothing in `moving` is written back at the place that is listed, but what was under way as it began to be held: the
+ * list that begins to copy is made behind that. All others overtake what has to do with other keys.
+ */
 static void list_begin(struct mds_split *split)
 {
 	nacre_dentry_key_after(split->moving.first - 1, split->behind);
 	split->behind_bytes = NACRE_DENTRY_KEY_DIGITS;
 	split->more = true;
+	split->overtakes = false;
 }
 
 static void list(struct mds_split *split, uint32_t fragment, uint16_t flags, osdc_done listed)
@@ -117,7 +156,10 @@ static void list(struct mds_split *split, uint32_t fragment, uint16_t flags, osd
 
 	osdc_add(request, NACRE_OSD_OP_KV_LIST, flags, split->behind, split->behind_bytes, NULL, 0,
 		 MOVE_BYTES, MOVE_KEYS);
-	osdc_submit(request, listed, split);
+	if (split->overtakes)
+		osdc_request_overtakes(request);
+	split->overtakes = true;
+	submit(split, request, listed);
 }
 
 /* Add an operation on each listed key to `request`; how many, or -EBADMSG. */
@@ -161,7 +203,7 @@ static bool apply_list(struct mds_split *split, struct osdc_request *listed, uin
 	if (count > 0) {
 		if (code == NACRE_OSD_OP_KV_SET)
 			split->mds->counters.moved_entries += (uint64_t)count;
-		osdc_submit(request, applied, split);
+		submit(split, request, applied);
 		return true;
 	}
 	osdc_request_free(request);
@@ -201,7 +243,7 @@ static void clear_object(struct mds_split *split)
 	struct osdc_request *request = request_new(split, mds_dir_fragments(split->dir));
 
 	osdc_add(request, NACRE_OSD_OP_DELETE, NACRE_OSD_OPF_QUIET, NULL, 0, NULL, 0, 0, 0);
-	osdc_submit(request, object_deleted, split);
+	submit(split, request, object_deleted);
 }
 
 static void keys_to_clear_listed(struct osdc_request *request, uint32_t result);
@@ -256,16 +298,20 @@ static void journal_count(struct mds_split *split, uint32_t count,
 
 	split->dir->fragments = count;
 	mds_change_begin(&change, split->mds, NULL);
+	change.unseen = true;
 	mds_change_inode(&change, split->dir);
 	split->commit.done = done;
 	mds_journal_on_safe(split->mds, mds_change_commit(&change), &split->commit);
 	mds_journal_flush(split->mds);
+	leave(split);
 }
 
 static void switch_is_safe(struct mds *mds, struct mds_commit *commit)
 {
 	struct mds_split *split = container_of(commit, struct mds_split, commit);
 
+	measure(split);
+	enter(split);
 	split->holds = false;
 	split->switched = true;
 	mds_checkpoint_kick(mds);
@@ -317,11 +363,27 @@ static void keys_to_copy_listed(struct osdc_request *request, uint32_t result)
 		switch_over(split);
 }
 
-/* Write-backs under way are done before the list is made: requests on one object keep their order (osdc.h). */
+/* What was sealed has been submitted (writeback.c). */
+static void submitted(struct mds *mds, struct mds_commit *commit)
+{
+	struct mds_split *split = container_of(commit, struct mds_split, commit);
+
+	enter(split);
+	if (mds->state != MDS_ACTIVE || !split->dir->nlink)
+		end(split);
+	else
+		list(split, split->from, 0, keys_to_copy_listed);
+}
+
+/*
+ * Write-backs under way are done before the list is made: requests on one object keep their order (osdc.h). Those that
+ * wait for a batch are submitted first.
+ */
 static void copy(struct mds_split *split)
 {
 	uint32_t count = mds_dir_fragments(split->dir);
 	uint32_t last = split->aim > count ? count : count - 1;
+	struct mds *mds = split->mds;
 
 	split->moving = mds_fragment_at(last + 1, last);
 	split->from = split->aim > count ? mds_fragment_source(last) : last;
@@ -329,7 +391,14 @@ static void copy(struct mds_split *split)
 	split->holds = true;
 	split->dir->dir->tidy = false;
 	list_begin(split);
-	list(split, split->from, 0, keys_to_copy_listed);
+	if (!split->dir->dir->sealed) {
+		list(split, split->from, 0, keys_to_copy_listed);
+		return;
+	}
+	split->commit.done = submitted;
+	mds_journal_on_safe(mds, mds_journal_open_seq(mds), &split->commit);
+	mds_journal_flush(mds);
+	leave(split);
 }
 
 /* ---- the beginning ----------------------------------------------------------------------------------------------- */
@@ -338,6 +407,7 @@ static void first_is_safe(struct mds *mds, struct mds_commit *commit)
 {
 	struct mds_split *split = container_of(commit, struct mds_split, commit);
 
+	enter(split);
 	if (mds->state != MDS_ACTIVE || !split->dir->nlink)
 		end(split);
 	else
@@ -351,6 +421,8 @@ static void begin(struct mds *mds, struct mds_inode *dir, uint32_t aim)
 	split->mds = mds;
 	split->dir = dir;
 	split->aim = aim;
+	split->begun_ns = mds_now(mds);
+	enter(split);
 	dir->dir->split = split;
 	mds_inode_pin(dir);
 	/* from now on there may be a second object, which has to be deleted with the directory */

@@ -13,7 +13,8 @@
  * one's source, keys of the last one (the other way round). A crash leaves them; they harm nobody, as all who read a
  * fragment stop at its end, and go before the next split or merge, or with the directory.
  *
- * No request waits for any of this.
+ * No request waits for any of this: the count is shown to nobody, so the switch is nothing that others would have to see
+ * journaled (SHARE-1), and what is loaded meanwhile overtakes the keys on their way (load.h).
  */
 #ifndef MDS_SPLIT_H
 #define MDS_SPLIT_H

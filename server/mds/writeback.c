@@ -18,13 +18,28 @@ struct writeback {
 	struct mds *mds;
 	struct mds_inode *dir;		/* of entries; pinned */
 	struct mds_inode *inode;	/* of an own inode or a backtrace; pinned */
+	uint64_t seq;			/* batch of the newest change in it */
+	struct osdc_request *sealed;	/* waits for that batch */
+	struct mds_commit commit;	/* then */
+	TAILQ_ENTRY(writeback) link;	/* checkpoint.sealed */
 	unsigned int count;
 	struct mds_dirty *items[BATCH_OPS];
 };
 
+/*
+ * What every request changes (the entry of a directory in use, the record of a session) always has a change that is not
+ * journaled; but then the journal could never be trimmed. When it has become long, the value as it is now is sealed,
+ * and goes as soon as the batch is safe that it comes from.
+ */
+static bool is_to_be_sealed(const struct mds *mds, const struct mds_dirty *dirty)
+{
+	return mds_journal_is_safe(&mds->journal, dirty->since) &&
+	       mds_journal_used(mds) > mds->config.journal_bytes / 2;
+}
+
 static bool is_journaled(struct mds *mds, const struct mds_dirty *dirty)
 {
-	if (mds_journal_is_safe(&mds->journal, dirty->last))
+	if (mds_journal_is_safe(&mds->journal, dirty->last) || is_to_be_sealed(mds, dirty))
 		return true;
 	mds_journal_flush(mds);
 	return false;
@@ -61,7 +76,10 @@ static void end_item(struct mds *mds, struct mds_dirty *dirty, bool written)
 	case MDS_DIRTY_RECORD:
 		record = container_of(dirty, struct mds_record, dirty);
 		mds_dirty_end(mds, dirty, written);
-		mds_record_trim(mds, record);
+		if (record->live && record->key.kind == MDS_RECORD_PURGE)
+			mds_purge_written(mds, record);
+		else
+			mds_record_trim(mds, record);
 		break;
 	default:
 		mds_dirty_end(mds, dirty, written);
@@ -73,8 +91,11 @@ static void written(struct osdc_request *request, uint32_t result)
 {
 	struct writeback *wb = osdc_request_owner(request);
 	struct mds *mds = wb->mds;
+	uint64_t behind_ns;
 	unsigned int i;
 
+	stats_longest(&mds->counters.longest_writeback_us,
+		      osdc_request_took_ns(request, &behind_ns) / 1000);
 	osdc_request_free(request);
 	if (mds->state == MDS_DEAD) {
 		free(wb);
@@ -93,9 +114,9 @@ static void written(struct osdc_request *request, uint32_t result)
 		mds_caps_settle(mds, wb->inode);
 		mds_inode_unpin(mds, wb->inode);
 	}
-	free(wb);
 	if (!TAILQ_EMPTY(&mds->waiting_room) && !mds_journal_is_full(mds))
 		mds_wake(mds, &mds->waiting_room);
+	free(wb);
 	if (result && result != ENOSPC)
 		mds_fail(mds, -EIO, "write-back failed: result %u", result);
 	else if (result)
@@ -116,16 +137,56 @@ static struct writeback *writeback_new(struct mds *mds)
 
 static void add_item(struct writeback *wb, struct mds_dirty *dirty)
 {
+	wb->seq = dirty->last > wb->seq ? dirty->last : wb->seq;
 	mds_dirty_begin(wb->mds, dirty);
 	wb->items[wb->count++] = dirty;
 	wb->mds->counters.writeback_items++;
+}
+
+static void seal_is_safe(struct mds *mds, struct mds_commit *commit)
+{
+	struct writeback *wb = container_of(commit, struct writeback, commit);
+
+	TAILQ_REMOVE(&mds->checkpoint.sealed, wb, link);
+	if (wb->dir)
+		wb->dir->dir->sealed--;
+	osdc_submit(wb->sealed, written, wb);
+}
+
+static void seal(struct writeback *wb, struct osdc_request *request)
+{
+	struct mds *mds = wb->mds;
+
+	mds->counters.sealed++;
+	wb->sealed = request;
+	wb->commit.done = seal_is_safe;
+	if (wb->dir)
+		wb->dir->dir->sealed++;
+	TAILQ_INSERT_TAIL(&mds->checkpoint.sealed, wb, link);
+	mds_journal_on_safe(mds, wb->seq, &wb->commit);
+	mds_journal_flush(mds);
+}
+
+void mds_writeback_free_sealed(struct mds *mds)
+{
+	struct writeback *wb;
+
+	while ((wb = TAILQ_FIRST(&mds->checkpoint.sealed))) {
+		TAILQ_REMOVE(&mds->checkpoint.sealed, wb, link);
+		mds_journal_forget(mds, &wb->commit);
+		osdc_request_free(wb->sealed);
+		free(wb);
+	}
 }
 
 static void submit(struct writeback *wb, struct osdc_request *request)
 {
 	wb->mds->checkpoint.in_flight++;
 	wb->mds->counters.writeback_requests++;
-	osdc_submit(request, written, wb);
+	if (mds_journal_is_safe(&wb->mds->journal, wb->seq))
+		osdc_submit(request, written, wb);
+	else
+		seal(wb, request);
 }
 
 static uint32_t encode_inode(struct mds *mds, struct mds_inode *inode, uint8_t *room)

@@ -11,6 +11,9 @@
  */
 bool mds_writeback_start(struct mds *mds, struct mds_dirty *dirty);
 
+/* The rank ends: what waits for its batch goes nowhere. */
+void mds_writeback_free_sealed(struct mds *mds);
+
 /* It leaves the queue, its present value is on its way. */
 void mds_dirty_begin(struct mds *mds, struct mds_dirty *dirty);
 /* The answer has come. */

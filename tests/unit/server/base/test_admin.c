@@ -119,7 +119,7 @@ static void commands_are_found_and_answered(void **state)
 
 static void counters_are_printed_by_area(void **state)
 {
-	static const struct stats_row rows[] = { { "first", "" }, { "second", "" } };
+	static const struct stats_row rows[] = { { "first", "" }, { "longest_us", "" } };
 	uint64_t values[2] = { 5, 1ull << 40 };
 	struct stats_set set = { "test", rows, values, 2 };
 	struct fixture f;
@@ -127,7 +127,11 @@ static void counters_are_printed_by_area(void **state)
 	setup(&f);
 	assert_int_equal(admin_register_stats(f.admin, &set), 0);
 	assert_string_equal(answer(&f, ask(&f, "counters\n")),
-			    "test.first 5\ntest.second 1099511627776\n");
+			    "test.first 5\ntest.longest_us 1099511627776\n");
+	stats_longest(&values[1], 7);
+	assert_string_equal(answer(&f, ask(&f, "counters forget\n")), "");
+	stats_longest(&values[1], 7);
+	assert_string_equal(answer(&f, ask(&f, "counters\n")), "test.first 5\ntest.longest_us 7\n");
 	admin_unregister(f.admin, &set);
 	assert_string_equal(answer(&f, ask(&f, "counters\n")), "");
 	teardown(&f);

@@ -377,6 +377,36 @@ static void reads_go_side_by_side(void **state)
 		osdc_request_free(end[i].request);
 }
 
+/* Changes in line do not hold it up; those that come later wait for it, and a read behind it waits for the changes. */
+static void a_read_may_overtake_changes(void **state)
+{
+	struct fake_osd *osd = find_primary(0);
+	struct osdc_request *early = stat_of(0);
+	struct end end[5];
+
+	osdc_request_overtakes(early);
+	osd->silent = true;
+	submit(write_of(0), &end[0]);
+	submit(write_of(0), &end[1]);
+	submit(early, &end[2]);
+	submit(stat_of(0), &end[3]);
+	submit(write_of(0), &end[4]);
+	wait_for(&osd->count, 2);
+	run_ms(w.io, 5);
+	assert_int_equal(osd->count, 2);
+	assert_int_equal(osd->seen[0].code, NACRE_OSD_OP_WRITE);
+	assert_int_equal(osd->seen[1].code, NACRE_OSD_OP_STAT);
+	osd->silent = false;
+	conn_reset(osd->conn, -EIO);
+	run_until_set(w.io, &end[4].done);
+	assert_int_equal(osd->count, 7);
+	assert_int_equal(osd->seen[4].code, NACRE_OSD_OP_WRITE);
+	assert_int_equal(osd->seen[5].code, NACRE_OSD_OP_STAT);
+	assert_int_equal(osd->seen[6].code, NACRE_OSD_OP_WRITE);
+	for (unsigned int i = 0; i < 5; i++)
+		osdc_request_free(end[i].request);
+}
+
 static void the_oldest_unfinished_id_is_told(void **state)
 {
 	struct fake_osd *osd = find_primary(0);		/* id 1 */
@@ -467,6 +497,7 @@ int main(void)
 		CASE(an_owner_may_destroy_it_when_told),
 		CASE(changes_of_one_object_happen_in_order),
 		CASE(reads_go_side_by_side),
+		CASE(a_read_may_overtake_changes),
 		CASE(the_oldest_unfinished_id_is_told),
 		cmocka_unit_test_setup_teardown(
 			only_so_many_are_in_flight_and_the_others_wait_in_order, setup_narrow,

@@ -364,6 +364,7 @@ static void test_journal_leftover_is_deleted(void **state)
 			mdst_writeback(t);
 	}
 	assert_int_equal(t->mds->checkpoint.trim_index, 1);
+	mdst_run_ms(t, 1000);		/* the deletion has been refused */
 	assert_true(mdst_osd_exists(t->osd, NACRE_POOL_META, NACRE_INO_JOURNAL(0), 0));
 	mdst_osd_refuse(t->osd, NACRE_OSD_OP_DELETE, 0, 0);
 	restart(t, c);
