@@ -38,6 +38,7 @@ void mds_hold_begin(struct mds_hold *hold, struct mds_inode *dir, uint64_t first
 	hold->first = first;
 	hold->last = last;
 	hold->number = ++dir->dir->hold_number;
+	hold->name = NULL;
 	mds_inode_pin(dir);
 	dir->dir->busy++;
 	enter(hold);
@@ -63,6 +64,15 @@ void mds_hold_end(struct mds *mds, struct mds_hold *hold)
 	dir->dir->busy--;
 	mds_dir_trim(mds, dir->dir);
 	mds_inode_unpin(mds, dir);
+}
+
+void mds_dir_hold_absent(struct mds_dir *dir)
+{
+	struct mds_hold *hold;
+
+	RB_FOREACH(hold, mds_held_names, &dir->held_names)
+		if (hold->name && !mds_dentry_find(dir, hold->name, hold->name_bytes))
+			mds_dentry_get(dir, hold->name, hold->name_bytes);
 }
 
 bool mds_dir_holds(struct mds_dir *dir, uint64_t cookie)

@@ -20,6 +20,8 @@ struct mds_hold {
 	struct mds_inode *dir;		/* pinned; NULL: nothing is held */
 	uint64_t first, last;		/* cookies */
 	uint64_t number;		/* many may hold the same name */
+	const uint8_t *name;		/* of a request, which has it in its message; else NULL */
+	uint32_t name_bytes;
 	union {
 		RB_ENTRY(mds_hold) node;	/* first == last: dir->held_names */
 		TAILQ_ENTRY(mds_hold) link;	/* else dir->held_ranges */
@@ -34,6 +36,11 @@ void mds_hold_begin(struct mds_hold *hold, struct mds_inode *dir, uint64_t first
 void mds_hold_up_to(struct mds_hold *hold, uint64_t last);
 /* Harmless if nothing is held. */
 void mds_hold_end(struct mds *mds, struct mds_hold *hold);
+/*
+ * Everything in the directory is known now: what is held by name and is not there gets an entry that says so. It
+ * stays, as the rest need not: else a request could miss for ever what a directory has not.
+ */
+void mds_dir_hold_absent(struct mds_dir *dir);
 /* Does anybody hold entries with this cookie? */
 bool mds_dir_holds(struct mds_dir *dir, uint64_t cookie);
 

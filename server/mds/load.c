@@ -232,8 +232,10 @@ static void page_read(struct osdc_request *request, uint32_t result)
 		read_page(load);
 		return;
 	}
-	if (!result && last && (load->kind == MDS_LOAD_ALL || !load->after))
+	if (!result && last && (load->kind == MDS_LOAD_ALL || !load->after)) {
 		load->dir->dir->complete = true;
+		mds_dir_hold_absent(load->dir->dir);
+	}
 	if (!result && load->kind == MDS_LOAD_PAGE)
 		tell_page(load, end, last);
 	load_end(load, result);

@@ -68,7 +68,6 @@ int req_dir(struct mds *mds, struct mds_request *request, uint64_t ino, struct m
 int req_entry(struct mds *mds, struct mds_request *request, struct mds_inode *dir,
 	      const uint8_t *name, uint32_t name_bytes, struct mds_dentry **ret_dentry)
 {
-	uint64_t cookie = mds_name_cookie(name, name_bytes);
 	uint32_t result;
 
 	*ret_dentry = mds_dentry_find(dir->dir, name, name_bytes);
@@ -77,7 +76,7 @@ int req_entry(struct mds *mds, struct mds_request *request, struct mds_inode *di
 	result = take_load_result(request);
 	if (result)
 		return (int)result;
-	mds_request_hold(request, dir, cookie, cookie);
+	mds_request_hold_name(request, dir, name, name_bytes);
 	return mds_request_park(mds, request, mds_load_entry(mds, dir, name, name_bytes),
 				MDS_WAIT_LOAD, dir->ino);
 }

@@ -146,12 +146,33 @@ void mds_request_hold(struct mds_request *request, struct mds_inode *dir, uint64
 	unsigned int i;
 
 	for (i = 0; i < request->hold_count; i++)
-		if (request->holds[i].dir == dir && request->holds[i].first == first) {
+		if (!request->holds[i].name && request->holds[i].dir == dir &&
+		    request->holds[i].first == first) {
 			mds_hold_up_to(&request->holds[i], last);
 			return;
 		}
 	assert(request->hold_count < MDS_HOLDS_MAX);
 	mds_hold_begin(&request->holds[request->hold_count++], dir, first, last);
+}
+
+void mds_request_hold_name(struct mds_request *request, struct mds_inode *dir, const uint8_t *name,
+			   uint32_t name_bytes)
+{
+	uint64_t cookie = mds_name_cookie(name, name_bytes);
+	struct mds_hold *hold;
+	unsigned int i;
+
+	for (i = 0; i < request->hold_count; i++) {
+		hold = &request->holds[i];
+		if (hold->dir == dir && hold->name && hold->name_bytes == name_bytes &&
+		    !memcmp(hold->name, name, name_bytes))
+			return;
+	}
+	assert(request->hold_count < MDS_HOLDS_MAX);
+	hold = &request->holds[request->hold_count++];
+	mds_hold_begin(hold, dir, cookie, cookie);
+	hold->name = name;
+	hold->name_bytes = name_bytes;
 }
 
 void mds_request_pin(struct mds_request *request, struct mds_inode *inode)

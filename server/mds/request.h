@@ -121,6 +121,9 @@ void mds_request_pin(struct mds_request *request, struct mds_inode *inode);
 /* Entries with these cookies stay in memory until the request ends; those held from `first` on before are among them. */
 void mds_request_hold(struct mds_request *request, struct mds_inode *dir, uint64_t first,
 		      uint64_t last);
+/* The same of one name in its message, there or not. */
+void mds_request_hold_name(struct mds_request *request, struct mds_inode *dir, const uint8_t *name,
+			   uint32_t name_bytes);
 /* It does not want its locks any more: others go on. */
 void mds_request_unclaim(struct mds *mds, struct mds_request *request);
 
