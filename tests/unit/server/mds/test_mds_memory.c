@@ -112,6 +112,40 @@ static void test_of_a_busy_directory_only_what_is_held_stays(void **state)
 	mdst_client_destroy(c);
 }
 
+/*
+ * Who asks for a name that a small directory has not has all of it read, and is told at the next turn. Others may be
+ * evicted of it before, and it is not known whole any more: so the name itself stays known (it was read for ever).
+ */
+static void test_what_was_asked_for_and_is_absent_stays_known(void **state)
+{
+	static const uint8_t absent[] = "absent";
+	uint64_t cookie = mds_name_cookie(absent, 6), ino;
+	struct mdst *t = *state;
+	struct mdst_client *c;
+	struct mds_inode *dir;
+	struct mds_hold hold;
+
+	begin(t, 1000, 0);
+	c = client(t, "c1");
+	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
+	create(c, ino, 0, 100);
+	mdst_sync(c);
+	mdst_writeback(t);
+	dir = mds_inode_find(t->mds, ino);
+	mds_hold_begin(&hold, dir, cookie, cookie);
+	hold.name = absent;
+	hold.name_bytes = 6;
+	dir->dir->complete = false;
+	assert_int_equal(mdst_lookup(c, ino, "absent").result, ENOENT);
+	t->mds->config.cache_inodes = 10;
+	mds_defer(t->mds, &t->mds->evict_task);
+	mdst_run_ms(t, 5000);
+	assert_false(dir->dir->complete);
+	assert_non_null(mds_dentry_find(dir->dir, absent, 6));
+	mds_hold_end(t->mds, &hold);
+	mdst_client_destroy(c);
+}
+
 /* Knowledge of what is not there: bounded too, while somebody is at work on the directory. */
 static void test_absent_entries_are_dropped_from_a_busy_directory(void **state)
 {
@@ -306,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_of_a_busy_directory_only_what_is_held_stays),
+		T(test_what_was_asked_for_and_is_absent_stays_known),
 		T(test_absent_entries_are_dropped_from_a_busy_directory),
 		T(test_of_many_who_make_files_few_go_on_at_a_time),
 		T(test_share_1_a_split_is_nobodys_change),
