@@ -80,6 +80,8 @@ struct nacre_mds_request {
 
 /* A request of this message type; inodes get references of their own. ERR_PTR(-ENOMEM). */
 struct nacre_mds_request *nacre_mds_request_new(struct nacre_fs *fs, u16 type);
+/* One that the rank must hear of, come what may: there is memory for it, and it is sent though its caller is killed. */
+struct nacre_mds_request *nacre_mds_request_new_surely(struct nacre_fs *fs, u16 type);
 struct nacre_mds_request *nacre_mds_request_get(struct nacre_mds_request *req);
 /* Gives caps back that nobody took. Not from atomic context. */
 void nacre_mds_request_put(struct nacre_mds_request *req);

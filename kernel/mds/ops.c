@@ -164,13 +164,13 @@ int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out)
 
 struct nacre_mds_request *nacre_mds_filelock(struct nacre_fs *fs, const struct nacre_filelock_req *body)
 {
-	struct nacre_mds_request *req = nacre_mds_request_new(fs, NACRE_MSG_FILELOCK);
+	bool gives_up = body->op == NACRE_FILELOCK_CANCEL || body->lock_mode == NACRE_FILELOCK_UNLOCK;
+	struct nacre_mds_request *req = gives_up ? nacre_mds_request_new_surely(fs, NACRE_MSG_FILELOCK) :
+						   nacre_mds_request_new(fs, NACRE_MSG_FILELOCK);
 
 	if (IS_ERR(req))
 		return req;
 	req->body.filelock = *body;
-	if (body->op == NACRE_FILELOCK_CANCEL || body->lock_mode == NACRE_FILELOCK_UNLOCK)
-		set_bit(NACRE_MDSR_SURELY, &req->flags);
 	nacre_count(fs, lock_requests);
 	return call(req);
 }

@@ -20,9 +20,9 @@ static struct kmem_cache *request_cache;
 
 /* ---- life ---------------------------------------------------------------------------------- */
 
-struct nacre_mds_request *nacre_mds_request_new(struct nacre_fs *fs, u16 type)
+static struct nacre_mds_request *request_new(struct nacre_fs *fs, u16 type, gfp_t gfp)
 {
-	struct nacre_mds_request *req = kmem_cache_zalloc(request_cache, GFP_NOFS);
+	struct nacre_mds_request *req = kmem_cache_zalloc(request_cache, gfp);
 
 	if (!req)
 		return ERR_PTR(-ENOMEM);
@@ -32,6 +32,19 @@ struct nacre_mds_request *nacre_mds_request_new(struct nacre_fs *fs, u16 type)
 	req->fs = fs;
 	req->op = mds_op_find(type);
 	req->started = jiffies;
+	return req;
+}
+
+struct nacre_mds_request *nacre_mds_request_new(struct nacre_fs *fs, u16 type)
+{
+	return request_new(fs, type, GFP_NOFS);
+}
+
+struct nacre_mds_request *nacre_mds_request_new_surely(struct nacre_fs *fs, u16 type)
+{
+	struct nacre_mds_request *req = request_new(fs, type, GFP_NOFS | __GFP_NOFAIL);
+
+	__set_bit(NACRE_MDSR_SURELY, &req->flags);
 	return req;
 }
 

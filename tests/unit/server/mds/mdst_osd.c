@@ -55,7 +55,8 @@ static void *copy(const void *bytes, size_t length)
 {
 	void *to = malloc(length ? length : 1);
 
-	memcpy(to, bytes, length);
+	if (length)
+		memcpy(to, bytes, length);
 	return to;
 }
 

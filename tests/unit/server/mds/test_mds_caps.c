@@ -50,6 +50,8 @@ static void test_wish_to_read_revokes_nothing_from_who_is_alone(void **state)
 	r = mdst_lookup(b, ROOT, "f");
 	assert_int_equal(r.target.valid & FILE_GROUPS, FILE_GROUPS);
 	assert_true(a->revokes > 0);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
 }
 
 static void setattr_mode(struct mdst_client *c, uint64_t ino, uint32_t mode, struct mdst_reply *r)
