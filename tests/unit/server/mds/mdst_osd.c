@@ -55,9 +55,7 @@ static void *copy(const void *bytes, size_t length)
 {
 	void *to = malloc(length ? length : 1);
 
-	if (length)
-		memcpy(to, bytes, length);
-	return to;
+	return length ? memcpy(to, bytes, length) : to;
 }
 
 /* ---- objects ------------------------------------------------------------------------------------------ */
