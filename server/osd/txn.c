@@ -260,6 +260,8 @@ void osd_txn_payload(const struct osd_txn *txn, struct mem_bytes *ret_data)
 	while (nacre_osd_next(&cursor, &step)) {
 		if (step.op.code != NACRE_OSD_OP_WRITE && step.op.code != NACRE_OSD_OP_WRITE_FULL)
 			continue;
+		if (!step.op.length)
+			continue;	/* the inline data of an empty file */
 		offset = step.op.code == NACRE_OSD_OP_WRITE ? step.op.offset : 0;
 		bytes = mem_append(ret_data, step.op.length);
 		memset(bytes, 0, step.op.length);
