@@ -406,8 +406,10 @@ static void take_parts(struct mds *mds, struct mds_session *session, struct mess
 	struct nacre_reader r = nacre_reader(updates->updates, updates->updates_bytes);
 	struct nacre_cap_update update;
 
-	while (nacre_cap_update_next(&r, &update))
-		mds_cap_message(mds, session, message_part(message, NACRE_MSG_CAP_UPDATE, &update, sizeof(update)));
+	/* a part may find that the rank is no more: nothing is taken in then, as nothing that comes alone is */
+	while (mds->state != MDS_DEAD && nacre_cap_update_next(&r, &update))
+		mds_cap_message(mds, session, message_part(message, NACRE_MSG_CAP_UPDATE, &update,
+							   sizeof(update)));
 	message_put(message);
 }
 
