@@ -153,10 +153,12 @@ TEST(appends_of_two_processes)
 	enum { EACH = 500, RECORD = 37 };
 	static char buf[2 * EACH * RECORD];
 	unsigned int seen[2] = { 0, 0 };
-	int fd, status;
+	pid_t writers[2];
+	int fd;
 
 	for (int who = 0; who < 2; who++) {
-		if (fork() > 0)
+		writers[who] = (pid_t)OK(fork());
+		if (writers[who])
 			continue;
 		fd = OK(open("f", O_CREAT | O_WRONLY | O_APPEND, 0644));
 		for (int i = 0; i < EACH; i++) {
@@ -167,10 +169,8 @@ TEST(appends_of_two_processes)
 		}
 		_exit(0);
 	}
-	for (int who = 0; who < 2; who++) {
-		OK(wait(&status));
-		EQUAL(status, 0);
-	}
+	for (int who = 0; who < 2; who++)
+		test_join(writers[who], 0);
 	fd = OK(open("f", O_RDONLY));
 	EQUAL(read(fd, buf, sizeof(buf)), sizeof(buf));
 	EQUAL(stat_of("f").st_size, sizeof(buf));

@@ -41,6 +41,17 @@ void test_skip(const char *why)
 	_exit(EXIT_SKIP);
 }
 
+void test_join(pid_t child, int signal)
+{
+	int status;
+
+	EQUAL(OK(waitpid(child, &status, 0)), child);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SKIP)
+		_exit(EXIT_SKIP);
+	if (status != signal)
+		test_fail(__FILE__, __LINE__, "a child of the test ended with status 0x%x", (unsigned int)status);
+}
+
 void test_note(const char *format, ...)
 {
 	va_list args;
@@ -273,6 +284,7 @@ static int run_and_wait(const struct test *test, const char *folder)
 	pid = fork();
 	if (pid == 0) {
 		sigprocmask(SIG_UNBLOCK, &child, NULL);
+		setpgid(0, 0);
 		run_in_child(test, folder);
 	}
 	if (sigtimedwait(&child, NULL, &(struct timespec){ .tv_sec = limit }) < 0) {
@@ -280,7 +292,8 @@ static int run_and_wait(const struct test *test, const char *folder)
 		kill(pid, SIGKILL);
 	}
 	if (waitpid(pid, &status, 0) != pid)
-		return EXIT_FAIL << 8;
+		status = EXIT_FAIL << 8;
+	kill(-pid, SIGKILL);	/* children that it left behind, when it ended early */
 	return status;
 }
 

@@ -44,6 +44,11 @@ void test_register(struct test *test);
 void test_fail(const char *file, int line, const char *format, ...)
 	__attribute__((format(printf, 3, 4), noreturn));
 void test_skip(const char *why) __attribute__((noreturn));
+/*
+ * Waits for a child whose checks are part of the test: where it fails, the test does; where it skips, too. signal: what
+ * ends it, 0 when it ends by itself.
+ */
+void test_join(pid_t child, int signal);
 void test_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The condition holds. */

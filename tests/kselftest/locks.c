@@ -47,8 +47,8 @@ static int try_elsewhere(const char *name, short type, off_t start, off_t length
 	return heard(WEXITSTATUS(status));
 }
 
-/* A child that runs this and says through a pipe that it has begun. */
-static pid_t begin_child(int (*run)(void), int ready[2])
+/* A child that runs this, with checks of its own, and says through a pipe that it has begun. */
+static pid_t begin_child(void (*run)(void), int ready[2])
 {
 	pid_t child;
 
@@ -58,10 +58,16 @@ static pid_t begin_child(int (*run)(void), int ready[2])
 		close(ready[0]);
 		alarm(0);
 		EQUAL(write(ready[1], "b", 1), 1);
-		_exit(run());
+		run();
+		_exit(0);
 	}
 	close(ready[1]);
 	return child;
+}
+
+static int opened(const char *name)
+{
+	return (int)OK(open(name, O_RDWR));
 }
 
 static void hear(int ready[2])
@@ -71,19 +77,23 @@ static void hear(int ready[2])
 	EQUAL(read(ready[0], &byte, 1), 1);
 }
 
-static int end_of(pid_t child)
+/* The child has not ended yet. */
+static void see_it_run(pid_t child)
 {
-	int status;
+	siginfo_t ended = { 0 };
 
-	EQUAL(OK(waitpid(child, &status, 0)), child);
-	CHECK(WIFEXITED(status));
-	return heard(WEXITSTATUS(status));
+	OK(waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT));
+	if (!ended.si_pid)
+		return;
+	test_join(child, 0);
+	CHECK(!"the child has ended");
 }
 
 /* Who waits at the rank shows nowhere here: give it a while. Too short a one proves less, and fails nothing. */
-static void let_wait(void)
+static void let_wait(pid_t child)
 {
 	usleep(300000);
+	see_it_run(child);
 }
 
 TEST(excludes)
@@ -118,13 +128,15 @@ TEST(splits_and_merges)
 	EQUAL(try_elsewhere("f", F_WRLCK, 29, 1), EAGAIN);
 }
 
-static int ask_who(void)
+static void ask_who(void)
 {
 	struct flock lock = range(F_WRLCK, 0, 0);
-	int fd = open("f", O_RDWR);
 
-	return fd >= 0 && !fcntl(fd, F_GETLK, &lock) && lock.l_type == F_WRLCK &&
-	       lock.l_start == 5 && lock.l_len == 3 && lock.l_pid == getppid() ? 0 : 1;
+	OK(fcntl(opened("f"), F_GETLK, &lock));
+	EQUAL(lock.l_type, F_WRLCK);
+	EQUAL(lock.l_start, 5);
+	EQUAL(lock.l_len, 3);
+	EQUAL(lock.l_pid, getppid());
 }
 
 TEST(tells_who)
@@ -135,7 +147,7 @@ TEST(tells_who)
 	OK(fcntl(fd, F_GETLK, &lock));
 	EQUAL(lock.l_type, F_UNLCK);
 	OK(lock_fd(fd, F_SETLK, F_WRLCK, 5, 3));
-	EQUAL(end_of(begin_child(ask_who, ready)), 0);
+	test_join(begin_child(ask_who, ready), 0);
 }
 
 TEST(needs_the_right_mode)
@@ -204,11 +216,9 @@ TEST(flock_of_a_folder)
 
 /* ---- waiting ------------------------------------------------------------------------------------------------ */
 
-static int wait_for_all(void)
+static void wait_for_all(void)
 {
-	int fd = open("f", O_RDWR);
-
-	return lock_fd(fd, F_SETLKW, F_WRLCK, 0, 0) ? errno : 0;
+	OK(lock_fd(opened("f"), F_SETLKW, F_WRLCK, 0, 0));
 }
 
 TEST(waits)
@@ -219,19 +229,16 @@ TEST(waits)
 	OK(lock_fd(fd, F_SETLK, F_WRLCK, 5, 5));
 	child = begin_child(wait_for_all, ready);
 	hear(ready);
-	let_wait();
-	EQUAL(waitpid(child, NULL, WNOHANG), 0);
+	let_wait(child);
 	OK(lock_fd(fd, F_SETLK, F_UNLCK, 0, 0));
-	EQUAL(end_of(child), 0);
+	test_join(child, 0);
 	/* and what it had went with it */
 	OK(lock_fd(fd, F_SETLK, F_WRLCK, 0, 0));
 }
 
-static int wait_for_flock(void)
+static void wait_for_flock(void)
 {
-	int fd = open("f", O_RDWR);
-
-	return flock(fd, LOCK_EX) ? errno : 0;
+	OK(flock(opened("f"), LOCK_EX));
 }
 
 TEST(flock_waits)
@@ -242,26 +249,25 @@ TEST(flock_waits)
 	OK(flock(fd, LOCK_SH));
 	child = begin_child(wait_for_flock, ready);
 	hear(ready);
-	let_wait();
-	EQUAL(waitpid(child, NULL, WNOHANG), 0);
+	let_wait(child);
 	OK(flock(fd, LOCK_UN));	/* a close would not do: the child has the descriptor, too */
-	EQUAL(end_of(child), 0);
+	test_join(child, 0);
 }
 
 static void do_nothing(int signal)
 {
 }
 
-static int wait_with_an_alarm(void)
+static void wait_with_an_alarm(void)
 {
 	struct sigaction action = { .sa_handler = do_nothing };
-	int fd = open("f", O_RDWR), result;
+	int fd = opened("f");
 
 	sigaction(SIGALRM, &action, NULL);
 	alarm(1);
-	result = lock_fd(fd, F_SETLKW, F_WRLCK, 0, 0) ? errno : 0;
+	FAILS(lock_fd(fd, F_SETLKW, F_WRLCK, 0, 0), EINTR);
 	/* it does not get the lock later, either */
-	return result == EINTR && lock_fd(fd, F_SETLK, F_RDLCK, 0, 0) && errno == EAGAIN ? EINTR : 1;
+	FAILS(lock_fd(fd, F_SETLK, F_RDLCK, 0, 0), EAGAIN);
 }
 
 TEST(a_signal_ends_the_wait)
@@ -271,18 +277,26 @@ TEST(a_signal_ends_the_wait)
 
 	OK(lock_fd(fd, F_SETLK, F_WRLCK, 0, 0));
 	child = begin_child(wait_with_an_alarm, ready);
-	EQUAL(end_of(child), EINTR);
+	test_join(child, 0);
 	OK(lock_fd(fd, F_SETLK, F_UNLCK, 0, 0));
 	EQUAL(try_elsewhere("f", F_WRLCK, 0, 0), 0);
 }
 
-static int hold_and_wait(void)
+static void hold_and_wait(void)
 {
-	int fd = open("f", O_RDWR);
+	int fd = opened("f");
 
-	if (lock_fd(fd, F_SETLK, F_WRLCK, 1, 1))
-		return 1;
-	return lock_fd(fd, F_SETLKW, F_WRLCK, 0, 1) ? errno : 0;
+	OK(lock_fd(fd, F_SETLK, F_WRLCK, 1, 1));
+	OK(lock_fd(fd, F_SETLKW, F_WRLCK, 0, 1));
+}
+
+/* Until the child has a lock of this range. */
+static void see_it_locked(pid_t child, off_t start, off_t length)
+{
+	while (try_elsewhere("f", F_WRLCK, start, length) != EAGAIN) {
+		see_it_run(child);
+		usleep(1000);
+	}
 }
 
 TEST(deadlock)
@@ -293,37 +307,34 @@ TEST(deadlock)
 	OK(lock_fd(fd, F_SETLK, F_WRLCK, 0, 1));
 	child = begin_child(hold_and_wait, ready);
 	hear(ready);
-	while (try_elsewhere("f", F_WRLCK, 1, 1) != EAGAIN)
-		usleep(1000);
-	let_wait();
+	see_it_locked(child, 1, 1);
+	let_wait(child);
 	FAILS(lock_fd(fd, F_SETLKW, F_WRLCK, 1, 1), EDEADLK);
 	OK(lock_fd(fd, F_SETLK, F_UNLCK, 0, 1));
-	EQUAL(end_of(child), 0);
+	test_join(child, 0);
 }
 
-static int hold_for_ever(void)
+static void hold_for_ever(void)
 {
-	int fd = open("f", O_RDWR);
+	int fd = opened("f");
 
-	if (lock_fd(fd, F_SETLK, F_WRLCK, 0, 0) || flock(fd, LOCK_EX))
-		return 1;
+	OK(flock(fd, LOCK_EX));
+	OK(lock_fd(fd, F_SETLK, F_WRLCK, 0, 0));
 	for (;;)
 		pause();
 }
 
 static void ends_with(int how)
 {
-	int fd = new_file("f"), ready[2], status;
+	int fd = new_file("f"), ready[2];
 	pid_t child = begin_child(hold_for_ever, ready);
 
 	hear(ready);
-	while (try_elsewhere("f", F_WRLCK, 0, 0) != EAGAIN)
-		usleep(1000);
+	see_it_locked(child, 0, 0);
 	OK(kill(child, how));
 	OK(lock_fd(fd, F_SETLKW, F_WRLCK, 0, 0));
 	OK(flock(fd, LOCK_EX));
-	EQUAL(OK(waitpid(child, &status, 0)), child);
-	CHECK(WIFSIGNALED(status));
+	test_join(child, how);
 }
 
 TEST(a_killed_holder_has_none)
@@ -333,16 +344,15 @@ TEST(a_killed_holder_has_none)
 
 TEST(a_killed_waiter_gets_none)
 {
-	int fd = new_file("f"), ready[2], status;
+	int fd = new_file("f"), ready[2];
 	pid_t child;
 
 	OK(lock_fd(fd, F_SETLK, F_WRLCK, 0, 0));
 	child = begin_child(wait_for_all, ready);
 	hear(ready);
-	let_wait();
+	let_wait(child);
 	OK(kill(child, SIGKILL));
-	EQUAL(OK(waitpid(child, &status, 0)), child);
-	CHECK(WIFSIGNALED(status));
+	test_join(child, SIGKILL);
 	OK(lock_fd(fd, F_SETLK, F_UNLCK, 0, 0));
 	EQUAL(try_elsewhere("f", F_WRLCK, 0, 0), 0);
 }
@@ -351,21 +361,17 @@ TEST(a_killed_waiter_gets_none)
 
 enum { COUNTERS = 4, ROUNDS = 100 };
 
-static int count(void)
+static void count(void)
 {
-	int fd = open("f", O_RDWR), i, value;
+	int fd = opened("f"), i, value;
 
 	for (i = 0; i < ROUNDS; i++) {
-		errno = EIO;	/* of a short transfer */
-		if (lock_fd(fd, F_SETLKW, F_WRLCK, 0, 0) || pread(fd, &value, sizeof(value), 0) != sizeof(value))
-			return errno;
+		OK(lock_fd(fd, F_SETLKW, F_WRLCK, 0, 0));
+		EQUAL(pread(fd, &value, sizeof(value), 0), sizeof(value));
 		value++;
-		errno = EIO;
-		if (pwrite(fd, &value, sizeof(value), 0) != sizeof(value) ||
-		    lock_fd(fd, F_SETLK, F_UNLCK, 0, 0))
-			return errno;
+		EQUAL(pwrite(fd, &value, sizeof(value), 0), sizeof(value));
+		OK(lock_fd(fd, F_SETLK, F_UNLCK, 0, 0));
 	}
-	return 0;
 }
 
 TEST(nobody_counts_twice)
@@ -377,7 +383,7 @@ TEST(nobody_counts_twice)
 	for (i = 0; i < COUNTERS; i++)
 		children[i] = begin_child(count, ready[i]);
 	for (i = 0; i < COUNTERS; i++)
-		EQUAL(end_of(children[i]), 0);
+		test_join(children[i], 0);
 	EQUAL(pread(fd, &value, sizeof(value), 0), sizeof(value));
 	EQUAL(value, COUNTERS * ROUNDS);
 }

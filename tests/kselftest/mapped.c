@@ -125,21 +125,21 @@ TEST(truncate_under_a_map)
 
 TEST(written_through_another_process)
 {
-	int fd, status;
+	pid_t writer;
 	char *map;
+	int fd;
 
 	make_file("f", MIB, 1);
 	fd = OK(open("f", O_RDWR));
 	map = map_file(fd, MIB, PROT_READ | PROT_WRITE, MAP_SHARED);
-	if (fork() == 0) {
-		int mine = open("f", O_RDWR);
-		char *same = mmap(NULL, MIB, PROT_READ | PROT_WRITE, MAP_SHARED, mine, 0);
+	writer = (pid_t)OK(fork());
+	if (!writer) {
+		int mine = OK(open("f", O_RDWR));
 
-		pattern_fill(same, MIB, 0, 5);
+		pattern_fill(map_file(mine, MIB, PROT_READ | PROT_WRITE, MAP_SHARED), MIB, 0, 5);
 		_exit(0);
 	}
-	OK(wait(&status));
-	EQUAL(status, 0);
+	test_join(writer, 0);
 	EQUAL(pattern_compare(map, MIB, 0, 5), -1);
 	OK(munmap(map, MIB));
 	OK(close(fd));
