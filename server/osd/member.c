@@ -223,36 +223,6 @@ void pg_member_reset(struct pg *pg)
 
 /* ---- fetch, and what else needs no execution --------------------------------------------------------- */
 
-static void kept_sent(void *owner)
-{
-	pg_kept_put(owner);
-}
-
-static bool send_transaction(struct pg *pg, struct conn *conn, struct pg_kept *kept)
-{
-	struct nacre_rep_apply apply = {
-		.pool = pg->key.pool,
-		.pg = pg->key.pg,
-		.interval = pg->interval,
-		.number = kept->number,
-		.committed = pg->committed,
-		.transaction = kept->request,
-		.transaction_bytes = kept->request_bytes,
-		.entry = kept->entry,
-		.entry_bytes = kept->entry_bytes,
-	};
-	struct payload payload = { &kept->iov, 1, kept->data_bytes, kept_sent, kept };
-
-	kept->iov = (struct iovec){ (void *)kept->data, kept->data_bytes };
-	if (kept->data_bytes)
-		pg_kept_get(kept);
-	if (!conn_send(conn, NACRE_MSG_REP_TRANSACTION, &apply, kept->data_bytes ? &payload : NULL))
-		return true;
-	if (kept->data_bytes)
-		pg_kept_put(kept);
-	return false;
-}
-
 static void send_fetched(struct pg *pg, struct message *message)
 {
 	const struct nacre_rep_fetch *fetch = &message->host.rep_fetch;
@@ -266,7 +236,7 @@ static void send_fetched(struct pg *pg, struct message *message)
 				  pg->key.pool, pg->key.pg, (unsigned long long)number);
 			return;
 		}
-		if (!send_transaction(pg, message->conn, kept))
+		if (!pg_kept_send(pg, kept, message->conn, NACRE_MSG_REP_TRANSACTION))
 			return;		/* it is asked for again */
 	}
 }

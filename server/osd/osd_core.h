@@ -145,7 +145,9 @@ void osd_fail(struct osd *osd, int result, const char *why);
 /* Peers that the new map says have another instance or address are dialled anew. */
 void osd_peers_update(struct osd *osd);
 void osd_peers_close(struct osd *osd);
-/* Send to another OSD, dialling it if need be. False: not now; `pg_peer_opened` will come. */
+/* The open connection to another OSD, dialled if need be. NULL: not now; `pg_peer_opened` will come. */
+struct conn *osd_peer_conn(struct osd *osd, uint16_t id);
+/* Send there. False: not now, likewise. */
 bool osd_peer_send(struct osd *osd, uint16_t id, uint16_t type, const void *body,
 		   const struct payload *payload);
 /* It says how much space it has left. */

@@ -70,14 +70,21 @@ static bool dial(struct osd *osd, struct osd_peer *peer)
 	return peer->conn;
 }
 
-bool osd_peer_send(struct osd *osd, uint16_t id, uint16_t type, const void *body,
-		   const struct payload *payload)
+struct conn *osd_peer_conn(struct osd *osd, uint16_t id)
 {
 	struct osd_peer *peer = id < osd->peer_count ? &osd->peers[id] : NULL;
 
 	if (!peer || !osd_may_serve(osd) || (!peer->conn && !dial(osd, peer)))
-		return false;
-	return conn_is_open(peer->conn) && !conn_send(peer->conn, type, body, payload);
+		return NULL;
+	return conn_is_open(peer->conn) ? peer->conn : NULL;
+}
+
+bool osd_peer_send(struct osd *osd, uint16_t id, uint16_t type, const void *body,
+		   const struct payload *payload)
+{
+	struct conn *conn = osd_peer_conn(osd, id);
+
+	return conn && !conn_send(conn, type, body, payload);
 }
 
 void osd_peer_space(struct osd *osd, uint16_t id, uint64_t bytes_free)

@@ -137,6 +137,8 @@ void pg_submit(struct pg *pg, struct osd_txn *txn, const struct nacre_rep_entry 
 /* So much is known to be committed. */
 void pg_set_committed(struct pg *pg, uint64_t committed);
 struct pg_kept *pg_kept_find(struct pg *pg, uint64_t number);
+/* Send it whole, as REP_APPLY or REP_TRANSACTION. False: the connection takes nothing now. */
+bool pg_kept_send(struct pg *pg, struct pg_kept *kept, struct conn *conn, uint16_t type);
 /* Forget the log and what is kept, in a transaction that the caller submits. */
 void pg_clear_log(struct pg *pg, struct osd_txn *txn);
 /* Append an entry whose transaction is here already, likewise; all up to it is committed. */

@@ -12,12 +12,12 @@
 #include "request.h"
 #include "server/base/mutate.h"
 
-static void apply_sent(void *owner)
+static void kept_sent(void *owner)
 {
 	pg_kept_put(owner);
 }
 
-static bool send_apply(struct pg *pg, struct pg_member *member, struct pg_kept *kept)
+bool pg_kept_send(struct pg *pg, struct pg_kept *kept, struct conn *conn, uint16_t type)
 {
 	struct nacre_rep_apply apply = {
 		.pool = pg->key.pool,
@@ -30,17 +30,24 @@ static bool send_apply(struct pg *pg, struct pg_member *member, struct pg_kept *
 		.entry = kept->entry,
 		.entry_bytes = kept->entry_bytes,
 	};
-	struct payload payload = { &kept->iov, 1, kept->data_bytes, apply_sent, kept };
+	struct payload payload = { &kept->iov, 1, kept->data_bytes, kept_sent, kept };
 
+	if (!kept->data_bytes)
+		return !conn_send(conn, type, &apply, NULL);
 	kept->iov = (struct iovec){ (void *)kept->data, kept->data_bytes };
 	pg_kept_get(kept);
-	if (!osd_peer_send(pg->osd, member->osd, NACRE_MSG_REP_APPLY, &apply,
-			   kept->data_bytes ? &payload : NULL)) {
-		pg_kept_put(kept);
+	if (!conn_send(conn, type, &apply, &payload))
+		return true;
+	pg_kept_put(kept);
+	return false;
+}
+
+static bool send_apply(struct pg *pg, struct pg_member *member, struct pg_kept *kept)
+{
+	struct conn *conn = osd_peer_conn(pg->osd, member->osd);
+
+	if (!conn || !pg_kept_send(pg, kept, conn, NACRE_MSG_REP_APPLY))
 		return false;
-	}
-	if (!kept->data_bytes)
-		pg_kept_put(kept);
 	member->committed_told = pg->committed;
 	pg->osd->stats.replicated++;
 	return true;
