@@ -145,6 +145,7 @@ struct mds {
 	struct io_task evict_task;
 	struct io_task purge_task;
 	struct io_task audit_task;
+	struct io_task end_sessions_task;
 	struct mds_loads inode_loads;
 	uint64_t next_ino;		/* lowest number never given out */
 	uint64_t next_cap_id;

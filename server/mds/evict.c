@@ -3,8 +3,8 @@
  * The way of a lost client out (FENCE-2):
  *
  *	evict ─▶ instance into the map's dead set ─▶ that map is in force, barrier raised
- *	      ─▶ its lease has run out with margin ─▶ writers' sizes to be probed, undeclared numbers purged,
- *	         session's end journaled ─▶ caps dropped, others go on
+ *	      ─▶ its lease has run out with margin ─▶ caps dropped, slice by slice: writers' sizes to be probed,
+ *	         others go on ─▶ undeclared numbers purged, session's end journaled
  *
  * Also how the instance of a client that went properly gets into the dead set, some day.
  */
@@ -141,13 +141,10 @@ void mds_evict_writer(struct mds *mds, struct mds_inode *inode, uint64_t instanc
 
 static void finish(struct mds *mds, struct mds_session *session)
 {
-	struct mds_cap *cap;
 	uint32_t i;
 
-	while ((cap = TAILQ_FIRST(&session->caps))) {
-		mds_evict_writer(mds, cap->inode, session->instance);
-		mds_cap_drop(mds, cap);
-	}
+	if (!mds_session_drop_caps(mds, session, mds_evict_writer))
+		return;
 	/*
 	 * INO-1: a number that was not declared can have data only if the request that declared it was answered
 	 * unsafe by the incarnation before, lost with it, and not done again by this one.

@@ -298,6 +298,16 @@ static void evict_task(struct io_task *task)
 		mds_inode_evict(mds);
 }
 
+static void end_sessions_task(struct io_task *task)
+{
+	struct mds *mds = container_of(task, struct mds, end_sessions_task);
+
+	if (mds->state == MDS_DEAD)
+		return;
+	mds_session_close_sweep(mds);
+	mds_evict_sweep(mds);
+}
+
 static void init_lists(struct mds *mds)
 {
 	TAILQ_INIT(&mds->lru);
@@ -314,6 +324,7 @@ static void init_lists(struct mds *mds)
 	mds->settle_task.run = settle_task;
 	mds->evict_task.run = evict_task;
 	mds->ready_task.run = ready_task;
+	mds->end_sessions_task.run = end_sessions_task;
 	mds->end_task.run = tell_end;
 	mds->safe_timer.fire = safe_news;
 	mds->sweep_timer.fire = sweep;
@@ -470,7 +481,7 @@ void mds_destroy(struct mds *mds)
 	bool queued = mds->settle_task.queued || mds->evict_task.queued ||
 		      mds->purge_task.queued || mds->audit_task.queued || mds->ready_task.queued ||
 		      mds->journal.flush_task.queued || mds->checkpoint.task.queued ||
-		      mds->end_task.queued;
+		      mds->end_task.queued || mds->end_sessions_task.queued;
 
 	mds->state = MDS_DEAD;
 	cancel_timers(mds);

@@ -4,6 +4,7 @@
 #include "core.h"
 
 #define SAFE_NEWS_MS 20			/* before scaling: a client hears so late of what no reply told */
+#define DROP_SLICE 256			/* caps of a session that ends, in one turn */
 
 struct mds_session *mds_session_find(struct mds *mds, uint64_t instance)
 {
@@ -43,16 +44,11 @@ static void unbind(struct mds_session *session)
 void mds_session_free(struct mds *mds, struct mds_session *session)
 {
 	struct mds_done_request *done, *next;
-	struct mds_cap *cap;
 
 	mds_requests_drop_session(mds, session);
 	mds_filelocks_drop_session(mds, session);
-	while ((cap = TAILQ_FIRST(&session->caps))) {
-		/* of a client that was lost evict.c has done it; this one has flushed all it wrote */
-		if (mds->state != MDS_DEAD)
-			mds_caps_end_writer(mds, cap->inode, session->instance);
-		mds_cap_drop(mds, cap);
-	}
+	while (!TAILQ_EMPTY(&session->caps))	/* only when the rank goes */
+		mds_cap_drop(mds, TAILQ_FIRST(&session->caps));
 	if (session->committing)
 		mds_journal_forget(mds, &session->commit);
 	if (session->safe_waiting)
@@ -250,8 +246,29 @@ uint64_t mds_session_journal_end(struct mds *mds, struct mds_session *session, b
 	return seq;
 }
 
+bool mds_session_drop_caps(struct mds *mds, struct mds_session *session,
+			   void (*end_writer)(struct mds *, struct mds_inode *, uint64_t))
+{
+	struct mds_cap *cap;
+	int dropped = 0;
+
+	while ((cap = TAILQ_FIRST(&session->caps))) {
+		if (dropped++ == DROP_SLICE) {
+			mds_defer(mds, &mds->end_sessions_task);
+			return false;
+		}
+		end_writer(mds, cap->inode, session->instance);
+		mds_cap_drop(mds, cap);
+	}
+	return true;
+}
+
+/* It has flushed all it wrote: nothing is probed. */
 static void journal_end(struct mds *mds, struct mds_session *session)
 {
+	session->closing_caps = !mds_session_drop_caps(mds, session, mds_caps_end_writer);
+	if (session->closing_caps)
+		return;
 	if (session->committing)
 		mds_journal_forget(mds, &session->commit);
 	session->commit.done = journaled;
@@ -326,6 +343,15 @@ void mds_session_step(struct mds *mds, struct mds_session *session, uint8_t even
 		consider_evict(mds, session);
 	if (actions & NACRE_RSESA_FREE)
 		free_session(mds, session);
+}
+
+void mds_session_close_sweep(struct mds *mds)
+{
+	struct mds_session *session, *next;
+
+	HASH_ITER(hh, mds->sessions, session, next)
+		if (session->closing_caps)
+			journal_end(mds, session);
 }
 
 void mds_session_sweep(struct mds *mds)

@@ -59,6 +59,7 @@ struct mds_session {
 	struct mds_commit commit;	/* begin or end on its way to the journal */
 	uint64_t commit_seq;
 	bool committing;
+	bool closing_caps;		/* its end is journaled when all its caps are dropped */
 	uint64_t renew_seq;		/* to echo */
 	const char *why;		/* of an eviction, for people */
 	TAILQ_ENTRY(mds_session) safe_link;
@@ -71,6 +72,14 @@ struct mds_session *mds_session_find(struct mds *mds, uint64_t instance);
 /* A session known from the journal or the table, or new. */
 struct mds_session *mds_session_new(struct mds *mds, uint64_t instance);
 void mds_session_free(struct mds *mds, struct mds_session *session);
+/*
+ * Drop caps of a session that ends, so many a turn (TIME-1); end_writer says of each inode that this client writes no
+ * more. True: none is left. Else end_sessions_task goes on.
+ */
+bool mds_session_drop_caps(struct mds *mds, struct mds_session *session,
+			   void (*end_writer)(struct mds *mds, struct mds_inode *inode, uint64_t instance));
+/* Go on with those that are closing. */
+void mds_session_close_sweep(struct mds *mds);
 /* Feed the machine and do what it says. */
 void mds_session_step(struct mds *mds, struct mds_session *session, uint8_t event);
 /* Are its requests and cap messages taken? */

@@ -283,6 +283,69 @@ static void test_reset(void **state)
 	mdst_client_destroy(a);
 }
 
+/* ---- many caps ------------------------------------------------------------------------------------------------- */
+
+enum { MANY = 700 };
+
+static bool is_alone(void *owner) { return mdst_counter(owner, "sessions") == 1; }
+
+static unsigned int writers_ended;
+
+static void end_writer(struct mds *mds, struct mds_inode *inode, uint64_t instance)
+{
+	writers_ended++;
+}
+
+static void all_are_dropped(struct mdst *t, struct mdst_client *b)
+{
+	mdst_until(t, is_alone, t);
+	assert_true(mdst_counter(t, "caps") < 3);
+	assert_int_equal(mdst_lookup(b, ROOT, "f0").result, 0);
+}
+
+static void make_many(struct mdst_client *c)
+{
+	char name[16];
+
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		assert_int_equal(mdst_create(c, ROOT, name).result, 0);
+	}
+	mdst_sync(c);
+}
+
+/* TIME-1, catalogue B15: the caps of a lost client used to be dropped in one turn, however many they were. */
+static void test_b15_a_lost_client_with_many_caps(void **state)
+{
+	struct mdst *t = *state;
+	uint64_t before;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+
+	make_many(a);
+	before = mdst_counter(t, "caps");
+	assert_false(mds_session_drop_caps(t->mds, mds_session_find(t->mds, a->instance), end_writer));
+	assert_int_equal(mdst_counter(t, "caps"), before - writers_ended);
+	assert_in_range(writers_ended, 1, MANY / 2);
+	a->silent = true;
+	all_are_dropped(t, b);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
+static void test_b15_many_caps_of_a_client_that_closes(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_session_close close = { .instance = a->instance };
+
+	make_many(a);
+	mdst_send(a, NACRE_MSG_SESSION_CLOSE, &close);
+	all_are_dropped(t, b);
+	assert_int_equal(mdst_counter(t, "probes"), 0);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +353,7 @@ int main(void)
 		T(test_fence_2_stubborn), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
 		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
 		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
+		T(test_b15_a_lost_client_with_many_caps), T(test_b15_many_caps_of_a_client_that_closes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
