@@ -146,7 +146,7 @@ TEST(written_through_another_process)
 }
 
 /* read() and write() whose user buffer is a map of a file on the same mount. */
-TEST(buffer_is_a_map)
+TEST(b6_b9_a_buffer_that_needs_caps)
 {
 	int from, to;
 	char *map;

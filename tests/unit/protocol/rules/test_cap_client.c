@@ -115,6 +115,34 @@ static void repeated_revoke_is_answered_again_cap_2(void **state)
 	assert_int_equal(cap.seq, 3);
 }
 
+/* B4: an inode that was made dirty again and again stayed in a queue of things to do later, and its revoke with it. */
+static void b4_a_revoke_does_not_wait_for_clean_values(void **state)
+{
+	__u32 id;
+
+	grant(1, ALL_AUTH);
+	for (id = 1; id < 5; id++) {
+		EVENT(DIRTY, .groups = NACRE_GROUP_AUTH);
+		EVENT(FLUSH);
+		EVENT(FLUSH_SENT, .groups = NACRE_GROUP_AUTH, .flush_id = id);
+	}
+	EVENT(DIRTY, .groups = NACRE_GROUP_AUTH);
+	revoke(2, NACRE_CAP_PIN);
+	assert_true(ASKED(ANSWER) && ASKED(FLUSH));	/* now, with the newest values */
+	assert_int_equal(EVENT(DIRTY, .groups = NACRE_GROUP_AUTH), -EINVAL);
+}
+
+/* B7: the answer waited for cached pages, these for a writer, and the writer for the very bit that was being given back. */
+static void b7_who_waits_for_a_bit_hinders_no_answer(void **state)
+{
+	grant(1, NACRE_CAP_PIN | NACRE_CAP_FILE_READ | NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_SHARED);
+	EVENT(WANT, .caps = NACRE_WANT_WRITE);		/* waits, and holds nothing (CAP-3) */
+	revoke(2, NACRE_CAP_PIN | NACRE_CAP_FILE_READ);
+	assert_true(ASKED(INVALIDATE));
+	EVENT(INVALIDATED);
+	assert_true(ASKED(ANSWER));
+}
+
 /* Catalogue B1, B2: a cap nobody here knows is answered, with the message's own ids. */
 static void unknown_cap_is_answered_b1_b2(void **state)
 {
@@ -304,6 +332,8 @@ int main(void)
 		cmocka_unit_test_setup(answer_waits_for_everything_cap_1, setup),
 		cmocka_unit_test_setup(flushing_values_ride_in_the_answer, setup),
 		cmocka_unit_test_setup(repeated_revoke_is_answered_again_cap_2, setup),
+		cmocka_unit_test_setup(b4_a_revoke_does_not_wait_for_clean_values, setup),
+		cmocka_unit_test_setup(b7_who_waits_for_a_bit_hinders_no_answer, setup),
 		cmocka_unit_test_setup(unknown_cap_is_answered_b1_b2, setup),
 		cmocka_unit_test_setup(old_grants_are_ignored, setup),
 		cmocka_unit_test_setup(shrinking_grant_is_answered, setup),
