@@ -72,7 +72,8 @@ static const struct word nacre_cap_update_flags[] = {
 static const struct word nacre_flush_ack_flags[] = { W(NACRE_FLUSH_ACK_, SAFE) };
 static const struct word nacre_osd_op_code[] = { NACRE_OSD_OPS(OSD_OP_WORD) };
 static const struct word nacre_osd_op_flags[] = { W(NACRE_OSD_OPF_, EXCL), W(NACRE_OSD_OPF_, QUIET),
-						  W(NACRE_OSD_OPF_, NAMES) };
+						  W(NACRE_OSD_OPF_, NAMES), W(NACRE_OSD_OPF_, HOLE),
+						  W(NACRE_OSD_OPF_, ZERO) };
 static const struct word nacre_osd_request_flags[] = { W(NACRE_OSD_REQUEST_, RESEND) };
 static const struct word nacre_osd_result_flags[] = { W(NACRE_OSD_RESULT_, MORE),
 						      W(NACRE_OSD_RESULT_, SKIPPED) };

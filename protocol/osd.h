@@ -51,6 +51,7 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(9, KV_LIST, 0, "keys behind `name` (empty: from the first) as nacre_key_value sequence, at most `length` keys, `offset` bytes") \
 	O(10, IF_NOXATTR, 0, "if attribute `name` exists, skip the next `length` operations") \
 	O(11, OBJECTS, 0, "objects of the request's group with inodes in [`offset`, +`length`), behind the nacre_oid in `value` if there is one, as nacre_oid array as output; whatever the request's own object") \
+	O(12, SEEK, 0, "in the result's size: the first byte of [offset, +length) where there is data, or with flag HOLE where there is none; its end if there is no such") \
 	O(16, CREATE, 1, "make it; EEXIST with flag EXCL if it exists")			\
 	O(17, WRITE, 1, "write data at [offset, +length); grows; makes it if absent")	\
 	O(18, WRITE_FULL, 1, "replace all data by `length` bytes; makes it if absent")	\
@@ -62,7 +63,8 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(24, RMXATTR, 1, "remove attribute `name`; ENODATA unless flag QUIET")		\
 	O(25, KV_SET, 1, "set key `name` to `value`; makes the object")			\
 	O(26, KV_RM, 1, "remove key `name`; no error if absent")			\
-	O(27, KV_CLEAR, 1, "remove all keys")
+	O(27, KV_CLEAR, 1, "remove all keys")						\
+	O(28, ALLOCATE, 1, "give the holes of [offset, +length) blocks of zeros, with flag ZERO zero all of it; grows; makes it if absent")
 
 #define NACRE_OSD_OP_ENUM(number, name, writes, doc) NACRE_OSD_OP_##name = number,
 enum nacre_osd_op_code {
@@ -73,6 +75,8 @@ enum nacre_osd_op_flags {
 	NACRE_OSD_OPF_EXCL = 1,		/* CREATE */
 	NACRE_OSD_OPF_QUIET = 2,	/* DELETE, RMXATTR: absence is no error */
 	NACRE_OSD_OPF_NAMES = 4,	/* LISTXATTR, KV_LIST: no values */
+	NACRE_OSD_OPF_HOLE = 8,		/* SEEK: look for a hole */
+	NACRE_OSD_OPF_ZERO = 16,	/* ALLOCATE: what is there becomes zeros, too */
 };
 
 #define NACRE_OSD_OP_FIELDS(F, R, T)					\
@@ -116,13 +120,18 @@ NACRE_STRUCT(nacre_osd_request, NACRE_OSD_REQUEST_FIELDS, 120);
  * or deleted meanwhile may be named or not, and so may one whose making is not committed yet.
  */
 
+/*
+ * ALLOCATE is how space is promised: what it has given blocks to can be overwritten however full the OSDs are. SEEK
+ * tells blocks from holes, so data is where something was written or allocated, in whole blocks.
+ */
+
 /* What one operation gave. `output_size` bytes of `output`, `data_size` of the data payload. */
 #define NACRE_OSD_RESULT_FIELDS(F, R, T)				\
 	F(32, result, "0, errno or error.h")				\
 	F(32, output_size, "bytes of `output`")				\
 	F(32, data_size, "bytes of the data payload")			\
 	F(32, result_flags, "enum nacre_osd_result_flags")		\
-	F(64, size, "STAT, READ: size of the object, bytes")		\
+	F(64, size, "STAT, READ: size of the object, bytes; SEEK: what was found")		\
 	F(64, mtime, "STAT: ns")
 NACRE_STRUCT(nacre_osd_result, NACRE_OSD_RESULT_FIELDS, 32);
 

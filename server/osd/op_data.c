@@ -112,7 +112,33 @@ uint32_t osd_op_write_full(struct osd_exec *exec, struct osd_op *op)
 
 uint32_t osd_op_zero(struct osd_exec *exec, struct osd_op *op)
 {
-	return osd_view_zero(exec, op->wire->offset, op->wire->length);
+	uint64_t offset = op->wire->offset;
+
+	return osd_view_zero(exec, offset, readable(write_limit(exec), offset, op->wire->length));	/* SIZE-3 */
+}
+
+uint32_t osd_op_allocate(struct osd_exec *exec, struct osd_op *op)
+{
+	uint64_t offset = op->wire->offset;
+	uint64_t length = readable(write_limit(exec), offset, op->wire->length);	/* SIZE-3 */
+
+	if (op->wire->op_flags & NACRE_OSD_OPF_ZERO)
+		return osd_view_write(exec, offset, length, NULL);
+	return osd_view_allocate(exec, offset, length);
+}
+
+/* In whole blocks: behind the object's last one is a hole. */
+uint32_t osd_op_seek(struct osd_exec *exec, struct osd_op *op)
+{
+	uint64_t blocks = (size_seen(exec) + OSD_BLOCK_BYTES - 1) / OSD_BLOCK_BYTES;
+	uint64_t offset = op->wire->offset, end = offset + op->wire->length;
+	uint64_t there = offset + readable(blocks * OSD_BLOCK_BYTES, offset, op->wire->length);
+	bool hole = op->wire->op_flags & NACRE_OSD_OPF_HOLE;
+	uint64_t found = offset;
+	uint32_t err = there > offset ? osd_view_seek(exec, hole, there, &found) : 0;
+
+	op->result->size = found == there && !hole ? end : found;
+	return err;
 }
 
 uint32_t osd_op_truncate(struct osd_exec *exec, struct osd_op *op)

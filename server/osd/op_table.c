@@ -16,6 +16,7 @@ static const osd_op_run table[] = {
 	[NACRE_OSD_OP_KV_LIST] = osd_op_kv_list,
 	[NACRE_OSD_OP_IF_NOXATTR] = osd_op_if_noxattr,
 	[NACRE_OSD_OP_OBJECTS] = osd_op_objects,
+	[NACRE_OSD_OP_SEEK] = osd_op_seek,
 	[NACRE_OSD_OP_CREATE] = osd_op_create,
 	[NACRE_OSD_OP_WRITE] = osd_op_write,
 	[NACRE_OSD_OP_WRITE_FULL] = osd_op_write_full,
@@ -28,6 +29,7 @@ static const osd_op_run table[] = {
 	[NACRE_OSD_OP_KV_SET] = osd_op_kv_set,
 	[NACRE_OSD_OP_KV_RM] = osd_op_kv_rm,
 	[NACRE_OSD_OP_KV_CLEAR] = osd_op_kv_clear,
+	[NACRE_OSD_OP_ALLOCATE] = osd_op_allocate,
 };
 
 osd_op_run osd_op_find(uint16_t code)

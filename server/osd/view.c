@@ -306,6 +306,67 @@ uint32_t osd_view_zero(struct osd_exec *exec, uint64_t offset, uint64_t length)
 	return err ? err : drop_blocks(exec, (uint32_t)first, (uint32_t)last);
 }
 
+/* Is block `n` there? 0 or OSD_MISS. */
+static uint32_t has_block(struct osd_exec *exec, uint32_t n, bool *ret_has)
+{
+	struct osd_view *view = &exec->view;
+	uint32_t c = n / OSD_CHUNK_BLOCKS, i = n % OSD_CHUNK_BLOCKS;
+	struct osd_view_chunk *own = view->chunks[c];
+
+	*ret_has = false;
+	if (own) {
+		*ret_has = own->images[i].bytes || own->map.block[i] != OSD_NO_BLOCK;
+		return 0;
+	}
+	if (!object_has_chunk(view->object, c))
+		return 0;
+	if (osd_exec_need_chunk(exec, view->object, c))
+		return OSD_MISS;
+	*ret_has = view->object->chunks[c]->block[i] != OSD_NO_BLOCK;
+	return 0;
+}
+
+uint32_t osd_view_seek(struct osd_exec *exec, bool hole, uint64_t end, uint64_t *offset)
+{
+	uint32_t missing = 0;
+	uint64_t at = *offset;
+	bool has;
+
+	for (; at < end; at = (at / OSD_BLOCK_BYTES + 1) * OSD_BLOCK_BYTES) {
+		missing |= has_block(exec, (uint32_t)(at / OSD_BLOCK_BYTES), &has);
+		if (!missing && has != hole)
+			break;
+	}
+	*offset = at < end ? at : end;
+	return missing;
+}
+
+uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length)
+{
+	uint32_t n = (uint32_t)(offset / OSD_BLOCK_BYTES), end = block_count(offset + length);
+	uint32_t first, missing = 0;
+	bool has = false;
+
+	osd_view_create(exec);
+	if (!length)
+		return 0;
+	while (n < end) {
+		for (first = n; n < end; n++) {
+			missing |= has_block(exec, n, &has);
+			if (has)
+				break;
+		}
+		if (n > first && !missing)
+			missing = put_bytes(exec, (uint64_t)first * OSD_BLOCK_BYTES,
+					    (uint64_t)(n - first) * OSD_BLOCK_BYTES, NULL);
+		n += has;
+		has = false;
+	}
+	if (!missing && offset + length > exec->view.onode.size)
+		exec->view.onode.size = offset + length;
+	return missing;
+}
+
 uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size)
 {
 	struct osd_view *view = &exec->view;

@@ -49,10 +49,14 @@ uint32_t osd_view_remove(struct osd_exec *exec);
 uint32_t osd_view_block(struct osd_exec *exec, uint32_t n, const uint8_t **ret_bytes);
 /* Copy [offset, +length) out, which lies below the size. 0, OSD_MISS, NACRE_E_CHECKSUM. */
 uint32_t osd_view_read(struct osd_exec *exec, uint64_t offset, uint64_t length, uint8_t *bytes);
-/* Put bytes in, growing the object. data NULL: zeros, and whole blocks become holes. */
+/* Put bytes in, growing the object. data NULL: zeros, in blocks. */
 uint32_t osd_view_write(struct osd_exec *exec, uint64_t offset, uint64_t length,
 			const uint8_t *data);
 uint32_t osd_view_zero(struct osd_exec *exec, uint64_t offset, uint64_t length);
+/* Give the holes of a range blocks of zeros, growing the object. 0 or OSD_MISS. */
+uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length);
+/* From *offset to the first byte in a hole, or in a block, but no further than `end`. 0 or OSD_MISS. */
+uint32_t osd_view_seek(struct osd_exec *exec, bool hole, uint64_t end, uint64_t *offset);
 uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size);
 
 /* Key-value pairs. */

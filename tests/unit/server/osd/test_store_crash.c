@@ -148,12 +148,23 @@ static void add_clone(struct rig_request *r, struct model *model, int to)
 	model->objects[to] = model->objects[from];
 }
 
+static void add_allocate(struct rig_request *r, struct model_object *o, uint32_t offset)
+{
+	uint32_t length = 1 + (uint32_t)sim_below(&dice, BYTES - offset);
+	bool zero = sim_below(&dice, 2);
+
+	rig_op(r, NACRE_OSD_OP_ALLOCATE, zero ? NACRE_OSD_OPF_ZERO : 0, NULL, 0, NULL, 0, offset, length);
+	if (zero)
+		memset(o->bytes + offset, 0, length);
+	grow(o, offset + length);
+}
+
 static void add_random(struct rig_request *r, struct model *model, int n)
 {
 	struct model_object *o = &model->objects[n];
 	uint32_t offset = (uint32_t)sim_below(&dice, BYTES), length;
 
-	switch (sim_below(&dice, 12)) {
+	switch (sim_below(&dice, 13)) {
 	case 0: case 1: case 2: case 3:
 		add_write(r, o);
 		break;
@@ -180,6 +191,9 @@ static void add_random(struct rig_request *r, struct model *model, int n)
 		break;
 	case 8:
 		add_clone(r, model, n);
+		break;
+	case 9:
+		add_allocate(r, o, offset);
 		break;
 	default:
 		add_named(r, o, (int)sim_below(&dice, 5));
