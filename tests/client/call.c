@@ -121,8 +121,10 @@ void call_end(struct client_call *call, int result)
 	if (call->request)
 		call->request->call = NULL;
 	call->request = NULL;
-	if (inode)
+	if (inode) {
 		caps_give(inode, call->refs);
+		inode_wake(inode);
+	}
 	call->refs = 0;
 	call_unlink(call);
 	call->result = result;

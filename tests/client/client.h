@@ -78,6 +78,8 @@ struct client_config {
 	C(READ, "ino offset length [data bytes]")					\
 	C(WRITE, "ino offset length data [bytes]")					\
 	C(APPEND, "ino length data [offset bytes]: at the end, wherever that is then")	\
+	C(ALLOCATE, "ino offset length flags: enum client_allocate_flags: room for a range, zeros or a hole") \
+	C(SEEK, "ino offset flags: CLIENT_SEEK_HOLE [bytes: where the next data is, or hole]: ENXIO if there is none") \
 	C(LOCK, "ino lock: take a file lock; if lock.waits, wait for it")		\
 	C(UNLOCK, "ino lock: give up one that was taken, exactly that range")		\
 	C(TESTLOCK, "ino lock [lock.holder: instance in the way, 0 = nobody]")		\
@@ -85,6 +87,13 @@ struct client_config {
 	C(SYNC, "all that happened before is safe")
 
 #define CLIENT_WITH_DATA 1		/* READDIR: keep the data of small files that are listed */
+
+enum client_allocate_flags {		/* none of them: room, without changing a byte; the file grows */
+	CLIENT_ALLOCATE_ZERO = 1,	/* and zeros; the file grows */
+	CLIENT_ALLOCATE_PUNCH = 2,	/* a hole; the file does not grow */
+};
+
+#define CLIENT_SEEK_HOLE 1
 
 #define CLIENT_CALL_ENUM(NAME, doc) CLIENT_##NAME,
 enum client_call_kind { CLIENT_CALLS(CLIENT_CALL_ENUM) CLIENT_CALL_KINDS };

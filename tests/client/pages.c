@@ -137,6 +137,18 @@ void pages_overlay(struct inode *inode, uint64_t offset, const uint8_t *bytes, u
 	}
 }
 
+void pages_drop_range(struct inode *inode, uint64_t offset, uint64_t length)
+{
+	uint64_t index = offset / CLIENT_PAGE_BYTES, end = offset + length;
+	struct page *page;
+
+	for (; index * CLIENT_PAGE_BYTES < end; index++) {
+		page = page_find(inode, index);
+		if (page)
+			page_drop(inode, page);
+	}
+}
+
 /* ---- write-back -------------------------------------------------------------------- */
 
 /* Adjoining pages of one object, in one request; or none, and only the guard of inline data. */

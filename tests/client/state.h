@@ -78,6 +78,7 @@ struct inode {
 	uint32_t changing;		/* our requests under way that change it: its copy answers nothing */
 	uint64_t changes;		/* such requests ever sent */
 	uint32_t busy;			/* requests and flushes that point here */
+	uint32_t ranges;		/* ALLOCATE under way: no write begins, nor goes on */
 	struct dentry *dentries;
 	bool complete;			/* dentries are the whole listing (under DIR_SHARED) */
 	uint64_t dir_cuts;		/* how often dentries were dropped as a whole */
@@ -313,6 +314,14 @@ bool page_write(struct inode *inode, struct page *page, uint32_t from, const uin
 /* These bytes have gone straight to the OSDs: pages that came into the cache meanwhile have them, too. */
 void pages_overlay(struct inode *inode, uint64_t offset, const uint8_t *bytes, uint64_t length);
 void pages_age(struct client *client);
+
+/* These pages have other bytes now; none is dirty. */
+void pages_drop_range(struct inode *inode, uint64_t offset, uint64_t length);
+
+/* ---- write.c ---- */
+
+/* [start, end) was written, now, under FILE_WRITE: the file reaches as far at least. */
+void write_grow(struct client_call *call, struct inode *inode, uint64_t start, uint64_t end);
 
 /* ---- locks.c: file locks ---- */
 

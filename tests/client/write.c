@@ -23,8 +23,7 @@ static uint64_t write_end(const struct client_call *call)
 	return call->offset + call->length;
 }
 
-/* This was written, now: the file reaches as far at least. */
-static void grow(struct client_call *call, struct inode *inode, uint64_t start, uint64_t end)
+void write_grow(struct client_call *call, struct inode *inode, uint64_t start, uint64_t end)
 {
 	if (end > inode->size.size)
 		inode->size.size = end;
@@ -46,7 +45,7 @@ static void write_buffered(struct client_call *call, struct inode *inode)
 		part = call->length - call->bytes;
 		inline_write(inode, offset, (const uint8_t *)call->data + call->bytes, part);
 		call->bytes = call->length;
-		grow(call, inode, offset, offset + part);
+		write_grow(call, inode, offset, offset + part);
 	}
 	for (; call->bytes < call->length; call->bytes += part) {
 		offset = call->offset + call->bytes;
@@ -65,7 +64,7 @@ static void write_buffered(struct client_call *call, struct inode *inode)
 			call_wait(&inode->waiters, call);
 			return;
 		}
-		grow(call, inode, offset, offset + part);
+		write_grow(call, inode, offset, offset + part);
 	}
 	if (call->client->dirty_pages > call->client->config.dirty_pages_max)
 		pages_write_back(inode);
@@ -152,7 +151,7 @@ static void written_direct(struct client_call *call, struct inode *inode)
 	if (!call->error && inode->cap.cap_id) {
 		pages_overlay(inode, call->offset + call->bytes,
 			      (const uint8_t *)call->data + call->bytes, call->length - call->bytes);
-		grow(call, inode, call->offset + call->bytes, write_end(call));
+		write_grow(call, inode, call->offset + call->bytes, write_end(call));
 		call->bytes = call->length;
 	}
 	call_end(call, call->error);
@@ -173,8 +172,8 @@ void step_WRITE(struct client_call *call)
 	}
 	if (!call_may_go(call))
 		return;
-	if (!caps_can(inode, NACRE_CAP_FILE_WRITE) || inode->changing) {
-		if (inode->changing)
+	if (!caps_can(inode, NACRE_CAP_FILE_WRITE) || inode->changing || inode->ranges) {
+		if (inode->changing || inode->ranges)
 			call_wait(&inode->waiters, call);
 		else
 			call_acquire(call, inode, NACRE_CAP_FILE_WRITE);
@@ -204,14 +203,14 @@ static void place(struct client_call *call, struct inode *inode)
 	if (call->placed)
 		call->placed(call);
 	if (call->length)
-		grow(call, inode, call->offset, write_end(call));
+		write_grow(call, inode, call->offset, write_end(call));
 }
 
 static void find_place(struct client_call *call, struct inode *inode)
 {
 	uint64_t end = inode->size.size + call->length;
 
-	if (inode->changing) {
+	if (inode->changing || inode->ranges) {
 		call_wait(&inode->waiters, call);
 	} else if (!caps_can(inode, APPEND_CAPS)) {
 		call_acquire(call, inode, APPEND_CAPS);

@@ -290,6 +290,20 @@ static bool choose_append(struct sim_worker *worker)
 	return choose_io(worker, CLIENT_APPEND, NACRE_OPEN_WRITE);
 }
 
+static bool choose_allocate(struct sim_worker *worker)
+{
+	static const uint32_t flags[] = { 0, CLIENT_ALLOCATE_ZERO, CLIENT_ALLOCATE_PUNCH, CLIENT_ALLOCATE_PUNCH };
+
+	worker->call.flags = flags[worker_dice(worker, 4)];
+	return choose_io(worker, CLIENT_ALLOCATE, NACRE_OPEN_WRITE);
+}
+
+static bool choose_seek(struct sim_worker *worker)
+{
+	worker->call.flags = worker_dice(worker, 3) ? 0 : CLIENT_SEEK_HOLE;
+	return choose_io(worker, CLIENT_SEEK, NACRE_OPEN_READ);
+}
+
 static bool choose_fsync(struct sim_worker *worker)
 {
 	set(worker, CLIENT_FSYNC, worker_dice(worker, 4) ? some_file(worker) : some_dir(worker));
@@ -316,8 +330,8 @@ static const struct {
 	{ 7, choose_unlink }, { 2, choose_rmdir }, { 7, choose_rename }, { 14, choose_lookup },
 	{ 3, choose_readdir }, { 8, choose_getattr }, { 4, choose_chmod }, { 3, choose_truncate },
 	{ 3, choose_setxattr }, { 3, choose_getxattr }, { 8, choose_open }, { 6, choose_close },
-	{ 18, choose_read }, { 15, choose_write }, { 4, choose_append }, { 4, choose_fsync }, { 1, choose_sync },
-	{ 1, choose_statfs },
+	{ 18, choose_read }, { 15, choose_write }, { 4, choose_append }, { 4, choose_allocate }, { 4, choose_seek },
+	{ 4, choose_fsync }, { 1, choose_sync }, { 1, choose_statfs },
 };
 
 void worker_choose(struct sim_worker *worker)
@@ -342,6 +356,7 @@ struct sim_open_file *worker_file_in_use(struct sim_worker *worker)
 	static const uint32_t flags[CLIENT_CALL_KINDS] = {
 		[CLIENT_READ] = NACRE_OPEN_READ,
 		[CLIENT_WRITE] = NACRE_OPEN_WRITE, [CLIENT_APPEND] = NACRE_OPEN_WRITE,
+		[CLIENT_ALLOCATE] = NACRE_OPEN_WRITE, [CLIENT_SEEK] = NACRE_OPEN_READ,
 	};
 	uint32_t flag = flags[worker->call.kind];
 	struct sim_client *client = worker->client;

@@ -214,6 +214,50 @@ static void saw_write(struct history *history, struct op *op, const struct clien
 			    REG_SET, history_cell_word(number, cell), 0);
 }
 
+/* Zeros are as good as what was cut; room alone changes the size only. */
+static void saw_allocate(struct history *history, struct op *op, const struct client_call *call)
+{
+	uint64_t cell = call->offset / CELL_BYTES, end = call->offset + call->length;
+
+	if (call->flags & CLIENT_ALLOCATE_PUNCH)
+		op->length = 0;		/* no size is raised, so none is torn */
+	if (call->result)
+		return;
+	if (op->length)
+		history_add(history, op, history_reg(history, REG_SIZE, call->ino, 0), REG_RAISE, end, 0);
+	for (; call->flags && cell * CELL_BYTES < end; cell++)
+		history_add(history, op, history_reg(history, REG_CELL, call->ino, (uint32_t)cell),
+			    REG_SET, 0, 0);
+}
+
+static void saw_zeros(struct history *history, struct op *op, uint64_t ino, uint64_t from, uint64_t to)
+{
+	uint64_t cell = from / CELL_BYTES;
+
+	for (; (cell + 1) * CELL_BYTES <= to; cell++)
+		history_add(history, op, history_reg(history, REG_CELL, ino, (uint32_t)cell), REG_READ, 0, 0);
+}
+
+/* What was passed over in search of data, and where a hole was found, was zero. Holes may go unfound. */
+static void saw_seek(struct history *history, struct op *op, const struct client_call *call)
+{
+	struct reg *size = history_reg(history, REG_SIZE, call->ino, 0);
+	bool hole = call->flags & CLIENT_SEEK_HOLE;
+
+	if (call->result == -ENXIO && hole) {
+		history_add(history, op, size, REG_READ_AT_MOST, call->offset, 0);
+	} else if (call->result == -ENXIO) {
+		saw_zeros(history, op, call->ino, call->offset, CELLS_MAX * CELL_BYTES);
+	} else if (!call->result && hole) {
+		history_add(history, op, size, REG_READ_AT_LEAST, call->bytes, 0);
+		if (call->bytes < CELLS_MAX * CELL_BYTES)
+			saw_zeros(history, op, call->ino, call->bytes, call->bytes + CELL_BYTES);
+	} else if (!call->result) {
+		history_add(history, op, size, REG_READ_AT_LEAST, call->bytes + 1, 0);
+		saw_zeros(history, op, call->ino, call->offset, call->bytes);
+	}
+}
+
 /* Its objects may have come one by one: the size may stand at any border between them. */
 void history_events_torn(struct history *history, struct op *op)
 {
@@ -278,6 +322,10 @@ static const char *judge_error(const struct op *op, const struct client_call *ca
 	case -ENODATA:
 	case -ESTALE:
 		return NULL;
+	case -ENXIO:
+		if (op->kind == CLIENT_SEEK)
+			return NULL;
+		break;
 	case -EINVAL:
 	case -ELOOP:
 		if (op->kind == CLIENT_RENAME)
@@ -334,6 +382,12 @@ const char *history_events(struct history *history, struct op *op, const struct 
 	case CLIENT_WRITE:
 	case CLIENT_APPEND:
 		saw_write(history, op, call);
+		break;
+	case CLIENT_ALLOCATE:
+		saw_allocate(history, op, call);
+		break;
+	case CLIENT_SEEK:
+		saw_seek(history, op, call);
 		break;
 	case CLIENT_READ:
 		return saw_read(history, op, call);

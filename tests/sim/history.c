@@ -135,6 +135,7 @@ static bool is_change(const struct op *op)
 	case CLIENT_RMXATTR:
 	case CLIENT_WRITE:
 	case CLIENT_APPEND:
+	case CLIENT_ALLOCATE:
 		return true;
 	default:
 		return false;
@@ -143,7 +144,7 @@ static bool is_change(const struct op *op)
 
 static bool is_write(const struct op *op)
 {
-	return op->kind == CLIENT_WRITE || op->kind == CLIENT_APPEND;
+	return op->kind == CLIENT_WRITE || op->kind == CLIENT_APPEND || op->kind == CLIENT_ALLOCATE;
 }
 
 /* An fsync (or sync: ino 0) that began at begin_ns has ended well. */

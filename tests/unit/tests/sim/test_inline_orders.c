@@ -136,6 +136,19 @@ static void cut_by(struct client *client, uint64_t ino, uint64_t size)
 	model.size = size;
 }
 
+/* Room, zeros, or a hole. */
+static void allocate_by(struct client *client, uint64_t ino, uint32_t flags, uint64_t offset, uint64_t length)
+{
+	uint64_t end = offset + length;
+
+	do_call(client, (struct client_call){ .kind = CLIENT_ALLOCATE, .ino = ino, .offset = offset,
+					      .length = length, .flags = flags });
+	if (flags)
+		memset(model.bytes + offset, 0, length);
+	if (!(flags & CLIENT_ALLOCATE_PUNCH) && model.size < end)
+		model.size = end;
+}
+
 static void read_by(struct client *client, uint64_t ino)
 {
 	struct client_call call;
@@ -181,6 +194,8 @@ static void test_small_files_ask_no_osd(void **state)
 	fsync_by(clients[0], ino);
 	cut_by(clients[0], ino, 2000);
 	cut_by(clients[0], ino, 4000);
+	allocate_by(clients[0], ino, CLIENT_ALLOCATE_PUNCH, 100, 5000);
+	allocate_by(clients[0], ino, CLIENT_ALLOCATE_ZERO, 3900, 150);
 	write_by(clients[0], ino, 1500, 10, 'd');
 	fsync_by(clients[0], ino);
 	close_by(clients[0], ino, NACRE_OPEN_READ | NACRE_OPEN_WRITE);
@@ -267,7 +282,7 @@ static void test_a_listing_brings_the_data(void **state)
 
 /* ---- together ------------------------------------------------------------------------------------------- */
 
-enum first { READS, WRITES, WRITES_FAR, WRITES_ACROSS, APPENDS, CUTS, GROWS, FIRSTS };
+enum first { READS, WRITES, WRITES_FAR, WRITES_ACROSS, APPENDS, CUTS, GROWS, ALLOCATES, ZEROS, PUNCHES, FIRSTS };
 
 static void do_first(enum first first, struct client *client, uint64_t ino, char fill)
 {
@@ -290,8 +305,17 @@ static void do_first(enum first first, struct client *client, uint64_t ino, char
 	case CUTS:
 		cut_by(client, ino, 200);
 		break;
-	default:
+	case GROWS:
 		cut_by(client, ino, model.size + 1000);
+		break;
+	case ALLOCATES:
+		allocate_by(client, ino, 0, 1000, SIM_OBJECT_BYTES);
+		break;
+	case ZEROS:
+		allocate_by(client, ino, CLIENT_ALLOCATE_ZERO, 1400, 200);
+		break;
+	default:
+		allocate_by(client, ino, CLIENT_ALLOCATE_PUNCH, 300 + (uint64_t)fill, 100);
 		break;
 	}
 }
