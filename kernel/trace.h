@@ -54,7 +54,9 @@
 	S(ISSUE_WRITE, "issue_write")	/* netfs writes pages back */		\
 	S(WRITE_BACK, "write_back")	/* all of them, for a revoke */		\
 	S(INVALIDATE, "invalidate")						\
-	S(SET_SIZE, "set_size")
+	S(SET_SIZE, "set_size")							\
+	S(FALLOCATE, "fallocate")						\
+	S(SEEK, "seek")			/* length: for a hole? */
 
 #define NACRE_OSD_STEP_ENUM(name, word) NACRE_OSD_STEP_##name,
 #define NACRE_MDS_STEP_ENUM(name, word) NACRE_MDS_STEP_##name,

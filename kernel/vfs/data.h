@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The data path, shared by its files: file.c (calls on open files), direct.c
- * (I/O at the OSDs without the page cache), mmap.c (faults), pages.c (the page
- * cache under netfs and under the caps).
+ * (I/O at the OSDs without the page cache), range.c (bytes that are not sent: fallocate, seek),
+ * mmap.c (faults), pages.c (the page cache under netfs and under the caps).
  *
  * One rule holds for all of them: a call takes cap references after the inode lock
  * and before folio locks, does its I/O, and gives them back when the OSDs have
@@ -56,6 +56,14 @@ ssize_t nacre_direct_read(struct kiocb *iocb, struct iov_iter *to);
 ssize_t nacre_direct_write_locked(struct kiocb *iocb, struct iov_iter *from, bool again);
 int nacre_direct_init(void);
 void nacre_direct_exit(void);
+
+/* ---- range.c ------------------------------------------------------------------------------- */
+
+long nacre_fallocate(struct file *file, int mode, loff_t offset, loff_t length);
+/* Where from `offset` on the next data is, or hole: -ENXIO behind the end, or if no data follows. */
+loff_t nacre_seek(struct inode *inode, loff_t offset, bool hole);
+ssize_t nacre_copy_range(struct file *in, loff_t from, struct file *out, loff_t to, size_t length,
+			 unsigned int flags);
 
 /* ---- mmap.c -------------------------------------------------------------------------------- */
 

@@ -293,12 +293,15 @@ static loff_t file_llseek(struct file *file, loff_t offset, int whence)
 	struct inode *inode = file_inode(file);
 	int err;
 
-	if (whence != SEEK_SET && whence != SEEK_CUR) {
+	if (whence == SEEK_DATA || whence == SEEK_HOLE) {
+		offset = nacre_seek(inode, offset, whence == SEEK_HOLE);
+		return offset < 0 ? offset : vfs_setpos(file, offset, inode->i_sb->s_maxbytes);
+	}
+	if (whence == SEEK_END) {
 		err = nacre_caps_refresh(inode, NACRE_GROUP_FILE, false);
 		if (err)
 			return err;
 	}
-	/* Data reaches to the end of the file, as far as one can tell from here. */
 	return generic_file_llseek(file, offset, whence);
 }
 
@@ -332,6 +335,8 @@ const struct file_operations nacre_file_ops = {
 	.splice_read = file_splice_read,
 	.splice_write = iter_file_splice_write,
 	.fadvise = file_fadvise,
+	.fallocate = nacre_fallocate,
+	.copy_file_range = nacre_copy_range,
 	.lock = nacre_lock,
 	.flock = nacre_flock,
 	.setlease = NACRE_COMPAT_NO_LEASES,

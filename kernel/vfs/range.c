@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Ranges of a file whose bytes are not sent: fallocate, and where data is
+ * (SEEK_DATA, SEEK_HOLE). The OSDs are asked object by object; what is dirty here is
+ * written back before, so they know.
+ *
+ *	fallocate: inode lock → privileges → caps (and room, to grow) → faults held off,
+ *	           the range's pages written and dropped → ZERO or ALLOCATE at the objects
+ *	           → size and times → caps back → unlock → sync, if asked
+ *
+ *	0, ZERO_RANGE		every block of the range is allocated: writing there cannot meet
+ *				ENOSPC. That costs as much as writing zeros does at the OSDs.
+ *	PUNCH_HOLE		whole blocks are given back
+ *	KEEP_SIZE		within the file only: nothing is kept behind a file's end
+ *
+ * What has been allocated when space runs out stays, and the file ends behind it.
+ */
+#include <linux/fs.h>
+#include <linux/falloc.h>
+#include <linux/pagemap.h>
+#include <linux/splice.h>
+#include "data.h"
+#include "protocol/rules/layout.h"
+
+#define BATCH 16			/* objects asked at once */
+
+/* Requests on neighbouring pieces, sent together and awaited together. */
+struct batch {
+	struct inode *inode;
+	u16 code, op_flags;
+	u32 piece;			/* at most so many bytes of an object in one request */
+	u64 at, end;			/* what is still to be asked, in the file */
+	struct nacre_osd_io *ios[BATCH];
+	unsigned int count;
+	atomic_t pending;
+	struct completion done;
+};
+
+static void one_ended(struct batch *b)
+{
+	if (atomic_dec_and_test(&b->pending))
+		complete(&b->done);
+}
+
+static void io_done(struct nacre_osd_io *io)
+{
+	one_ended(io->owner);
+}
+
+static int batch_fill(struct batch *b, unsigned int count)
+{
+	struct nacre_osd_io *io;
+
+	while (b->count < count && b->at < b->end) {
+		io = nacre_osd_io_new(nacre_inode_fs(b->inode), GFP_KERNEL);
+		if (!io)
+			return -ENOMEM;
+		nacre_data_io(io, b->inode, b->code, b->at, min_t(u64, b->piece, b->end - b->at));
+		io->op_flags = b->op_flags;
+		io->done = io_done;
+		io->owner = b;
+		b->ios[b->count++] = io;
+		b->at += io->length;
+	}
+	return 0;
+}
+
+static void batch_empty(struct batch *b)
+{
+	while (b->count)
+		nacre_osd_io_put(b->ios[--b->count]);
+}
+
+/* The next `count` requests, in order in b->ios when they are answered. -errno of none having been sent. */
+static int batch_run(struct batch *b, unsigned int count)
+{
+	unsigned int i;
+	int err;
+
+	batch_empty(b);
+	err = batch_fill(b, min_t(unsigned int, count, BATCH));
+	if (err)
+		return err;
+	init_completion(&b->done);
+	atomic_set(&b->pending, b->count + 1);
+	for (i = 0; i < b->count; i++)
+		nacre_osd_submit(b->ios[i]);
+	one_ended(b);
+	if (!wait_for_completion_killable(&b->done))
+		return 0;
+	for (i = 0; i < b->count; i++)
+		nacre_osd_cancel(b->ios[i], -EINTR);
+	wait_for_completion(&b->done);
+	return 0;
+}
+
+static u64 file_position(const struct batch *b, const struct nacre_osd_io *io, u64 offset)
+{
+	return io->oid.index * nacre_inode(b->inode)->object_bytes + offset;
+}
+
+/* ---- fallocate ----------------------------------------------------------------------------- */
+
+#define MODES (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)
+
+/*
+ * Nothing of the range is cached when this returns, and faults are held off: what the objects say is read anew
+ * after it. The pages at its edges are written first, the others with them: they may be mapped.
+ */
+static int drop_cached(struct inode *inode, u64 start, u64 end)
+{
+	struct address_space *mapping = inode->i_mapping;
+	u64 first = round_down(start, PAGE_SIZE), last = round_up(end, PAGE_SIZE) - 1;
+	int err;
+
+	filemap_invalidate_lock(mapping);
+	do {
+		err = filemap_write_and_wait_range(mapping, first, last);
+		if (!err)
+			err = invalidate_inode_pages2_range(mapping, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+	} while (err == -EBUSY && !fatal_signal_pending(current) && !nacre_fs_error(nacre_inode_fs(inode)));
+	if (err)
+		filemap_invalidate_unlock(mapping);
+	else
+		nacre_data_raise_remote(inode, 0, last + 1);
+	return err;
+}
+
+/* Ask the objects for all of [b->at, b->end). 0 or the first error; *done: up to where all is well. */
+static int run_range(struct batch *b, u64 *done)
+{
+	/* Room is taken in order, so that none is left behind the end of a file when it runs out. */
+	unsigned int width = b->code == NACRE_OSD_OP_ALLOCATE ? 1 : BATCH, i;
+	int err = 0;
+
+	*done = b->at;
+	while (!err && b->at < b->end) {
+		err = batch_run(b, width);
+		for (i = 0; !err && i < b->count; i++) {
+			err = b->ios[i]->result;
+			if (!err)
+				*done = file_position(b, b->ios[i], b->ios[i]->offset + b->ios[i]->length);
+		}
+	}
+	batch_empty(b);
+	return err;
+}
+
+/* Caps are held. */
+static int change_range(struct inode *inode, int mode, u64 start, u64 end)
+{
+	bool punch = mode & FALLOC_FL_PUNCH_HOLE;
+	struct batch b = {
+		.inode = inode,
+		.code = punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE,
+		.op_flags = mode & FALLOC_FL_ZERO_RANGE ? NACRE_OSD_OPF_ZERO : 0,
+		.piece = punch ? nacre_inode(inode)->object_bytes : nacre_data_wsize(inode),
+		.at = start,
+		.end = end,
+	};
+	u64 done;
+	int err;
+
+	if (end > i_size_read(inode))
+		nacre_data_zero_tail(inode, i_size_read(inode));
+	err = drop_cached(inode, start, end);
+	if (err)
+		return err;
+	err = run_range(&b, &done);
+	if (done > i_size_read(inode)) {
+		nacre_data_grow(inode, done);
+		nacre_data_raise_remote(inode, done, done);
+	}
+	filemap_invalidate_unlock(inode->i_mapping);
+	if (done > start && !punch) {
+		nacre_data_modified(inode, start, done - start);
+	} else if (done > start) {
+		inode_set_mtime_to_ts(inode, inode_set_ctime_current(inode));
+		nacre_caps_mark_dirty(inode, NACRE_GROUP_FILE);
+	}
+	return err;
+}
+
+static int fallocate_locked(struct file *file, int mode, u64 start, u64 end)
+{
+	struct inode *inode = file_inode(file);
+	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+	u32 got;
+	int err;
+
+	inode_dio_wait(inode);
+	err = file_remove_privs(file);
+	if (!err && keep)
+		err = nacre_caps_refresh(inode, NACRE_GROUP_FILE, false);
+	if (!err && !keep && end > i_size_read(inode))
+		err = inode_newsize_ok(inode, end);
+	if (err)
+		return err;
+	err = nacre_caps_get(inode, NACRE_CAP_FILE_WRITE, NACRE_CAPS_WRITER, keep ? 0 : end, &got);
+	if (err)
+		return err;
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		end = min_t(u64, end, round_up(i_size_read(inode), PAGE_SIZE));
+	else if (keep && end > i_size_read(inode))
+		err = -EOPNOTSUPP;
+	if (!err && start < end)
+		err = change_range(inode, mode, start, end);
+	nacre_caps_put(inode, got);
+	return err;
+}
+
+long nacre_fallocate(struct file *file, int mode, loff_t offset, loff_t length)
+{
+	struct inode *inode = file_inode(file);
+	int err;
+
+	if (mode & ~MODES)
+		return -EOPNOTSUPP;
+	if (down_write_killable(&inode->i_rwsem))
+		return -EINTR;
+	err = fallocate_locked(file, mode, offset, offset + length);
+	up_write(&inode->i_rwsem);
+	nacre_trace_pages(inode, NACRE_PAGES_STEP_FALLOCATE, offset, length, err);
+	if (!err && file->f_flags & O_DSYNC)
+		err = vfs_fsync(file, !(file->f_flags & __O_SYNC));
+	return err;
+}
+
+/* ---- where data is ----------------------------------------------------------------------------- */
+
+/* The first answer that is not "none in that piece", or the end. */
+static loff_t find(struct batch *b)
+{
+	unsigned int width = 1, i;
+	int err = 0;
+	u64 found;
+
+	/* A file with large holes has few objects: more and more are asked at once. */
+	for (; b->at < b->end; width *= 2) {
+		err = batch_run(b, width);
+		for (i = 0; !err && i < b->count; i++) {
+			err = b->ios[i]->result;
+			found = b->ios[i]->object_size;
+			if (!err && found < b->ios[i]->offset + b->ios[i]->length)
+				return file_position(b, b->ios[i], found);
+		}
+		if (err)
+			return err;
+	}
+	return b->end;
+}
+
+static loff_t seek_locked(struct inode *inode, loff_t offset, bool hole)
+{
+	u64 size = i_size_read(inode);
+	struct batch b = {
+		.inode = inode,
+		.code = NACRE_OSD_OP_SEEK,
+		.op_flags = hole ? NACRE_OSD_OPF_HOLE : 0,
+		.piece = nacre_inode(inode)->object_bytes,
+		.at = offset,
+		.end = size,
+	};
+	loff_t found;
+	int err;
+
+	if (offset < 0 || offset >= size)
+		return -ENXIO;
+	/* What lies in dirty pages is data, and after this the OSDs say so, too. */
+	err = filemap_write_and_wait_range(inode->i_mapping, offset, LLONG_MAX);
+	if (err)
+		return err;
+	found = find(&b);
+	batch_empty(&b);
+	return found == size && !hole ? -ENXIO : found;
+}
+
+loff_t nacre_seek(struct inode *inode, loff_t offset, bool hole)
+{
+	loff_t found;
+	u32 got;
+	int err;
+
+	err = nacre_caps_refresh(inode, NACRE_GROUP_FILE, false);
+	if (err)
+		return err;
+	if (down_read_killable(&inode->i_rwsem))
+		return -EINTR;
+	found = nacre_caps_get(inode, NACRE_CAP_FILE_READ, NACRE_CAP_FILE_CACHE, 0, &got);
+	if (!found) {
+		found = seek_locked(inode, offset, hole);
+		nacre_caps_put(inode, got);
+	}
+	up_read(&inode->i_rwsem);
+	nacre_trace_pages(inode, NACRE_PAGES_STEP_SEEK, offset, hole, found);
+	return found;
+}
+
+/* ---- copies ------------------------------------------------------------------------------------ */
+
+/* Through the page cache, or past it, under each file's own caps; also from one mount of nacre to another. */
+ssize_t nacre_copy_range(struct file *in, loff_t from, struct file *out, loff_t to, size_t length,
+			 unsigned int flags)
+{
+	return splice_copy_file_range(in, from, out, to, length);
+}
