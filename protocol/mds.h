@@ -55,7 +55,8 @@
 	K(8, RENAME, "P N 2", "move P/N to parent2/name2, by rename_flags")	\
 	K(9, SETATTR, "I A", "set the attributes in set_mask")			\
 	K(10, SETXATTR, "I N V", "set the extended attribute `name`, by xattr_flags")	\
-	K(11, RMXATTR, "I N", "remove the extended attribute `name`")
+	K(11, RMXATTR, "I N", "remove the extended attribute `name`")		\
+	K(12, TMPFILE, "P I A", "make a regular file that has no name, and open it for the caller")
 
 #define NACRE_RECORD_ENUM(number, name, needs, doc) NACRE_RECORD_##name = number,
 enum nacre_record_kind {
@@ -89,7 +90,8 @@ enum nacre_xattr_flags {
 enum nacre_record_flags {
 	NACRE_RECORD_EXCL = 1,		/* CREATE: fail with EEXIST; without it an existing file is opened */
 	NACRE_RECORD_TRUNC = 2,		/* CREATE of an existing file: cut it to 0 */
-	NACRE_RECORD_INLINE = 4,	/* CREATE of a new file: its data begins in the inode, if the file system allows that */
+	NACRE_RECORD_INLINE = 4,	/* CREATE, TMPFILE of a new file: its data begins in the inode, if the file system allows that */
+	NACRE_RECORD_NAMELESS = 8,	/* LINK: of a file that TMPFILE made; any other without a name gets none (ENOENT) */
 };
 
 #define NACRE_RECORD_FIELDS(F, R, T)						\

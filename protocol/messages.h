@@ -62,6 +62,7 @@ enum nacre_sender {
 	M(SETATTR, 56, nacre_record_req, NACRE_FROM_C, 0, "set attributes")		\
 	M(SETXATTR, 57, nacre_record_req, NACRE_FROM_C, 0, "set an extended attribute")	\
 	M(RMXATTR, 58, nacre_record_req, NACRE_FROM_C, 0, "remove an extended attribute") \
+	M(TMPFILE, 59, nacre_record_req, NACRE_FROM_C, 0, "make a file without a name")	\
 	/* answers */									\
 	M(REPLY, 64, nacre_reply, NACRE_FROM_M, 0, "answers a request")			\
 	M(SAFE, 65, nacre_safe, NACRE_FROM_M, 0, "what is journaled by now")		\

@@ -43,6 +43,7 @@ static const struct nacre_mds_op ops[] = {
 	  .changes = true, .name = "SETXATTR" },
 	{ NACRE_MSG_RMXATTR, .target_groups = NACRE_GROUP_XATTR | NACRE_GROUP_AUTH,
 	  .changes = true, .name = "RMXATTR" },
+	{ NACRE_MSG_TMPFILE, .changes = true, .creates = true, .name = "TMPFILE" },
 };
 
 const struct nacre_mds_op *mds_op_find(u16 type)

@@ -32,6 +32,8 @@ static void every_request_has_an_operation(struct kunit *test)
 
 static void operations_that_change_are_records(struct kunit *test)
 {
+	const u16 entry = NACRE_PART_PARENT | NACRE_PART_NAME;
+
 	for (u16 type = 0; type < NACRE_MSG_LIMIT; type++) {
 		const struct nacre_mds_op *op = mds_op_find(type);
 		const struct nacre_record_rule *rule;
@@ -46,8 +48,8 @@ static void operations_that_change_are_records(struct kunit *test)
 		KUNIT_ASSERT_NOT_NULL(test, rule);
 		KUNIT_EXPECT_EQ(test, nacre_record_message(kind), type);
 		KUNIT_EXPECT_EQ_MSG(test, op->creates, rule->file_types != 0, "%s", op->name);
-		/* Whoever names a directory changes it. */
-		KUNIT_EXPECT_EQ_MSG(test, !!op->parent_groups, !!(rule->must & NACRE_PART_PARENT),
+		/* Whoever names an entry changes its directory. */
+		KUNIT_EXPECT_EQ_MSG(test, !!op->parent_groups, (rule->must & entry) == entry,
 				    "%s", op->name);
 	}
 }

@@ -162,6 +162,8 @@ static struct nacre_mds_request *make(struct mnt_idmap *idmap, struct inode *dir
 	if (dentry->d_name.len > NACRE_NAME_MAX)
 		return ERR_PTR(-ENAMETOOLONG);
 	set_name(record, dir, dentry);
+	if (record->kind == NACRE_RECORD_TMPFILE)
+		record->name_bytes = 0;		/* the VFS calls it "/" */
 	set_owner(idmap, dir, record, &mode);
 	err = nacre_acl_inherit(dir, dentry, &mode, &xattrs, &record->xattrs_bytes);
 	if (err)
@@ -181,7 +183,9 @@ static struct nacre_mds_request *make(struct mnt_idmap *idmap, struct inode *dir
 	err = nacre_mds_call(req);
 	if (!was_used(req, err))
 		nacre_mds_give_ino_back(fs, record->ino);
-	if (!err && !req->target) {
+	if (!err && !req->target && !req->learn_error && record->kind == NACRE_RECORD_TMPFILE) {
+		err = -ESTALE;
+	} else if (!err && !req->target) {
 		/* Made, but there was no memory to take it in: the directory has a name more than is known here. */
 		nacre_dir_incomplete(dir);
 		err = req->learn_error ?: -EIO;
@@ -328,6 +332,27 @@ static int nacre_atomic_open(struct inode *dir, struct dentry *dentry, struct fi
 	return err;
 }
 
+/*
+ * A file without a name. The rank may have made it and let it go again, when it was restarted before the answer
+ * came and nobody was there to claim it: that is ESTALE, and the VFS opens once more.
+ */
+static int nacre_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file *file, umode_t mode)
+{
+	u32 wanted = WANT_NEW | caps_of_open(file->f_flags);
+	struct nacre_record record = { .kind = NACRE_RECORD_TMPFILE };
+	struct dentry *dentry = file->f_path.dentry;
+	struct nacre_mds_request *req;
+
+	req = make(idmap, dir, dentry, mode | S_IFREG, wanted, &record);
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	ihold(req->target);
+	d_mark_tmpfile(file, req->target);
+	d_instantiate(dentry, req->target);
+	nacre_mds_request_put(req);
+	return finish_open_simple(file, 0);
+}
+
 /* ---- linking and removing ---------------------------------------------------------------------------------------- */
 
 static int nacre_link(struct dentry *old, struct inode *dir, struct dentry *dentry)
@@ -338,6 +363,9 @@ static int nacre_link(struct dentry *old, struct inode *dir, struct dentry *dent
 
 	if (dentry->d_name.len > NACRE_NAME_MAX)
 		return -ENAMETOOLONG;
+	/* What lost its last name elsewhere, a moment ago, gets none. */
+	if (nacre_compat_inode_state(inode) & I_LINKABLE)
+		record.record_flags = NACRE_RECORD_NAMELESS;
 	nacre_caps_flush_start(inode);		/* LOG-1 */
 	set_name(&record, dir, dentry);
 	nacre_dentry_unsure(dentry);
@@ -446,6 +474,7 @@ const struct inode_operations nacre_dir_inode_ops = {
 	.lookup = nacre_lookup,
 	.atomic_open = nacre_atomic_open,
 	.create = nacre_create,
+	.tmpfile = nacre_tmpfile,
 	.mkdir = nacre_mkdir,
 	.mknod = nacre_mknod,
 	.symlink = nacre_symlink,

@@ -161,13 +161,13 @@ static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 	u64 done;
 	int err;
 
-	if (end > i_size_read(inode))
+	if (!punch && end > i_size_read(inode))
 		nacre_data_zero_tail(inode, i_size_read(inode));
 	err = drop_cached(inode, start, end);
 	if (err)
 		return err;
 	err = run_range(&b, &done);
-	if (done > i_size_read(inode)) {
+	if (!punch && done > i_size_read(inode)) {
 		nacre_data_grow(inode, done);
 		nacre_data_raise_remote(inode, done, done);
 	}

@@ -39,7 +39,8 @@ static const struct nacre_record_rule rules[] = {
 	{ .kind = NACRE_RECORD_SYMLINK, .name = "SYMLINK", .must = NEW_MUST | NACRE_PART_VALUE,
 	  .may = NEW_MAY, .set_mask = NEW_SET, .set_must = NACRE_SET_MODE,
 	  .file_types = TYPE_BIT(TYPE_LNK) },
-	{ .kind = NACRE_RECORD_LINK, .name = "LINK", .must = ENTRY | NACRE_PART_INO },
+	{ .kind = NACRE_RECORD_LINK, .name = "LINK", .must = ENTRY | NACRE_PART_INO,
+	  .record_flags = NACRE_RECORD_NAMELESS },
 	{ .kind = NACRE_RECORD_UNLINK, .name = "UNLINK", .must = ENTRY, .may = NACRE_PART_INO },
 	{ .kind = NACRE_RECORD_RMDIR, .name = "RMDIR", .must = ENTRY, .may = NACRE_PART_INO },
 	{ .kind = NACRE_RECORD_RENAME, .name = "RENAME", .must = ENTRY | NACRE_PART_SECOND,
@@ -53,6 +54,10 @@ static const struct nacre_record_rule rules[] = {
 	  .xattr_flags = NACRE_XATTR_CREATE | NACRE_XATTR_REPLACE },
 	{ .kind = NACRE_RECORD_RMXATTR, .name = "RMXATTR",
 	  .must = NACRE_PART_INO | NACRE_PART_NAME },
+	{ .kind = NACRE_RECORD_TMPFILE, .name = "TMPFILE",
+	  .must = NACRE_PART_PARENT | NACRE_PART_ATTRS, .may = NEW_MAY, .set_mask = NEW_SET,
+	  .set_must = NACRE_SET_MODE, .record_flags = NACRE_RECORD_INLINE,
+	  .file_types = TYPE_BIT(TYPE_REG) },
 };
 
 const struct nacre_record_rule *nacre_record_rule(__u16 kind)
@@ -66,19 +71,19 @@ const struct nacre_record_rule *nacre_record_rule(__u16 kind)
 }
 
 /* Requests stand in the message table in the order of the kinds. */
-_Static_assert(NACRE_MSG_RMXATTR - NACRE_MSG_CREATE == NACRE_RECORD_RMXATTR - NACRE_RECORD_CREATE,
+_Static_assert(NACRE_MSG_TMPFILE - NACRE_MSG_CREATE == NACRE_RECORD_TMPFILE - NACRE_RECORD_CREATE,
 	       "record kinds and their messages run in parallel");
 
 __u16 nacre_record_kind_of(__u16 message_type)
 {
-	if (message_type < NACRE_MSG_CREATE || message_type > NACRE_MSG_RMXATTR)
+	if (message_type < NACRE_MSG_CREATE || message_type > NACRE_MSG_TMPFILE)
 		return 0;
 	return (__u16)(message_type - NACRE_MSG_CREATE + NACRE_RECORD_CREATE);
 }
 
 __u16 nacre_record_message(__u16 kind)
 {
-	if (kind < NACRE_RECORD_CREATE || kind > NACRE_RECORD_RMXATTR)
+	if (kind < NACRE_RECORD_CREATE || kind > NACRE_RECORD_TMPFILE)
 		return 0;
 	return (__u16)(kind - NACRE_RECORD_CREATE + NACRE_MSG_CREATE);
 }

@@ -22,6 +22,7 @@ static const struct mds_op ops[] = {
 	{ NACRE_MSG_SETATTR, NACRE_RECORD_SETATTR, mds_op_setattr },
 	{ NACRE_MSG_SETXATTR, NACRE_RECORD_SETXATTR, mds_op_setxattr },
 	{ NACRE_MSG_RMXATTR, NACRE_RECORD_RMXATTR, mds_op_rmxattr },
+	{ NACRE_MSG_TMPFILE, NACRE_RECORD_TMPFILE, mds_op_tmpfile },
 };
 
 const struct mds_op *mds_op_find(uint16_t type)

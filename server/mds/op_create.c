@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* CREATE, MKDIR, MKNOD, SYMLINK: new inodes under new names. */
+/* CREATE, MKDIR, MKNOD, SYMLINK: new inodes under new names. TMPFILE: under none. */
 #include "core.h"
 #include "ops.h"
 #include "protocol/rules/size.h"
@@ -83,7 +83,11 @@ struct mds_inode *mds_make_inode(struct mds_change *change, struct mds_dentry *d
 	if (inode->dir)
 		inode->dir->complete = true;
 	inode->recorded = true;		/* of a new number the table's records say nothing */
-	mds_dentry_set_primary(dentry, inode);
+	if (dentry)
+		mds_dentry_set_primary(dentry, inode);
+	else
+		inode->nlink = 0;
+	inode->own = !dentry;		/* an orphan from the beginning: stays as long as somebody holds it */
 	mds_change_home(change, inode);
 	return inode;
 }
@@ -107,8 +111,9 @@ static int make(struct mds *mds, struct mds_request *request, struct mds_inode *
 	struct mds_session *session = request->session;
 	uint64_t now = mds_op_time(mds, request), ino;
 	bool is_dir = S_ISDIR(record->mode), delegated;
+	bool nameless = request->op->kind == NACRE_RECORD_TMPFILE;
+	struct mds_dentry *dentry = NULL;
 	struct mds_change change;
-	struct mds_dentry *dentry;
 	struct mds_inode *inode;
 	int result = mds_choose_ino(mds, request, &ino);
 
@@ -117,7 +122,8 @@ static int make(struct mds *mds, struct mds_request *request, struct mds_inode *
 	mds_change_begin_request(&change, request);
 	change.ino = ino;
 	change.flags = request->op->kind == NACRE_RECORD_CREATE ? NACRE_REPLY_CREATED : 0;
-	dentry = mds_dentry_get(dir->dir, record->name, record->name_bytes);
+	if (!nameless)
+		dentry = mds_dentry_get(dir->dir, record->name, record->name_bytes);
 	inode = mds_make_inode(&change, dentry, ino, record->mode, now);
 	set_attributes(inode, record, now);
 	delegated = mds_intervals_has(&session->inos, ino);
@@ -126,7 +132,8 @@ static int make(struct mds *mds, struct mds_request *request, struct mds_inode *
 		give_writer(mds, session, inode, delegated);
 	if (record->record_flags & NACRE_RECORD_INLINE)
 		mds_inline_begin(mds, inode);
-	mds_dir_changed(&change, dir, 1, is_dir, now);
+	if (!nameless)
+		mds_dir_changed(&change, dir, 1, is_dir, now);
 	if (!delegated)
 		mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
 	mds_request_commit(request, &change);
@@ -138,6 +145,17 @@ static int make(struct mds *mds, struct mds_request *request, struct mds_inode *
 			{ NACRE_TRACE_TARGET, inode, request->head->wanted },
 			{ NACRE_TRACE_PARENT, dir, 0 },
 		}, 2);
+}
+
+/* The directory says where the file is to be, which is nowhere yet: it is only asked to exist. */
+int mds_op_tmpfile(struct mds *mds, struct mds_request *request)
+{
+	struct mds_inode *dir;
+	int result = req_dir(mds, request, request->message->host.record.parent, &dir);
+
+	if (!result)
+		result = req_room(mds, request);
+	return result ? result : make(mds, request, dir);
 }
 
 /* The directory with the name in it, or free for it. */

@@ -53,7 +53,7 @@ int mds_op_link(struct mds *mds, struct mds_request *request)
 		result = req_change(mds, request, inode, NACRE_GROUP_LINK);
 	if (result)
 		return result;
-	if (!inode->nlink)
+	if (!inode->nlink && !(record->record_flags & NACRE_RECORD_NAMELESS))
 		return ENOENT;
 	if (inode->nlink >= NACRE_LINK_MAX)
 		return EMLINK;

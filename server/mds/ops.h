@@ -22,6 +22,7 @@ int mds_op_rename(struct mds *mds, struct mds_request *request);
 int mds_op_setattr(struct mds *mds, struct mds_request *request);
 int mds_op_setxattr(struct mds *mds, struct mds_request *request);
 int mds_op_rmxattr(struct mds *mds, struct mds_request *request);
+int mds_op_tmpfile(struct mds *mds, struct mds_request *request);
 
 /* Time of the operation: the client's, or ours if it says none. */
 uint64_t mds_op_time(struct mds *mds, const struct mds_request *request);

@@ -193,7 +193,8 @@ static void apply_session_state(struct mds *mds, const struct mds_event *event, 
 	session->safe = session->applied;
 	if (event->flush_id)
 		mds_intervals_add(&session->flushes, event->flush_id, 1);
-	if (event->kind >= NACRE_RECORD_CREATE && event->kind <= NACRE_RECORD_SYMLINK)
+	if ((event->kind >= NACRE_RECORD_CREATE && event->kind <= NACRE_RECORD_SYMLINK) ||
+	    event->kind == NACRE_RECORD_TMPFILE)
 		mds_intervals_remove(&session->inos, event->ino, 1);
 	mds_record_set(mds, MDS_RECORD_SESSION, session->instance, true, seq);
 }

@@ -62,6 +62,7 @@ struct client_config {
 	C(LIST, "ino offset [entries entry_count offset]: one answer's part of the listing, behind position `offset` (0: the start); offset 0 is the end") \
 	C(STATFS, "[bytes: free]")							\
 	C(CREATE, "ino name mode flags [attr created]: make or open a regular file, for writing") \
+	C(TMPFILE, "ino mode [attr]: make a regular file without a name, and open it for writing") \
 	C(MKDIR, "ino name mode [attr]")						\
 	C(SYMLINK, "ino name value [attr]")						\
 	C(LINK, "ino name ino2 [attr]: one more name for ino2")				\

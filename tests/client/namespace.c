@@ -96,19 +96,22 @@ static void created(struct request *request, const struct nacre_reply *reply)
 	if (!err && !take_target(call, reply, NACRE_TRACE_TARGET))
 		err = -ESTALE;
 	if (err) {
-		dentry_drop(dir, call->name);
+		if (call->name)
+			dentry_drop(dir, call->name);
 		call_end(call, err);
 		return;
 	}
-	dentry_learn(dir, request, reply, NACRE_TRACE_PARENT, call->name, call->attr.ino,
-		     call->attr.mode);
+	if (call->name)
+		dentry_learn(dir, request, reply, NACRE_TRACE_PARENT, call->name, call->attr.ino,
+			     call->attr.mode);
 	inode = inode_get(call->client, call->attr.ino);
 	if (request->unsafe) {
 		request_names(request, inode);
 		request->body.record.ino = inode->ino;	/* a resend makes the same inode */
 	}
 	call->created = reply->flags & NACRE_REPLY_CREATED;
-	if (call->kind == CLIENT_CREATE) {
+	inode->linkable = call->kind == CLIENT_TMPFILE;
+	if (call->kind == CLIENT_CREATE || call->kind == CLIENT_TMPFILE) {
 		inode->open_read++;
 		inode->open_write++;
 		caps_want(inode, 0);
@@ -119,13 +122,13 @@ static void created(struct request *request, const struct nacre_reply *reply)
 static void create(struct client_call *call, uint16_t kind, uint32_t type, uint32_t wanted)
 {
 	struct nacre_record record = {
-		.kind = kind, .parent = call->ino, NAME_OF(call->name),
-		.mode = type | (call->mode & 07777), .uid = call->uid, .gid = call->gid,
+		.kind = kind, .parent = call->ino, .name = (const __u8 *)call->name,
+		.name_bytes = call->name ? (__u32)strlen(call->name) : 0, .mode = type | (call->mode & 07777), .uid = call->uid, .gid = call->gid,
 		.set_mask = NACRE_SET_MODE | NACRE_SET_UID | NACRE_SET_GID,
 		.ino = session_take_ino(call->client),
 	};
 
-	if (kind == NACRE_RECORD_CREATE)
+	if (type == S_IFREG)
 		record.record_flags = (uint16_t)(call->flags | (inline_limit(call->client) ? NACRE_RECORD_INLINE : 0));
 	if (kind == NACRE_RECORD_SYMLINK) {
 		record.value = (const __u8 *)call->value;
@@ -139,6 +142,12 @@ void step_CREATE(struct client_call *call)
 {
 	if (call_may_go(call))
 		create(call, NACRE_RECORD_CREATE, S_IFREG, NACRE_WANT_READ | NACRE_WANT_WRITE);
+}
+
+void step_TMPFILE(struct client_call *call)
+{
+	if (call_may_go(call))
+		create(call, NACRE_RECORD_TMPFILE, S_IFREG, NACRE_WANT_READ | NACRE_WANT_WRITE);
 }
 
 void step_MKDIR(struct client_call *call)
@@ -158,6 +167,8 @@ static void linked(struct request *request, const struct nacre_reply *reply)
 	struct client_call *call = request->call;
 	int err = reply_error(reply);
 
+	if (!err)
+		request->inodes[1]->linkable = false;
 	if (err || !take_target(call, reply, NACRE_TRACE_TARGET))
 		dentry_drop(request->inodes[0], call->name);
 	else
@@ -172,11 +183,14 @@ void step_LINK(struct client_call *call)
 		.kind = NACRE_RECORD_LINK, .parent = call->ino, NAME_OF(call->name),
 		.ino = call->ino2,
 	};
+	struct inode *inode;
 
-	if (call_may_go(call))
-		submit_record(call, &record, DIR_WANTED, linked,
-			      inode_get(call->client, call->ino),
-			      inode_get(call->client, call->ino2), NULL);
+	if (!call_may_go(call))
+		return;
+	inode = inode_get(call->client, call->ino2);
+	record.record_flags = inode->linkable ? NACRE_RECORD_NAMELESS : 0;
+	submit_record(call, &record, DIR_WANTED, linked, inode_get(call->client, call->ino), inode,
+		      NULL);
 }
 
 /* ---- removing ----------------------------------------------------------------------------- */

@@ -75,6 +75,7 @@ struct inode {
 	uint32_t refs[CLIENT_CAP_BITS];
 	uint32_t dirty_pages, writing_pages;
 	uint32_t open_read, open_write;
+	bool linkable;			/* TMPFILE made it, and it has had no name yet */
 	uint32_t changing;		/* our requests under way that change it: its copy answers nothing */
 	uint64_t changes;		/* such requests ever sent */
 	uint32_t busy;			/* requests and flushes that point here */

@@ -3,6 +3,7 @@
  * Hard links across folders, link counts, files that are unlinked while open, and inodes that are neither file nor
  * folder.
  */
+#define _GNU_SOURCE
 #include "harness.h"
 
 #include <sys/socket.h>
@@ -91,6 +92,58 @@ TEST(unlinked_while_open)
 	check_file("a", 3, 2);
 	OK(close(fd));
 	check_file("a", 3, 2);
+}
+
+/* O_TMPFILE: read and written like any file, no name until it is given one. */
+TEST(file_without_a_name)
+{
+	char text[10], self[40];
+	int fd = OK(open(".", O_TMPFILE | O_RDWR, 0640)), again;
+	struct stat st;
+
+	OK(fstat(fd, &st));
+	EQUAL(st.st_nlink, 0);
+	EQUAL(st.st_mode, S_IFREG | 0640);
+	EQUAL(OK(write(fd, "nameless", 8)), 8);
+	OK(fsync(fd));
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+	again = OK(open(self, O_RDONLY));
+	EQUAL(OK(pread(again, text, sizeof(text), 0)), 8);
+	CHECK(!memcmp(text, "nameless", 8));
+	OK(close(again));
+	OK(mkdir("d", 0755));
+	OK(linkat(AT_FDCWD, self, AT_FDCWD, "d/named", AT_SYMLINK_FOLLOW));
+	FAILS(linkat(fd, "", AT_FDCWD, "d/named", AT_EMPTY_PATH), EEXIST);
+	EQUAL(stat_of("d/named").st_ino, st.st_ino);
+	EQUAL(stat_of("d/named").st_nlink, 1);
+	EQUAL(OK(pwrite(fd, "NAME", 4, 0)), 4);
+	OK(close(fd));
+	fd = OK(open("d/named", O_RDONLY));
+	EQUAL(OK(pread(fd, text, sizeof(text), 0)), 8);
+	CHECK(!memcmp(text, "NAMEless", 8));
+	OK(unlink("d/named"));
+	FAILS(linkat(fd, "", AT_FDCWD, "again", AT_EMPTY_PATH), ENOENT);
+	OK(close(fd));
+	OK(rmdir("d"));
+}
+
+TEST(files_without_a_name_that_stay_so)
+{
+	int fd = OK(open(".", O_TMPFILE | O_EXCL | O_WRONLY, 0600));
+	int fds[50];
+
+	EQUAL(OK(write(fd, "x", 1)), 1);
+	FAILS(linkat(fd, "", AT_FDCWD, "a", AT_EMPTY_PATH), ENOENT);
+	OK(close(fd));
+	for (int i = 0; i < 50; i++) {
+		fds[i] = OK(open(".", O_TMPFILE | O_RDWR, 0600));
+		EQUAL(OK(pwrite(fds[i], &i, sizeof(i), 100000)), sizeof(i));
+	}
+	OK(linkat(fds[7], "", AT_FDCWD, "seven", AT_EMPTY_PATH));
+	for (int i = 0; i < 50; i++)
+		OK(close(fds[i]));
+	EQUAL(stat_of("seven").st_size, 100000 + sizeof(int));
+	OK(unlink("seven"));
 }
 
 TEST(removed_folder_while_open)

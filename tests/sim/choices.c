@@ -120,6 +120,13 @@ static bool choose_create(struct sim_worker *worker)
 	return open_find(worker->client, 0, 0) != NULL;
 }
 
+static bool choose_tmpfile(struct sim_worker *worker)
+{
+	set(worker, CLIENT_TMPFILE, some_dir(worker));
+	worker->call.mode = 0600 | (uint32_t)worker_dice(worker, 0200);
+	return open_find(worker->client, 0, 0) != NULL;
+}
+
 static bool choose_mkdir(struct sim_worker *worker)
 {
 	set_name(worker, CLIENT_MKDIR, 'd');
@@ -326,7 +333,7 @@ static const struct {
 	unsigned int weight;
 	bool (*choose)(struct sim_worker *worker);
 } choices[] = {
-	{ 12, choose_create }, { 3, choose_mkdir }, { 1, choose_symlink }, { 3, choose_link },
+	{ 12, choose_create }, { 2, choose_tmpfile }, { 3, choose_mkdir }, { 1, choose_symlink }, { 3, choose_link },
 	{ 7, choose_unlink }, { 2, choose_rmdir }, { 7, choose_rename }, { 14, choose_lookup },
 	{ 3, choose_readdir }, { 8, choose_getattr }, { 4, choose_chmod }, { 3, choose_truncate },
 	{ 3, choose_setxattr }, { 3, choose_getxattr }, { 8, choose_open }, { 6, choose_close },
@@ -377,7 +384,7 @@ void worker_learn(struct sim_worker *worker)
 		forget_inode(client, call->ino);
 	if (call->result)
 		return;
-	if (call->kind == CLIENT_LOOKUP || call->kind == CLIENT_CREATE ||
+	if (call->kind == CLIENT_LOOKUP || call->kind == CLIENT_CREATE || call->kind == CLIENT_TMPFILE ||
 	    call->kind == CLIENT_MKDIR)
 		remember_inode(worker, &call->attr);
 	if (call->kind == CLIENT_UNLINK || call->kind == CLIENT_RMDIR)
@@ -385,6 +392,6 @@ void worker_learn(struct sim_worker *worker)
 			forget_inode(client, call->attr.ino);
 	if (call->kind == CLIENT_OPEN)
 		remember_open(client, call->ino, call->flags);
-	if (call->kind == CLIENT_CREATE)
+	if (call->kind == CLIENT_CREATE || call->kind == CLIENT_TMPFILE)
 		remember_open(client, call->attr.ino, NACRE_OPEN_READ | NACRE_OPEN_WRITE);
 }

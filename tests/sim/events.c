@@ -350,6 +350,10 @@ const char *history_events(struct history *history, struct op *op, const struct 
 	case CLIENT_CREATE:
 		saw_create(history, op, call, S_IFREG);
 		break;
+	case CLIENT_TMPFILE:
+		if (!call->result && call->attr.ino)
+			born(history, call, S_IFREG);
+		break;
 	case CLIENT_MKDIR:
 		saw_create(history, op, call, S_IFDIR);
 		break;

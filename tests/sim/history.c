@@ -124,6 +124,7 @@ static bool is_change(const struct op *op)
 {
 	switch (op->kind) {
 	case CLIENT_CREATE:
+	case CLIENT_TMPFILE:
 	case CLIENT_MKDIR:
 	case CLIENT_SYMLINK:
 	case CLIENT_LINK:

@@ -34,6 +34,7 @@ static const struct pair_row {
 	{ NACRE_MSG_SETATTR, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_SETXATTR, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_RMXATTR, NACRE_MSG_REPLY, { "tid" } },
+	{ NACRE_MSG_TMPFILE, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_CAP_REVOKE, NACRE_MSG_CAP_UPDATE, { "cap_id", "cap_gen", "cap_seq" } },
 	{ NACRE_MSG_CAP_UPDATE, NACRE_MSG_CAP_FLUSH_ACK, { "flush_id" } },
 	{ NACRE_MSG_OSD_REQUEST, NACRE_MSG_OSD_REPLY, { "tid" } },

@@ -40,16 +40,16 @@ static void every_kind_has_a_rule_and_a_message(void **state)
 {
 	__u16 kind;
 
-	for (kind = NACRE_RECORD_CREATE; kind <= NACRE_RECORD_RMXATTR; kind++) {
+	for (kind = NACRE_RECORD_CREATE; kind <= NACRE_RECORD_TMPFILE; kind++) {
 		assert_non_null(nacre_record_rule(kind));
 		assert_int_equal(nacre_record_kind_of(nacre_record_message(kind)), kind);
 		assert_string_equal(nacre_message_find(nacre_record_message(kind))->name,
 				    nacre_record_rule(kind)->name);
 	}
 	assert_null(nacre_record_rule(0));
-	assert_null(nacre_record_rule(12));
+	assert_null(nacre_record_rule(NACRE_RECORD_TMPFILE + 1));
 	assert_int_equal(nacre_record_kind_of(NACRE_MSG_LOOKUP), 0);
-	assert_int_equal(nacre_record_message(12), 0);
+	assert_int_equal(nacre_record_message(NACRE_RECORD_TMPFILE + 1), 0);
 }
 
 /* The letters in mds.h say the same as the rules. */
@@ -89,6 +89,12 @@ static void fields_missing(void **state)
 	REFUSED(SETATTR, req->ino = 0);
 	REFUSED(SETXATTR, req->ino = 0);
 	REFUSED(RMXATTR, req->name_bytes = 0);
+	REFUSED(TMPFILE, req->name = (const __u8 *)"n"; req->name_bytes = 1);
+	REFUSED(TMPFILE, req->parent = 0);
+	REFUSED(TMPFILE, req->mode = 040755);
+	REFUSED(UNLINK, req->record_flags = NACRE_RECORD_NAMELESS);
+	TAKEN(LINK, req->record_flags = NACRE_RECORD_NAMELESS);
+	TAKEN(TMPFILE, req->record_flags = NACRE_RECORD_INLINE);
 	TAKEN(CREATE, req->ino = 0);
 	TAKEN(UNLINK, req->ino = 0);
 	TAKEN(SETXATTR, req->value_bytes = 0);

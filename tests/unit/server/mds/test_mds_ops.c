@@ -121,6 +121,76 @@ static void test_orphan(void **state)
 	mdst_client_destroy(c);
 }
 
+static struct nacre_inode_info make_tmpfile(struct mdst_client *c)
+{
+	struct nacre_record_req body = mdst_record(c, NACRE_INO_ROOT, "");
+	struct mdst_reply r;
+
+	body.kind = NACRE_RECORD_TMPFILE;
+	body.mode = S_IFREG | 0600;
+	body.set_mask = NACRE_SET_MODE;
+	r = mdst_call(c, NACRE_MSG_TMPFILE, &body);
+	assert_int_equal(r.result, 0);
+	assert_int_equal(r.target.nlink, 0);
+	assert_true(r.target.issued & NACRE_CAP_FILE_EXCL);
+	return r.target;
+}
+
+static struct mdst_reply link_nameless(struct mdst_client *c, uint64_t ino, const char *name)
+{
+	struct nacre_record_req body = mdst_record(c, NACRE_INO_ROOT, name);
+
+	body.kind = NACRE_RECORD_LINK;
+	body.ino = ino;
+	body.record_flags = NACRE_RECORD_NAMELESS;
+	return mdst_call(c, NACRE_MSG_LINK, &body);
+}
+
+/* Only a link that says so gives it a name, so one that comes too late for another file finds none. */
+static void test_tmpfile_gets_a_name(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t);
+	struct nacre_inode_info file = make_tmpfile(c);
+
+	assert_int_equal(mdst_getattr(c, NACRE_INO_ROOT).target.size, 0);
+	assert_int_equal(mdst_link(c, file.ino, NACRE_INO_ROOT, "a").result, ENOENT);
+	assert_int_equal(link_nameless(c, file.ino, "a").target.nlink, 1);
+	mdst_writeback(t);
+	assert_int_equal(mdst_lookup(c, NACRE_INO_ROOT, "a").target.ino, file.ino);
+	assert_int_equal(mdst_link(c, file.ino, NACRE_INO_ROOT, "b").target.nlink, 2);
+	mdst_unlink(c, NACRE_INO_ROOT, "a");
+	assert_int_equal(mdst_unlink(c, NACRE_INO_ROOT, "b").victim.nlink, 0);
+	assert_int_equal(mdst_link(c, file.ino, NACRE_INO_ROOT, "c").result, ENOENT);
+	mdst_client_destroy(c);
+}
+
+/* Without a name it goes with its last holder, also when that was lost in a crash of the rank. */
+static void test_tmpfile_goes_with_its_holder(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t);
+	struct nacre_inode_info kept = make_tmpfile(c), lost;
+
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, kept.ino, 0, 100);
+	mdst_writeback(t);
+	kept = mdst_getattr(c, kept.ino).target;
+	mdst_release(c, &kept);
+	mdst_run_ms(t, 1000);
+	assert_int_equal(mdst_osd_objects(t->osd, NACRE_POOL_DATA, kept.ino), 0);
+	lost = make_tmpfile(c);
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, lost.ino, 0, 100);
+	mdst_sync(c);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(c, NULL, 0, NULL);
+	mdst_run_ms(t, 1000);
+	assert_int_equal(mdst_osd_objects(t->osd, NACRE_POOL_DATA, lost.ino), 0);
+	assert_int_equal(mdst_osd_objects(t->osd, NACRE_POOL_META, lost.ino), 0);
+	assert_int_equal(mdst_getattr(c, lost.ino).result, ESTALE);
+	mdst_client_destroy(c);
+}
+
 static void test_hard_links(void **state)
 {
 	struct mdst *t = *state;
@@ -359,7 +429,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_session), T(test_create_lookup), T(test_create_existing),
-		T(test_unlink_rmdir), T(test_orphan), T(test_hard_links), T(test_rename),
+		T(test_unlink_rmdir), T(test_orphan), T(test_tmpfile_gets_a_name),
+		T(test_tmpfile_goes_with_its_holder), T(test_hard_links), T(test_rename),
 		T(test_rename_exchange), T(test_rename_whiteout), T(test_setattr),
 		T(test_size_3_truncate), T(test_xattr), T(test_symlink_mknod), T(test_readdir),
 		T(test_statfs),
