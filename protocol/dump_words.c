@@ -27,7 +27,8 @@ static const struct word nacre_claim_flags[] = { W(NACRE_CLAIM_, OPEN) };
 static const struct word nacre_reconnect_flags[] = { W(NACRE_RECONNECT_, MORE) };
 static const struct word nacre_record_kind[] = { NACRE_RECORDS(RECORD_WORD) };
 static const struct word nacre_record_flags[] = { W(NACRE_RECORD_, EXCL), W(NACRE_RECORD_, TRUNC),
-						  W(NACRE_RECORD_, INLINE) };
+						  W(NACRE_RECORD_, INLINE),
+						  W(NACRE_RECORD_, NAMELESS) };
 static const struct word nacre_set_mask[] = {
 	W(NACRE_SET_, MODE),  W(NACRE_SET_, UID),   W(NACRE_SET_, GID),
 	W(NACRE_SET_, SIZE),  W(NACRE_SET_, ATIME), W(NACRE_SET_, MTIME),
@@ -39,7 +40,8 @@ static const struct word nacre_rename_flags[] = { W(NACRE_RENAME_, NOREPLACE),
 static const struct word nacre_xattr_flags[] = { W(NACRE_XATTR_, CREATE), W(NACRE_XATTR_, REPLACE) };
 static const struct word nacre_request_flags[] = { W(NACRE_REQUEST_, RESEND),
 						   W(NACRE_REQUEST_, WANT_XATTRS),
-						   W(NACRE_REQUEST_, NO_CAPS), W(NACRE_REQUEST_, WANT_DATA) };
+						   W(NACRE_REQUEST_, NO_CAPS), W(NACRE_REQUEST_, WANT_DATA),
+						   W(NACRE_REQUEST_, OF_PARENT) };
 static const struct word nacre_open_flags[] = { W(NACRE_OPEN_, READ), W(NACRE_OPEN_, WRITE) };
 static const struct word nacre_trace_role[] = {
 	W(NACRE_TRACE_, TARGET), W(NACRE_TRACE_, PARENT), W(NACRE_TRACE_, PARENT2),

@@ -131,6 +131,7 @@ enum nacre_request_flags {
 	NACRE_REQUEST_WANT_XATTRS = 2,	/* put all xattrs into the target's info */
 	NACRE_REQUEST_NO_CAPS = 4,	/* an answer only: issue nothing */
 	NACRE_REQUEST_WANT_DATA = 8,	/* READDIR: the inline data of small files, and what it takes to keep it */
+	NACRE_REQUEST_OF_PARENT = 16,	/* GETATTR: not of `ino` but of the directory that its only name is in; ENOENT */
 };
 
 #define NACRE_REQUEST_HEAD(F)						\

@@ -107,6 +107,8 @@ void nacre_mds_iput(struct nacre_fs *fs, struct inode *inode);
 struct nacre_mds_request *nacre_mds_lookup(struct inode *dir, const struct qstr *name, u32 wanted);
 struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct inode *inode,
 					    u32 mask, u32 wanted, bool xattrs);
+/* The directory that the only name of an inode is in, as target. -ENOENT: it has none, or several. */
+struct nacre_mds_request *nacre_mds_parent(struct nacre_fs *fs, u64 ino);
 struct nacre_mds_request *nacre_mds_open(struct inode *inode, u32 need, u32 wanted, u32 open_flags);
 struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 max_bytes);
 int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out);

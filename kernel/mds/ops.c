@@ -113,6 +113,18 @@ struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct
 	return call(req);
 }
 
+struct nacre_mds_request *nacre_mds_parent(struct nacre_fs *fs, u64 ino)
+{
+	struct nacre_mds_request *req = nacre_mds_request_new(fs, NACRE_MSG_GETATTR);
+
+	if (IS_ERR(req))
+		return req;
+	req->body.getattr.ino = ino;
+	req->body.getattr.mask = NACRE_GROUP_AUTH | NACRE_GROUP_LINK;
+	req->body.getattr.flags = xattr_flag(fs) | NACRE_REQUEST_OF_PARENT;
+	return call(req);
+}
+
 struct nacre_mds_request *nacre_mds_open(struct inode *inode, u32 need, u32 wanted, u32 open_flags)
 {
 	struct nacre_mds_request *req = nacre_mds_request_new(nacre_inode_fs(inode), NACRE_MSG_OPEN);

@@ -193,6 +193,7 @@ static int set_up_super(struct super_block *sb)
 	sb->s_op = &nacre_super_ops;
 	nacre_compat_set_dentry_ops(sb, &nacre_dentry_ops);
 	sb->s_xattr = nacre_xattr_handlers;
+	sb->s_export_op = &nacre_export_ops;
 	if (fs->options.acl)
 		sb->s_flags |= SB_POSIXACL;
 	err = super_setup_bdi(sb);

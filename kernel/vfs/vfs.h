@@ -99,6 +99,10 @@ void nacre_data_zero_tail(struct inode *inode, u64 size);
 /* ->open of regular files; atomic_open ends with it. */
 int nacre_file_open(struct inode *inode, struct file *file);
 
+/* ---- export.c -------------------------------------------------------------------------------- */
+
+extern const struct export_operations nacre_export_ops;
+
 /* ---- xattr.c, acl.c ------------------------------------------------------------------------- */
 
 extern const struct xattr_handler * const nacre_xattr_handlers[];

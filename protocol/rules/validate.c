@@ -212,7 +212,7 @@ SAME_HEAD(nacre_sync_req);
 SAME_HEAD(nacre_record_req);
 SAME_HEAD(nacre_filelock_req);
 
-static const char *check_head(const void *body)
+static const char *check_head_with(const void *body, __u32 flags)
 {
 	const struct request_head *head = body;
 
@@ -220,14 +220,19 @@ static const char *check_head(const void *body)
 		return "request: tid 0";
 	if (head->oldest_tid > head->tid)
 		return "request: older than its sender's oldest";
-	if (head->flags & ~(__u32)(NACRE_REQUEST_RESEND | NACRE_REQUEST_WANT_XATTRS |
-				   NACRE_REQUEST_NO_CAPS | NACRE_REQUEST_WANT_DATA))
+	if (head->flags & ~(flags | NACRE_REQUEST_RESEND | NACRE_REQUEST_WANT_XATTRS |
+			    NACRE_REQUEST_NO_CAPS | NACRE_REQUEST_WANT_DATA))
 		return "request: flags";
 	if (head->wanted & ~(__u32)NACRE_CAPS_KNOWN)
 		return "request: unknown cap bits";
 	if (head->applied && !(head->flags & NACRE_REQUEST_RESEND))
 		return "request: an apply number, but not sent before";
 	return NULL;
+}
+
+static const char *check_head(const void *body)
+{
+	return check_head_with(body, 0);
 }
 
 static const char *validate_lookup(const void *body, __u32 data_bytes)
@@ -249,7 +254,7 @@ static const char *validate_getattr(const void *body, __u32 data_bytes)
 		return "getattr: no inode";
 	if (m->mask & ~(__u32)NACRE_GROUPS_ALL)
 		return "getattr: unknown groups";
-	return check_head(body);
+	return check_head_with(body, NACRE_REQUEST_OF_PARENT);
 }
 
 static const char *validate_open(const void *body, __u32 data_bytes)

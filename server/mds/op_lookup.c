@@ -39,6 +39,11 @@ int mds_op_getattr(struct mds *mds, struct mds_request *request)
 	int result;
 
 	result = req_inode(mds, request, body->ino, &inode);
+	if (!result && (request->head->flags & NACRE_REQUEST_OF_PARENT)) {
+		if (!inode->home)
+			return ENOENT;
+		inode = inode->home->dir->inode;	/* in memory as long as its entry is */
+	}
 	if (!result)
 		result = req_read(mds, request, inode, body->mask & ATTRIBUTES);
 	if (result)

@@ -2,6 +2,7 @@
 /*
  * Owner, mode, times, extended attributes, statfs, and that permissions are enforced.
  */
+#define _GNU_SOURCE
 #include "harness.h"
 
 #include <sys/statvfs.h>
@@ -35,6 +36,29 @@ TEST(mode)
 		OK(chmod("d", modes[i]));
 		EQUAL(stat_of("d").st_mode, S_IFDIR | modes[i]);
 	}
+}
+
+/* statx says when a file was made; nothing moves that. */
+TEST(birth_time)
+{
+	struct statx made, now;
+	int fd;
+
+	make_file("f", 10, 1);
+	OK(statx(AT_FDCWD, "f", 0, STATX_BTIME, &made));
+	if (!(made.stx_mask & STATX_BTIME))
+		test_skip("no birth times here");
+	tick();
+	OK(chmod("f", 0600));
+	OK(utimensat(AT_FDCWD, "f", (struct timespec[]){ ts(1000, 0), ts(2000, 0) }, 0));
+	fd = OK(open("f", O_WRONLY | O_TRUNC));
+	OK(fsync(fd));
+	OK(close(fd));
+	OK(rename("f", "g"));
+	OK(statx(AT_FDCWD, "g", AT_STATX_FORCE_SYNC, STATX_BTIME, &now));
+	EQUAL(now.stx_btime.tv_sec, made.stx_btime.tv_sec);
+	EQUAL(now.stx_btime.tv_nsec, made.stx_btime.tv_nsec);
+	CHECK(now.stx_btime.tv_sec > 2000);
 }
 
 TEST(umask_at_creation)

@@ -30,7 +30,7 @@ static const struct template_row {
 	{ NACRE_MSG_SESSION_RECONNECT_DONE, "instance {instance}" },
 	{ NACRE_MSG_SESSION_FILELOCKS, "instance {instance}" },
 	{ NACRE_MSG_LOOKUP, "{name} in {parent}" },
-	{ NACRE_MSG_GETATTR, "{ino}[ for {mask}]" },
+	{ NACRE_MSG_GETATTR, "{ino}[ for {mask}][ ({flags})]" },
 	{ NACRE_MSG_OPEN, "{ino}[ to {open_flags}][, needs {need}]" },
 	{ NACRE_MSG_READDIR, "{ino}[ behind {after}][, at most {max_entries} entries]" },
 	{ NACRE_MSG_STATFS, "" },

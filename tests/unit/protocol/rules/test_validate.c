@@ -108,6 +108,8 @@ static void requests_and_replies(void **state)
 	REFUSED(LOOKUP, nacre_lookup_req, m->name = (const __u8 *)"a/b/c");
 	REFUSED(LOOKUP, nacre_lookup_req, m->tid = 0);
 	REFUSED(GETATTR, nacre_getattr_req, m->mask = 32);
+	REFUSED(GETATTR, nacre_getattr_req, m->flags = 32);
+	REFUSED(OPEN, nacre_open_req, m->flags = NACRE_REQUEST_OF_PARENT);
 	REFUSED(OPEN, nacre_open_req, m->need = NACRE_CAP_FILE_WRITE);
 	REFUSED(OPEN, nacre_open_req, m->open_flags = 4);
 	REFUSED(READDIR, nacre_readdir_req, m->max_entries = 0);

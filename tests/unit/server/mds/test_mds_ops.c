@@ -121,6 +121,38 @@ static void test_orphan(void **state)
 	mdst_client_destroy(c);
 }
 
+static struct mdst_reply parent_of(struct mdst_client *c, uint64_t ino)
+{
+	struct nacre_getattr_req body = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino,
+					  .mask = NACRE_GROUP_AUTH, .flags = NACRE_REQUEST_OF_PARENT };
+
+	return mdst_call(c, NACRE_MSG_GETATTR, &body);
+}
+
+/* As file handles need it: by number alone, also when nothing is in memory. */
+static void test_parent_of(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t);
+	uint64_t dir = mdst_mkdir(c, NACRE_INO_ROOT, "d").target.ino;
+	uint64_t sub = mdst_mkdir(c, dir, "sub").target.ino;
+	uint64_t file = mdst_create(c, sub, "f").target.ino;
+
+	mdst_writeback(t);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(c, NULL, 0, NULL);
+	assert_int_equal(parent_of(c, sub).target.ino, dir);
+	assert_int_equal(parent_of(c, dir).target.ino, NACRE_INO_ROOT);
+	assert_int_equal(parent_of(c, NACRE_INO_ROOT).result, ENOENT);
+	assert_int_equal(parent_of(c, file).target.ino, sub);
+	mdst_rename(c, dir, "sub", NACRE_INO_ROOT, "moved", 0);
+	assert_int_equal(parent_of(c, sub).target.ino, NACRE_INO_ROOT);
+	mdst_link(c, file, dir, "g");
+	assert_int_equal(parent_of(c, file).result, ENOENT);
+	mdst_client_destroy(c);
+}
+
 static struct nacre_inode_info make_tmpfile(struct mdst_client *c)
 {
 	struct nacre_record_req body = mdst_record(c, NACRE_INO_ROOT, "");
@@ -429,7 +461,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_session), T(test_create_lookup), T(test_create_existing),
-		T(test_unlink_rmdir), T(test_orphan), T(test_tmpfile_gets_a_name),
+		T(test_unlink_rmdir), T(test_orphan), T(test_parent_of), T(test_tmpfile_gets_a_name),
 		T(test_tmpfile_goes_with_its_holder), T(test_hard_links), T(test_rename),
 		T(test_rename_exchange), T(test_rename_whiteout), T(test_setattr),
 		T(test_size_3_truncate), T(test_xattr), T(test_symlink_mknod), T(test_readdir),

@@ -134,7 +134,7 @@ static void test_allocate(void **state)
 	assert_int_equal(rig.store->alloc.free, before - 5);
 	assert_int_equal(size(), 66 * BLOCK + 1);
 	rig_pass(&rig, 200);
-	rig_crash(&rig, SIM_CRASH_KILL, 0);
+	rig_close(&rig);
 	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
 	assert_int_equal(rig.store->alloc.free, before - 5);
 	assert_int_equal(DATA(0), 62 * BLOCK);
