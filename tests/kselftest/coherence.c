@@ -10,9 +10,11 @@
  * through descriptors that it opened long before. Then the roles change. There is no sleep and no second try. STEPS=
  * sets the number of turns, SEED= the sequence.
  */
+#define _GNU_SOURCE
 #include "turns.h"
 
 #include <dirent.h>
+#include <linux/falloc.h>
 #include <sys/xattr.h>
 
 enum { NAMES = 6, FILE_BYTES_MAX = 200000 };
@@ -126,6 +128,28 @@ static void act_truncate(bool acting, unsigned int i)
 		OK(truncate(name_of(i), (off_t)size));
 }
 
+/* A hole, or room. */
+static void act_fallocate(bool acting, unsigned int i)
+{
+	struct body *body = &bodies[entries[i].body];
+	size_t at = roll(FILE_BYTES_MAX), bytes = 1 + roll(FILE_BYTES_MAX - at);
+	bool punches = roll(3);
+
+	if (!entries[i].there || entries[i].folder)
+		return;
+	if (punches && at < body->size)
+		memset(body->data + at, 0, bytes < body->size - at ? bytes : body->size - at);
+	else if (!punches && at + bytes > body->size)
+		body->size = at + bytes;
+	body->mtime = 0;
+	if (acting) {
+		int fd = OK(open(name_of(i), O_WRONLY));
+
+		OK(fallocate(fd, punches ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : 0, (off_t)at, (off_t)bytes));
+		OK(close(fd));
+	}
+}
+
 static void act_unlink(bool acting, unsigned int i)
 {
 	if (!entries[i].there)
@@ -219,7 +243,8 @@ static void act(bool acting)
 	} acts[] = {
 		{ "create", act_create, 12 },	  { "write", act_write, 30 },  { "truncate", act_truncate, 12 },
 		{ "unlink or rmdir", act_unlink, 8 }, { "rename", act_rename, 14 }, { "link", act_link, 5 },
-		{ "mkdir", act_mkdir, 3 },	  { "attributes", act_attributes, 16 },
+		{ "mkdir", act_mkdir, 3 },	  { "attributes", act_attributes, 10 },
+		{ "fallocate", act_fallocate, 6 },
 	};
 	unsigned int i = (unsigned int)roll(NAMES), number = (unsigned int)roll(100), k = 0;
 

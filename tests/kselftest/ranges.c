@@ -310,6 +310,34 @@ TEST(copy_file_range_copies)
 	OK(close(to));
 }
 
+/* From this mount to that of the folder OTHER=, which may be another client of the same file system, and back. */
+TEST(copy_file_range_between_mounts)
+{
+	const char *other = getenv("OTHER");
+	char path[200];
+	off_t in = 0, out = 0;
+	int from, to;
+
+	if (!other)
+		test_skip("no other mount: OTHER=FOLDER");
+	snprintf(path, sizeof(path), "%s/copied", other);
+	from = patterned("a", 3 * MIB, 12);
+	to = (int)OK(open(path, O_CREAT | O_RDWR, 0644));
+	while (OK(copy_file_range(from, &in, to, &out, MIB, 0)) > 0)
+		;
+	EQUAL(out, 3 * MIB);
+	expect(to, 3 * MIB);
+	in = MIB;
+	out = 0;
+	while (in < 2 * MIB)
+		OK(copy_file_range(to, &in, from, &out, (size_t)(2 * MIB - in), 0));
+	memmove(want, want + MIB, MIB);
+	expect_cold(from, 3 * MIB);
+	OK(close(from));
+	OK(close(to));
+	OK(unlink(path));
+}
+
 /* ---- all of it, at random, against a model --------------------------------------------------------- */
 
 TEST_SECONDS(random_against_a_model, 300)
