@@ -65,7 +65,8 @@ cluster() {
 	esac
 }
 
-cluster_up() { cluster up --bind "$HOST_IP" --set time_scale="$TIME_SCALE" "$@"; }
+# With INLINE=N the file system keeps the data of files of up to N bytes in their inodes.
+cluster_up() { cluster up --bind "$HOST_IP" --set time_scale="$TIME_SCALE" ${INLINE:+--inline "$INLINE"} "$@"; }
 cluster_restart() { cluster start $(cluster names osd) $(cluster names mds); }
 
 # SIGKILL to all at once. What an MDS has counted dies with it, so evictions are taken note of before.
@@ -195,7 +196,7 @@ labels_are_given() {
 }
 
 # The kselftest programs that one client runs.
-POSIX_PROGRAMS="names rename links handles attributes files ranges mapped races locks direct async readdir"
+POSIX_PROGRAMS="names rename links handles attributes files small ranges mapped races locks direct async readdir"
 
 # run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's. SETTINGS is their
 # environment, UNDER a command that runs them, TEST part of a test's name: the others are left out.
