@@ -26,6 +26,8 @@
 	C(caps_revoked, "revokes taken in")					\
 	C(cap_waits, "times a call waited for caps")				\
 	C(cap_asks_again, "times such a call asked again because nothing had come")	\
+	C(inline_bytes, "bytes of small files that are in memory with their inodes, now") \
+	C(uninlined, "files whose data this client has taken out of the inode")	\
 	C(lookups_local, "lookups answered from the dcache under a cap")	\
 	C(lookups_sent, "lookups asked of the MDS")				\
 	C(lock_requests, "requests about file locks")				\

@@ -23,6 +23,7 @@
 #include "protocol/messages.h"
 #include "protocol/rules/cap_batch.h"
 #include "protocol/rules/cap_client.h"
+#include "protocol/rules/inline.h"
 #include "protocol/rules/placement.h"
 #include "protocol/rules/session.h"
 #include "protocol/rules/size.h"
@@ -141,6 +142,7 @@ struct nacre_fs {
 	u64 instance;			/* ours; 0 until the session is open */
 	u64 fsid_lo, fsid_hi;		/* learnt from the first hello */
 	u32 time_scale_percent;		/* from the MDS's hello */
+	u32 inline_limit;		/* files of so many bytes keep their data in the inode; 0 = none do; of the map */
 	spinlock_t map_lock;		/* guards cmap */
 	struct nacre_cmap *cmap;	/* newest map; see nacre_map_current() */
 	struct nacre_mds_client *mds;
@@ -160,6 +162,30 @@ struct nacre_xattrs {
 	refcount_t ref;
 	u32 bytes;
 	u8 sequence[] __counted_by(bytes);
+};
+
+/* Bytes of a small file: immutable, shared by whoever still has to say them. */
+struct nacre_small_bytes {
+	refcount_t ref;
+	u32 room;
+	u8 at[] __counted_by(room);
+};
+
+/* A small file's data while it is in the inode; caps/small.c owns the fields, under cap_lock. */
+struct nacre_small {
+	struct nacre_inline_client file;	/* the machine of rules/inline.h */
+	u64 told;			/* generation in the info last taken in, 0 = not inline */
+	struct nacre_small_bytes *bytes;	/* NULL = none */
+	u32 length;			/* of them count; behind it, up to the file's end, all is zero */
+	bool news;			/* changed here, and the rank has not journaled it … */
+	u64 news_flush;			/* … which this flush carried first, 0 = none yet */
+	bool flush_left;		/* the latest flush of FILE says that the data has left … */
+	bool flush_has_data;		/* … or that it is this: */
+	struct nacre_small_bytes *flush_bytes;
+	u32 flush_length;
+	bool guarding;			/* a guard is under way, and counts as use of FILE_WRITE */
+	int guard_error;		/* how the last one ended */
+	struct list_head parked;	/* nacre_osd_io.parked: write-back that waits for its answer (INLINE-2) */
 };
 
 /* Our part of an inode. */
@@ -185,7 +211,7 @@ struct nacre_inode {
 	struct nacre_size size_said;	/* a truncation learnt and not yet applied to the pages … */
 	bool size_pending;		/* … if set */
 	struct mutex size_mutex;	/* who applies it; inside i_rwsem, outside folio locks */
-	u64 inline_gen;
+	struct nacre_small small;
 	u32 object_bytes;		/* layout */
 	u16 pool;
 	struct nacre_xattrs *xattrs;	/* the whole set, valid under XATTR_SHARED; NULL: there are none … */

@@ -27,6 +27,7 @@ struct nacre_stats {
 
 #define nacre_count(fs, name) this_cpu_inc((fs)->stats->name)
 #define nacre_count_add(fs, name, n) this_cpu_add((fs)->stats->name, n)
+#define nacre_count_sub(fs, name, n) this_cpu_sub((fs)->stats->name, n)
 
 /* fs->stats: per-cpu memory. 0 or -ENOMEM. */
 int nacre_stats_create(struct nacre_fs *fs);

@@ -31,10 +31,7 @@
 enum nacre_feature {
 	NACRE_FEATURES(NACRE_FEATURE_ENUM)
 };
-/* A program that knows less says so when it is built (Kbuild). */
-#ifndef NACRE_FEATURES_SUPPORTED
 #define NACRE_FEATURES_SUPPORTED ((__u64)(NACRE_FEATURE_BASE | NACRE_FEATURE_INLINE))
-#endif
 #define NACRE_FEATURES_REQUIRED ((__u64)NACRE_FEATURE_BASE)
 
 enum nacre_role {

@@ -142,6 +142,14 @@ static void take_ctime_locked(struct nacre_inode *ni, const struct nacre_inode_i
 		inode_set_ctime_to_ts(inode, nacre_timespec(info->ctime));
 }
 
+/* Bytes in the inode are cut at once: nobody has the file's data while the rank truncates it. */
+static void cut_small_locked(struct nacre_inode *ni, const struct nacre_inode_info *info, u32 known)
+{
+	if (info->truncate_seq != known)
+		caps_small_cut_locked(ni, info->truncate_size);
+	caps_small_cut_locked(ni, info->size);
+}
+
 /*
  * Returns GREW if i_size is to be raised after the lock. A cut waits for process context: pages
  * hang on it (nacre_caps_settle_size).
@@ -161,13 +169,17 @@ static enum nacre_size_change take_size_locked(struct nacre_inode *ni,
 		.truncate_seq = ni->truncate_seq,
 		.truncate_size = ni->truncate_size,
 	};
+	u32 known;
 	enum nacre_size_change change;
 
 	if (ni->size_pending)
 		mine = ni->size_said;
+	known = mine.truncate_seq;
 	change = nacre_size_learn(&mine, &said, writes, !!(info->valid & NACRE_GROUP_FILE));
 	if (change == NACRE_SIZE_SAME)
 		return change;
+	if (change == NACRE_SIZE_CUT)
+		cut_small_locked(ni, info, known);
 	if (change == NACRE_SIZE_CUT || ni->size_pending) {
 		ni->size_said = mine;
 		ni->size_pending = true;
@@ -234,7 +246,9 @@ int nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, b
 {
 	struct nacre_inode *ni = nacre_inode(inode);
 	struct xattr_news news = read_xattrs(info);
+	struct nacre_small_bytes *small = caps_small_read(info);
 	struct nacre_xattrs *old = NULL;
+	bool newer;
 	enum nacre_size_change change = NACRE_SIZE_SAME;
 	u64 size = 0;
 	int err = 0;
@@ -242,6 +256,7 @@ int nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, b
 
 	spin_lock(&ni->cap_lock);
 	groups = groups_to_take_locked(ni, info, fresh);
+	newer = caps_small_is_newer_locked(ni);
 	take_cap_locked(ni, info);
 	if (groups & NACRE_GROUP_AUTH)
 		take_auth_locked(inode, info);
@@ -257,6 +272,8 @@ int nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, b
 		change = take_size_locked(ni, info, &size);
 	else if (groups & NACRE_GROUP_FILE && S_ISDIR(inode->i_mode))
 		i_size_write(inode, info->size);
+	if (S_ISREG(inode->i_mode))
+		caps_small_told_locked(ni, info, newer, &small);
 	if (groups & NACRE_GROUP_XATTR && (news.known || news.lost)) {
 		old = take_xattrs_locked(inode, &news);
 		err = news.lost ? -ENOMEM : 0;
@@ -270,6 +287,7 @@ int nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, b
 		nacre_pages_set_size(inode, size, false);
 	nacre_xattrs_put(old);
 	nacre_xattrs_put(news.set);
+	nacre_small_put(small);
 	caps_kick(inode);
 	return err;
 }

@@ -40,6 +40,43 @@ int nacre_caps_sync_fs(struct nacre_fs *fs, bool wait);
 /* Apply a truncation that the rank told of to size and pages. May sleep; not under folio locks. */
 void nacre_caps_settle_size(struct inode *inode);
 
+/* ---- small files: small.c ------------------------------------------------------------------ */
+
+/* A reference on a file's bytes in the inode, as they were at one moment. */
+struct nacre_small_copy {
+	struct nacre_small_bytes *bytes;	/* NULL = none */
+	u32 length;
+};
+
+/* Is the file's data, as far as is known here, what this client has of it in memory? No lock: a hint. */
+bool nacre_small_is_in(struct inode *inode);
+/* Must a guard be answered before anything is written at the OSDs? No lock: a hint. */
+bool nacre_small_needs_guard(struct inode *inode);
+/* Would a file that reaches to `end` at least have its data in the inode, as far as is known here? A hint. */
+bool nacre_small_fits(struct inode *inode, u64 end);
+/* The bytes as they are now; false: they are at the OSDs. */
+bool nacre_small_get(struct inode *inode, struct nacre_small_copy *copy);
+void nacre_small_put(struct nacre_small_bytes *bytes);
+/* What the file has in [start, +length) by that copy. */
+void nacre_small_read(const struct nacre_small_copy *copy, u64 start, size_t length,
+		      struct iov_iter *to);
+/*
+ * Write-back of a file that stays small: the bytes go into the inode, and the next flush of FILE carries them. False:
+ * they are to be written at the OSDs. Needs no cap reference (the page is under write-back).
+ */
+bool nacre_small_keep(struct inode *inode, u64 start, struct iov_iter from, size_t length);
+
+/* A guard is to be sent now, with these bytes; it ends with nacre_small_guard_ended(). False: none is needed, or one is on its way. */
+bool nacre_small_guard_begin(struct inode *inode, struct nacre_small_copy *copy, u64 *gen);
+/* `answered`: by an OSD. What has waited for it is moved to *parked. */
+void nacre_small_guard_ended(struct inode *inode, int result, bool answered,
+			     struct list_head *parked);
+/* INLINE-2: may a write of pages go out? PARKED: `link` is in the list; FAILED: the guard has failed, with *error. */
+enum nacre_small_turn { NACRE_SMALL_GO, NACRE_SMALL_PARKED, NACRE_SMALL_FAILED };
+enum nacre_small_turn nacre_small_turn(struct inode *inode, struct list_head *link, int *error);
+/* A read has found the mark. */
+void nacre_small_seen(struct inode *inode);
+
 /* open and release of files: count and tell `wanted`. */
 int nacre_caps_open(struct inode *inode, int file_flags);
 void nacre_caps_release_file(struct inode *inode, int file_flags);
@@ -86,5 +123,7 @@ int nacre_pages_invalidate(struct inode *inode);
 /* The size changed elsewhere, or by our truncate: i_size, page cache, netfs zero_point. */
 void nacre_pages_set_size(struct inode *inode, u64 size, bool truncated);
 bool nacre_pages_dirty(struct inode *inode);
+/* A small file is about to be flushed: let the flush have what its pages have. Waits for nothing. */
+void nacre_pages_keep_small(struct inode *inode);
 
 #endif

@@ -45,7 +45,6 @@ static struct nacre_xattrs *fill_values_locked(struct nacre_inode *ni, u32 group
 		update->truncate_seq = ni->truncate_seq;
 		update->atime = nacre_time_ns(inode_get_atime(inode));
 		update->mtime = nacre_time_ns(inode_get_mtime(inode));
-		update->inline_gen = ni->inline_gen;
 	}
 	if (groups & NACRE_GROUP_XATTR && ni->xattrs) {
 		xattrs = nacre_xattrs_get(ni->xattrs);
@@ -82,6 +81,7 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again
 {
 	struct inode *inode = &ni->netfs.inode;
 	struct nacre_fs *fs = nacre_inode_fs(inode);
+	struct nacre_small_bytes *small = NULL;
 	struct nacre_cap_update update;
 	struct nacre_xattrs *xattrs = NULL;
 
@@ -96,6 +96,8 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again
 		update.flush_id = flush_id_locked(ni, groups);
 		xattrs = fill_values_locked(ni, groups, again, &update);
 	}
+	if (groups & NACRE_GROUP_FILE)
+		small = caps_small_fill_locked(ni, &update);
 	if (todo & CAPS_TODO_SYNC)
 		update.update_flags |= NACRE_CAP_UPDATE_SYNC;
 	if (ni->max_size_wanted > ni->max_size)
@@ -108,6 +110,7 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again
 	if (!caps_batch_add(fs, &update) && !nacre_mds_send(fs, NACRE_MSG_CAP_UPDATE, &update))
 		nacre_count(fs, mds_cap_updates);
 	nacre_xattrs_put(xattrs);
+	nacre_small_put(small);
 }
 
 /* Groups that share the flush id of the first one of `groups`. */
@@ -200,21 +203,26 @@ static void list_dirty_locked(struct nacre_inode *ni)
 	spin_unlock(&caps->lock);
 }
 
-void nacre_caps_mark_dirty(struct inode *inode, u32 groups)
+int caps_dirty_locked(struct nacre_inode *ni, u32 groups)
 {
 	struct nacre_cap_event dirty = { .kind = NACRE_CAPE_DIRTY, .groups = groups };
+	bool was_clean = !ni->cap.dirty;
+	int err = caps_step_locked(ni, &dirty);
+
+	if (err)
+		return err;
+	if (was_clean)
+		ni->dirty_since = jiffies;
+	list_dirty_locked(ni);
+	return 0;
+}
+
+void nacre_caps_mark_dirty(struct inode *inode, u32 groups)
+{
 	struct nacre_inode *ni = nacre_inode(inode);
 
-	bool was_clean;
-
 	spin_lock(&ni->cap_lock);
-	was_clean = !ni->cap.dirty;
-	/* Refused: the session was killed under the caller, and what it changed is lost with it. */
-	if (!caps_step_locked(ni, &dirty)) {
-		if (was_clean)
-			ni->dirty_since = jiffies;
-		list_dirty_locked(ni);
-	}
+	caps_dirty_locked(ni, groups);
 	spin_unlock(&ni->cap_lock);
 }
 
@@ -334,8 +342,10 @@ static bool flush_some(struct nacre_fs *fs, unsigned long before, u64 count)
 	while (count-- && (inode = next_dirty(fs))) {
 		struct nacre_inode *ni = nacre_inode(inode);
 
-		if (READ_ONCE(ni->cap.dirty) && time_before_eq(READ_ONCE(ni->dirty_since), before))
+		if (READ_ONCE(ni->cap.dirty) && time_before_eq(READ_ONCE(ni->dirty_since), before)) {
+			nacre_pages_keep_small(inode);
 			flush_held(inode, false);
+		}
 		nacre_mds_iput(fs, inode);
 	}
 	caps_batch_end(fs);

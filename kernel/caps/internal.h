@@ -50,6 +50,9 @@ void caps_take_locked(struct nacre_inode *ni, u32 bits);
 
 /* flush.c */
 
+/* nacre_caps_mark_dirty under the lock. -EINVAL: the session was killed, and what was changed is lost with it. */
+int caps_dirty_locked(struct nacre_inode *ni, u32 groups);
+
 /* Has the inode anything to say that may be said now? */
 bool caps_has_to_say(struct nacre_inode *ni);
 /* Send what cap_todo asks for, in one CAP_UPDATE where possible. Sending is held (mds.h). */
@@ -59,6 +62,26 @@ void caps_send_flushing(struct inode *inode);
 /* Unlink from the list of dirty inodes if nothing is dirty or flushing any more. */
 void caps_clean(struct inode *inode);
 void caps_flush_work(struct work_struct *work);
+
+/* small.c */
+
+/* The inline data in an info, for caps_small_told_locked(); NULL = none. Does not fail. */
+struct nacre_small_bytes *caps_small_read(const struct nacre_inode_info *info);
+/* Are our bytes newer than the rank's? To be asked before a grant is stepped. */
+bool caps_small_is_newer_locked(const struct nacre_inode *ni);
+/* An info of a regular file, of which *bytes are taken if they count. */
+void caps_small_told_locked(struct nacre_inode *ni, const struct nacre_inode_info *info, bool ours,
+			    struct nacre_small_bytes **bytes);
+void caps_small_cut_locked(struct nacre_inode *ni, u64 size);
+/* The cap's machine has taken a step. */
+void caps_small_stepped_locked(struct nacre_inode *ni);
+void caps_small_lost_locked(struct nacre_inode *ni);
+void caps_small_evict_locked(struct nacre_inode *ni);
+/* A flush of FILE gets its number, is sent (a reference to be put after that, or NULL), and is journaled. */
+void caps_small_numbered_locked(struct nacre_inode *ni, u64 flush_id);
+struct nacre_small_bytes *caps_small_fill_locked(struct nacre_inode *ni,
+						 struct nacre_cap_update *update);
+void caps_small_flushed_locked(struct nacre_inode *ni, u64 flush_id);
 
 /* batch.c: all of it while sending is held */
 

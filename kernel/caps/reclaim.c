@@ -199,6 +199,7 @@ void nacre_caps_init_inode(struct nacre_inode *ni)
 	INIT_LIST_HEAD(&ni->cap_link);
 	INIT_LIST_HEAD(&ni->dirty_link);
 	INIT_LIST_HEAD(&ni->flushing_link);
+	INIT_LIST_HEAD(&ni->small.parked);
 }
 
 int nacre_caps_create(struct nacre_fs *fs)
@@ -241,12 +242,13 @@ static void show_inode(struct seq_file *m, struct nacre_inode *ni)
 	char issued[NACRE_CAPS_TEXT_BYTES], held[NACRE_CAPS_TEXT_BYTES], used[NACRE_CAPS_TEXT_BYTES];
 
 	spin_lock(&ni->cap_lock);
-	seq_printf(m, "%llx %s issued=%s held=%s used=%s dirty=%x flushing=%x seq=%u max_size=%llu\n",
+	seq_printf(m, "%llx %s issued=%s held=%s used=%s dirty=%x flushing=%x seq=%u max_size=%llu inline=%s\n",
 		   (u64)ni->netfs.inode.i_ino,
 		   nacre_machine_state(&nacre_cap_client_machine, ni->cap.state),
 		   nacre_caps_text(ni->cap.issued, issued), nacre_caps_text(ni->cap.held, held),
 		   nacre_caps_text(caps_used_locked(ni), used), ni->cap.dirty, ni->cap.flushing,
-		   ni->cap.seq, ni->max_size);
+		   ni->cap.seq, ni->max_size,
+		   nacre_machine_state(&nacre_inline_machine, ni->small.file.state));
 	spin_unlock(&ni->cap_lock);
 }
 

@@ -129,6 +129,8 @@ static void take_flush_ack(struct nacre_fs *fs, const struct nacre_cap_flush_ack
 	ni = nacre_inode(inode);
 	spin_lock(&ni->cap_lock);
 	ni->flush_acked = max(ni->flush_acked, ack->flush_id);
+	if (!ack->result)
+		caps_small_flushed_locked(ni, ack->flush_id);
 	caps_step_locked(ni, &event);
 	if (!(ni->cap.flushing & NACRE_GROUP_FILE))
 		ni->written_sent = 0;

@@ -101,6 +101,7 @@ void nacre_caps_evict(struct inode *inode)
 	spin_lock(&caps->lock);
 	list_del_init(&ni->flushing_link);
 	spin_unlock(&caps->lock);
+	caps_small_evict_locked(ni);
 	spin_unlock(&ni->cap_lock);
 
 	if (ref.cap_id && READ_ONCE(fs->state) == NACRE_FS_RUNNING)

@@ -10,7 +10,7 @@
 #include "internal.h"
 #include "../trace.h"
 
-/* What depends on the cap right now: references, and pages that are not at the OSDs yet. */
+/* What depends on the cap right now: references, pages that are not at the OSDs yet, a guard that nobody waits for. */
 u32 caps_used_locked(struct nacre_inode *ni)
 {
 	u32 used = ni->cap_used;
@@ -18,6 +18,8 @@ u32 caps_used_locked(struct nacre_inode *ni)
 	lockdep_assert_held(&ni->cap_lock);
 	if (S_ISREG(ni->netfs.inode.i_mode) && nacre_pages_dirty(&ni->netfs.inode))
 		used |= NACRE_CAP_FILE_BUFFER;
+	if (ni->small.guarding)
+		used |= NACRE_CAP_FILE_WRITE;
 	return used;
 }
 
@@ -54,6 +56,8 @@ static void number_flush_locked(struct nacre_inode *ni, u32 groups)
 		list_add_tail(&ni->flushing_link, &caps->flushing);
 	}
 	spin_unlock(&caps->lock);
+	if (ni->flush_todo & NACRE_GROUP_FILE)
+		caps_small_numbered_locked(ni, sent.flush_id);
 	sent.groups = ni->flush_todo;
 	sent.used = caps_used_locked(ni);
 	nacre_cap_client_step(&ni->cap, &sent, &step);
@@ -108,9 +112,11 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 		ni->max_size_wanted = 0;
 		ni->written = 0;
 		ni->written_sent = 0;
+		caps_small_lost_locked(ni);
 	}
 	if (step.actions & NACRE_CAPA_FLUSH)
 		number_flush_locked(ni, step.flush);
+	caps_small_stepped_locked(ni);
 	if (step.actions & NACRE_CAPA_REFLUSH)
 		ni->reflush_todo |= step.reflush;
 	/* The machine starts write-back once; a writer that was already inside may dirty pages after it. */

@@ -160,8 +160,6 @@ void nacre_osd_submit(struct nacre_osd_io *io)
 	int err = nacre_fs_error(io->fs);
 	bool sent = true;
 
-	if (io->inline_gen)
-		err = -EOPNOTSUPP;	/* inline data is a feature we have not offered */
 	kref_get(&io->ref);
 	io->submitted = jiffies;
 	spin_lock(&client->lock);

@@ -16,9 +16,12 @@ struct nacre_osd_link;
 struct seq_file;
 typedef void (*nacre_osd_done)(struct nacre_osd_io *io);
 
-/* Room for the encoded body: the fixed part, one operation, no input. */
+/* Room for the encoded body: the fixed part, an operation with the guard before it, and the guard's input. */
+#define NACRE_OSD_IO_OPS 4
+#define NACRE_OSD_IO_INPUT_BYTES (2 * NACRE_INLINE_MARK_BYTES + sizeof(__le64))
 #define NACRE_OSD_IO_BODY_BYTES (sizeof(struct nacre_osd_request_wire) +	\
-				 sizeof(struct nacre_osd_op_wire))
+				 NACRE_OSD_IO_OPS * sizeof(struct nacre_osd_op_wire) +	\
+				 NACRE_OSD_IO_INPUT_BYTES)
 
 /*
  *	NEW ──submit──▶ WAITING ──map, connection──▶ SENT ──reply──▶ DONE
@@ -34,26 +37,31 @@ enum nacre_osd_io_state {
 
 /*
  * One request on one object with one operation, which is what the page cache
- * needs. The first block is the caller's and does not change after submit;
+ * needs; for inline data it may carry the guard: if object 0 has no mark, write the bytes that were inline and set
+ * it (INLINE-1). They are those of WRITE_FULL, or with WRITE, which comes behind the guard, none. The first block is the caller's and does not change after submit;
  * the rest belongs to the client (under its lock).
  */
 struct nacre_osd_io {
 	struct nacre_fs *fs;
 	struct nacre_oid oid;
-	u16 code;			/* READ, WRITE, ZERO, TRUNCATE, DELETE, STAT */
+	u16 code;			/* READ, WRITE, WRITE_FULL, ZERO, TRUNCATE, DELETE, STAT; GETXATTR: of the mark */
 	u16 op_flags;			/* enum nacre_osd_op_flags */
 	u64 offset, length;		/* in the object, bytes */
-	struct iov_iter iter;		/* WRITE: from; READ: to; kernel pages; stays put until done */
+	struct iov_iter iter;		/* WRITE, WRITE_FULL: from; READ: to; kernel pages; stays put until done */
 	bool unstable;			/* WRITE: somebody may change the bytes meanwhile (a user's pages) */
 	u32 truncate_seq;
 	u64 truncate_size;
-	u64 inline_gen;
+	bool guard;			/* WRITE_FULL, WRITE: with the guard; no soft limit ends it */
+	u64 inline_gen;			/* guard: the mark's value */
 	u64 mtime_ns;
 	nacre_osd_done done;		/* called once, from a worker or the submitter; must not sleep long */
 	void *owner;
+	struct kvec part;		/* the owner's, for an iterator over kernel memory */
+	struct list_head parked;	/* the owner's, before it is submitted */
 
 	/* The answer, valid in `done` and after. */
-	int result;			/* 0 or -errno */
+	int result;			/* 0 or -errno … */
+	bool answered;			/* … from an OSD: if not, it may have been executed all the same */
 	u64 transferred;		/* READ: bytes read, the rest of the iter is untouched */
 	u64 object_size;		/* READ, STAT */
 

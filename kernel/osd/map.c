@@ -33,6 +33,13 @@ struct nacre_cmap *nacre_map_current(struct nacre_fs *fs)
 	return cmap;
 }
 
+static u32 inline_limit(const struct nacre_cmap *cmap)
+{
+	struct nacre_map_pool pool;
+
+	return nacre_map_pool_at(&cmap->view, NACRE_POOL_DATA, &pool) ? 0 : nacre_inline_limit(&pool);
+}
+
 /* Our own death is in the map before any server tells us of it. */
 static void look_for_ourselves(struct nacre_fs *fs, const struct nacre_cmap *cmap)
 {
@@ -73,6 +80,7 @@ void nacre_map_receive(struct nacre_fs *fs, struct nacre_incoming *in)
 	if (news) {
 		kref_get(&cmap->ref);
 		fs->cmap = cmap;
+		WRITE_ONCE(fs->inline_limit, inline_limit(cmap));
 	}
 	spin_unlock(&fs->map_lock);
 	if (news) {

@@ -28,17 +28,81 @@ static void out_released(struct nacre_outgoing *out)
 	nacre_osd_io_put(io);
 }
 
+/* Operations and their input, in order. */
+struct op_list {
+	u8 ops[NACRE_OSD_IO_OPS * sizeof(struct nacre_osd_op_wire)];
+	u8 input[NACRE_OSD_IO_INPUT_BYTES];
+	struct nacre_writer to_ops;
+	u32 input_bytes;
+};
+
+static void add_input(struct op_list *list, const void *bytes, u32 length)
+{
+	memcpy(list->input + list->input_bytes, bytes, length);
+	list->input_bytes += length;
+}
+
+/* An operation on the mark, with `value` or without. */
+static void add_mark_op(struct op_list *list, u16 code, u64 length, const __le64 *value)
+{
+	struct nacre_osd_op op = {
+		.code = code,
+		.length = length,
+		.name_size = NACRE_INLINE_MARK_BYTES,
+		.value_size = value ? sizeof(*value) : 0,
+	};
+
+	nacre_encode(nacre_osd_op_desc(), &list->to_ops, &op);
+	add_input(list, NACRE_INLINE_MARK, NACRE_INLINE_MARK_BYTES);
+	if (value)
+		add_input(list, value, sizeof(*value));
+}
+
+static void add_plain_op(struct op_list *list, const struct nacre_osd_io *io, u16 code,
+			 u64 offset, u64 length)
+{
+	struct nacre_osd_op op = {
+		.code = code,
+		.op_flags = io->op_flags,
+		.offset = offset,
+		.length = length,
+	};
+
+	nacre_encode(nacre_osd_op_desc(), &list->to_ops, &op);
+}
+
+/* INLINE-1: unless the mark is there, the bytes that were inline, and the mark. */
+static void add_guard(struct op_list *list, const struct nacre_osd_io *io)
+{
+	const __le64 gen = cpu_to_le64(io->inline_gen);
+
+	add_mark_op(list, NACRE_OSD_OP_IF_NOXATTR, 2, NULL);
+	add_plain_op(list, io, NACRE_OSD_OP_WRITE_FULL, 0,
+		     io->code == NACRE_OSD_OP_WRITE_FULL ? io->length : 0);
+	add_mark_op(list, NACRE_OSD_OP_SETXATTR, 0, &gen);
+}
+
+static void list_ops(struct op_list *list, const struct nacre_osd_io *io)
+{
+	list->to_ops = nacre_writer(list->ops, sizeof(list->ops));
+	list->input_bytes = 0;
+	if (io->guard)
+		add_guard(list, io);
+	if (io->code == NACRE_OSD_OP_GETXATTR)
+		add_mark_op(list, io->code, 0, NULL);
+	else if (!io->guard || io->code != NACRE_OSD_OP_WRITE_FULL)
+		add_plain_op(list, io, io->code, io->offset, io->length);
+}
+
+static bool has_data(const struct nacre_osd_io *io)
+{
+	return io->code == NACRE_OSD_OP_WRITE || io->code == NACRE_OSD_OP_WRITE_FULL;
+}
+
 static void encode(struct nacre_osd_client *client, struct nacre_osd_io *io,
 		   struct nacre_osd_link *link, const struct nacre_map_view *map, u32 pg)
 {
 	const struct nacre_osd_io *oldest = nacre_osd_after(client, 0);
-	struct nacre_osd_op op = {
-		.code = io->code,
-		.op_flags = io->op_flags,
-		.offset = io->offset,
-		.length = io->length,
-	};
-	u8 op_bytes[sizeof(struct nacre_osd_op_wire)];
 	struct nacre_osd_request request = {
 		.tid = io->tid,
 		.oldest_tid = oldest->tid,
@@ -56,13 +120,16 @@ static void encode(struct nacre_osd_client *client, struct nacre_osd_io *io,
 		.truncate_seq = io->truncate_seq,
 		.inline_gen = io->inline_gen,
 		.mtime = io->mtime_ns,
-		.ops = op_bytes,
-		.ops_bytes = sizeof(op_bytes),
 	};
-	struct nacre_writer w = nacre_writer(op_bytes, sizeof(op_bytes));
 	struct nacre_outgoing *out = &io->out;
+	struct op_list list;
+	struct nacre_writer w;
 
-	nacre_encode(nacre_osd_op_desc(), &w, &op);
+	list_ops(&list, io);
+	request.ops = list.ops;
+	request.ops_bytes = nacre_writer_bytes(&list.to_ops);
+	request.input = list.input;
+	request.input_bytes = list.input_bytes;
 	w = nacre_writer(io->body, sizeof(io->body));
 	nacre_encode(nacre_osd_request_desc(), &w, &request);
 	memset(out, 0, sizeof(*out));
@@ -70,7 +137,7 @@ static void encode(struct nacre_osd_client *client, struct nacre_osd_io *io,
 	out->type = NACRE_MSG_OSD_REQUEST;
 	out->body = io->body;
 	out->body_bytes = nacre_writer_bytes(&w);
-	if (io->code == NACRE_OSD_OP_WRITE) {
+	if (has_data(io)) {
 		out->data = io->iter;
 		out->data_bytes = io->length;
 	}
@@ -158,28 +225,29 @@ static bool is_later(struct nacre_osd_client *client, struct nacre_osd_io *io,
 	return true;
 }
 
-/* The result of the one operation, taken over into the request. -EBADMSG: the reply makes no sense. */
+/* The result of the operation, behind those of the guard, taken over into the request. -EBADMSG: the reply makes no sense. */
 static int take_result(struct nacre_osd_io *io, const struct nacre_osd_reply *reply, u32 data_bytes)
 {
-	struct nacre_osd_result one;
+	u32 ops = !io->guard ? 1 : io->code == NACRE_OSD_OP_WRITE_FULL ? 3 : 4;
+	struct nacre_osd_result last;
 
 	/* An absent object reads like a hole. */
 	if (reply->result == ENOENT && io->code == NACRE_OSD_OP_READ)
 		return data_bytes ? -EBADMSG : 0;
 	if (reply->result)
 		return -nacre_error_errno(reply->result);
-	if (nacre_array_count(nacre_osd_result_desc(), reply->results_bytes) != 1 ||
-	    nacre_array_at(nacre_osd_result_desc(), reply->results, 0, &one))
+	if (nacre_array_count(nacre_osd_result_desc(), reply->results_bytes) != ops ||
+	    nacre_array_at(nacre_osd_result_desc(), reply->results, ops - 1, &last))
 		return -EBADMSG;
 	if (io->code == NACRE_OSD_OP_READ) {
-		if (one.data_size != data_bytes || data_bytes > io->length)
+		if (last.data_size != data_bytes || data_bytes > io->length)
 			return -EBADMSG;
 		io->transferred = data_bytes;
 		nacre_count_add(io->fs, osd_bytes_read, data_bytes);
-	} else if (io->code == NACRE_OSD_OP_WRITE) {
+	} else if (has_data(io)) {
 		nacre_count_add(io->fs, osd_bytes_written, io->length);
 	}
-	io->object_size = one.size;
+	io->object_size = last.size;
 	return 0;
 }
 
@@ -230,6 +298,7 @@ void nacre_osd_reply(struct nacre_osd_link *link, struct nacre_incoming *in)
 		return;
 	}
 	nacre_osd_remove_locked(client, io);
+	io->answered = true;
 	spin_unlock(&client->lock);
 	if (reply.result == NACRE_E_DEAD_INSTANCE || reply.result == NACRE_E_UNKNOWN_INSTANCE) {
 		result = -EIO;

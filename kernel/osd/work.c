@@ -349,18 +349,26 @@ static void send_all(struct nacre_osd_client *client, struct pass *pass)
 	}
 }
 
-/* Requests older than the soft limit end with -ETIMEDOUT. Returns when the next one will, 0 = none. */
+/*
+ * Requests older than the soft limit end with -ETIMEDOUT. Returns when the next one will, 0 = none. A guard of inline
+ * data goes on: whether it was done must be known before anybody relies on the bytes in the inode.
+ */
 static unsigned long end_overdue(struct nacre_osd_client *client)
 {
 	unsigned int limit_ms = client->fs->options.soft_timeout_ms;
 	unsigned long limit = msecs_to_jiffies(limit_ms);
 	struct nacre_osd_io *io;
 	unsigned long next = 0;
+	u64 passed = 0;
 
 	if (!limit_ms)
 		return 0;
 	spin_lock(&client->lock);
-	while ((io = nacre_osd_after(client, 0))) {
+	while ((io = nacre_osd_after(client, passed))) {
+		if (io->guard) {
+			passed = io->tid;
+			continue;
+		}
 		next = io->submitted + limit;
 		if (time_before(jiffies, next))
 			break;

@@ -130,16 +130,6 @@ static void request_of_a_file(struct kunit *test)
 	nacre_osd_io_put(io);
 }
 
-static void inline_data_is_refused(struct kunit *test)
-{
-	struct test_world *world = test_world(test);
-	struct nacre_osd_io *io = io_new(world, NACRE_OSD_OP_READ, 100);
-
-	io->inline_gen = 1;
-	KUNIT_EXPECT_EQ(test, nacre_osd_call(io), -EOPNOTSUPP);
-	nacre_osd_io_put(io);
-}
-
 /* ---- what answers mean ---------------------------------------------------------------------- */
 
 static void read_fills_the_iterator(struct kunit *test)
@@ -396,7 +386,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(request_says_what_it_is),
 	KUNIT_CASE(requests_without_data),
 	KUNIT_CASE(request_of_a_file),
-	KUNIT_CASE(inline_data_is_refused),
 	KUNIT_CASE(read_fills_the_iterator),
 	KUNIT_CASE(absent_object_reads_as_a_hole),
 	KUNIT_CASE(errors_become_errno),

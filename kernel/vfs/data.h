@@ -38,6 +38,26 @@ void nacre_data_raise_remote(struct inode *inode, u64 size, u64 zero_point);
 /* A write has changed these bytes: room, times, and the flush that tells the rank. Caps are held, the size is raised. */
 void nacre_data_modified(struct inode *inode, u64 pos, u64 bytes);
 
+/* ---- small.c ------------------------------------------------------------------------------- */
+
+/* Fill pages of a small file; false: its data is at the OSDs. */
+bool nacre_small_fill(struct inode *inode, u64 start, struct iov_iter to);
+/*
+ * Something is about to be written to this object: the data leaves the inode, if it is there. Returns a request from
+ * the reserve for that write, which carries the guard if it can; nacre_small_submit() sends it once it may (INLINE-2).
+ */
+struct nacre_osd_io *nacre_small_leave(struct inode *inode, u64 index);
+void nacre_small_submit(struct inode *inode, struct nacre_osd_io *io);
+/* For the `done` of a write that carried the guard, before it tells anybody else. */
+void nacre_small_guarded(struct inode *inode, const struct nacre_osd_io *guard);
+/* Have the data leave, and wait until it has, killably. FILE_WRITE is held. 0 or -errno. */
+int nacre_small_leave_wait(struct inode *inode);
+/*
+ * Read a file without CACHE, under FILE_READ: the bytes in the inode count if object 0 has no mark (decision 0003).
+ * `length`; 0: the data is at the OSDs; or -errno.
+ */
+ssize_t nacre_small_look(struct inode *inode, u64 start, size_t length, struct iov_iter *to);
+
 /* ---- file.c -------------------------------------------------------------------------------- */
 
 /*

@@ -293,6 +293,11 @@ static ssize_t read_locked(struct direct *d, struct kiocb *iocb, bool async)
 	bytes = filemap_write_and_wait_range(inode->i_mapping, pos, pos + d->length - 1);
 	if (bytes)
 		goto put;
+	bytes = nacre_small_look(inode, pos, d->length, &d->iter);
+	if (bytes) {
+		iocb->ki_pos += max_t(ssize_t, bytes, 0);
+		goto put;
+	}
 	bytes = run(d, async ? iocb : NULL);
 	if (bytes == -EIOCBQUEUED)
 		return bytes;
@@ -382,6 +387,8 @@ static ssize_t write_chunk(struct direct *d, struct kiocb *iocb, bool again, boo
 	if (d->start + d->length > i_size_read(d->inode))
 		async = false;
 	bytes = clear_way(d);
+	if (!bytes)
+		bytes = nacre_small_leave_wait(d->inode);
 	if (!bytes)
 		bytes = run(d, async ? iocb : NULL);
 	if (bytes == -EIOCBQUEUED)

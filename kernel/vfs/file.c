@@ -113,7 +113,8 @@ static ssize_t file_read_iter(struct kiocb *iocb, struct iov_iter *to)
 
 	if (!count)
 		return 0;
-	if (iocb->ki_flags & IOCB_DIRECT)
+	/* What is in the inode needs no OSD. */
+	if (iocb->ki_flags & IOCB_DIRECT && !nacre_small_fits(inode, 0))
 		return nacre_direct_read(iocb, to);
 	do {
 		wanted = iov_iter_count(to);
@@ -218,6 +219,14 @@ static ssize_t buffered_write(struct kiocb *iocb, struct iov_iter *from, bool ag
 	return count;
 }
 
+/* How far the file will reach, as far as is known before caps are held. */
+static u64 direct_end(const struct kiocb *iocb, const struct iov_iter *from)
+{
+	bool append = iocb->ki_flags & IOCB_APPEND;
+
+	return (append ? i_size_read(file_inode(iocb->ki_filp)) : iocb->ki_pos) + iov_iter_count(from);
+}
+
 static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct inode *inode = file_inode(iocb->ki_filp);
@@ -228,7 +237,7 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	done = file_remove_privs(iocb->ki_filp);
 	if (done)
 		return done;
-	if (iocb->ki_flags & IOCB_DIRECT)
+	if (iocb->ki_flags & IOCB_DIRECT && !nacre_small_fits(inode, direct_end(iocb, from)))
 		return nacre_direct_write_locked(iocb, from, false);
 	do {
 		wanted = iov_iter_count(from);

@@ -144,7 +144,6 @@ static void set_regular(struct inode *inode, const struct nacre_inode_info *info
 	nacre_pages_init(inode);
 	ni->truncate_seq = info->truncate_seq;
 	ni->truncate_size = info->truncate_size;
-	ni->inline_gen = info->inline_gen;
 }
 
 /* What never changes, and the first size; all else comes with nacre_caps_apply. */

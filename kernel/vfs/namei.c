@@ -218,12 +218,18 @@ static int make_entry(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 	return 0;
 }
 
+/* A new file's data begins in its inode, where the file system has that. */
+static u32 inline_flag(const struct inode *dir)
+{
+	return READ_ONCE(nacre_inode_fs(dir)->inline_limit) ? NACRE_RECORD_INLINE : 0;
+}
+
 static int nacre_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,
 			umode_t mode NACRE_COMPAT_CREATE_EXCL)
 {
 	struct nacre_record record = {
 		.kind = NACRE_RECORD_CREATE,
-		.record_flags = NACRE_RECORD_EXCL,
+		.record_flags = NACRE_RECORD_EXCL | inline_flag(dir),
 	};
 
 	return make_entry(idmap, dir, dentry, mode | S_IFREG, &record);
@@ -248,7 +254,7 @@ static int nacre_mknod(struct mnt_idmap *idmap, struct inode *dir, struct dentry
 		record.rdev = MAJOR(rdev) << 20 | MINOR(rdev);
 	if (S_ISREG(mode)) {
 		record.kind = NACRE_RECORD_CREATE;
-		record.record_flags = NACRE_RECORD_EXCL;
+		record.record_flags = NACRE_RECORD_EXCL | inline_flag(dir);
 	}
 	return make_entry(idmap, dir, dentry, mode, &record);
 }
@@ -314,7 +320,7 @@ static int nacre_atomic_open(struct inode *dir, struct dentry *dentry, struct fi
 {
 	struct nacre_record record = {
 		.kind = NACRE_RECORD_CREATE,
-		.record_flags = flags & O_EXCL ? NACRE_RECORD_EXCL : 0,
+		.record_flags = (flags & O_EXCL ? NACRE_RECORD_EXCL : 0) | inline_flag(dir),
 	};
 	struct nacre_mds_request *req;
 	int err;
@@ -339,7 +345,7 @@ static int nacre_atomic_open(struct inode *dir, struct dentry *dentry, struct fi
 static int nacre_tmpfile(struct mnt_idmap *idmap, struct inode *dir, struct file *file, umode_t mode)
 {
 	u32 wanted = WANT_NEW | caps_of_open(file->f_flags);
-	struct nacre_record record = { .kind = NACRE_RECORD_TMPFILE };
+	struct nacre_record record = { .kind = NACRE_RECORD_TMPFILE, .record_flags = inline_flag(dir) };
 	struct dentry *dentry = file->f_path.dentry;
 	struct nacre_mds_request *req;
 
@@ -422,9 +428,10 @@ static u16 rename_flags_of(unsigned int flags)
  */
 static void prepare_source(struct inode *source, struct inode *replaced)
 {
-	nacre_caps_flush_start(source);
+	/* A small file's pages go into its inode, so that the flush has them. */
 	if (replaced && S_ISREG(source->i_mode))
 		filemap_flush(source->i_mapping);
+	nacre_caps_flush_start(source);
 }
 
 /* The VFS moves the dentries right after; what they are stamped with holds at their new places. */

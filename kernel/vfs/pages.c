@@ -6,6 +6,8 @@
  *	netfs_read_to_pagecache ─ prepare_read, issue_read ──▶ READ of one object ──▶ terminated
  *	netfs_writepages ─ prepare_write, issue_write ──▶ WRITE of one object ──▶ terminated
  *
+ * Small files have no object for as long as their data is in the inode: small.c.
+ *
  * Requests end at object boundaries and never split a folio. They are sent again
  * below us (osd/) until they succeed or the mount gives up, so netfs sees only
  * final errors. Read-ahead outlives the call that began it: it holds a reference on
@@ -60,15 +62,14 @@ void nacre_data_io(struct nacre_osd_io *io, struct inode *inode, u16 code, u64 p
 	spin_lock(&ni->cap_lock);
 	io->truncate_seq = ni->truncate_seq;
 	io->truncate_size = ni->truncate_size;
-	io->inline_gen = ni->inline_gen;
 	spin_unlock(&ni->cap_lock);
 }
 
 /* One of netfs's subrequests, what is left of it, as a request of ours. */
-static void issue(struct netfs_io_subrequest *subreq, u16 code, nacre_osd_done done)
+static void fill_io(struct nacre_osd_io *io, struct netfs_io_subrequest *subreq, u16 code,
+		    nacre_osd_done done)
 {
 	struct inode *inode = subreq->rreq->inode;
-	struct nacre_osd_io *io = nacre_osd_io_reserve(nacre_inode_fs(inode));
 
 	nacre_data_io(io, inode, code, subreq->start + subreq->transferred,
 		      subreq->len - subreq->transferred);
@@ -76,8 +77,6 @@ static void issue(struct netfs_io_subrequest *subreq, u16 code, nacre_osd_done d
 	iov_iter_truncate(&io->iter, io->length);
 	io->done = done;
 	io->owner = subreq;
-	nacre_osd_submit(io);
-	nacre_osd_io_put(io);
 }
 
 /* ---- netfs: reading ------------------------------------------------------------------------ */
@@ -125,7 +124,18 @@ static void read_done(struct nacre_osd_io *io)
 
 static void issue_read(struct netfs_io_subrequest *subreq)
 {
-	issue(subreq, NACRE_OSD_OP_READ, read_done);
+	struct inode *inode = subreq->rreq->inode;
+	struct nacre_osd_io *io;
+
+	if (nacre_small_fill(inode, subreq->start + subreq->transferred, subreq->io_iter)) {
+		subreq->transferred = subreq->len;
+		nacre_compat_read_terminated(subreq, 0);
+		return;
+	}
+	io = nacre_osd_io_reserve(nacre_inode_fs(inode));
+	fill_io(io, subreq, NACRE_OSD_OP_READ, read_done);
+	nacre_osd_submit(io);
+	nacre_osd_io_put(io);
 }
 
 static void readahead(struct readahead_control *ractl)
@@ -162,6 +172,8 @@ static void write_done(struct nacre_osd_io *io)
 	u64 end = subreq->start + subreq->transferred + io->length;
 	ssize_t result = io->result ?: (ssize_t)io->length;
 
+	if (io->guard)
+		nacre_small_guarded(inode, io);
 	/* What lies there has to be read there, once its pages are gone. */
 	if (!io->result)
 		nacre_data_raise_remote(inode, end, 0);
@@ -172,7 +184,20 @@ static void write_done(struct nacre_osd_io *io)
 
 static void issue_write(struct netfs_io_subrequest *subreq)
 {
-	issue(subreq, NACRE_OSD_OP_WRITE, write_done);
+	struct inode *inode = subreq->rreq->inode;
+	u64 start = subreq->start + subreq->transferred;
+	size_t length = subreq->len - subreq->transferred;
+	struct nacre_osd_io *io;
+
+	if (nacre_small_keep(inode, start, subreq->io_iter, length)) {
+		nacre_data_raise_remote(inode, start + length, 0);
+		nacre_compat_write_terminated(subreq, length);
+		return;
+	}
+	io = nacre_small_leave(inode, nacre_layout_index(nacre_inode(inode)->object_bytes, start));
+	fill_io(io, subreq, NACRE_OSD_OP_WRITE, write_done);
+	nacre_small_submit(inode, io);
+	nacre_osd_io_put(io);
 }
 
 static void update_i_size(struct inode *inode, loff_t end)

@@ -158,7 +158,7 @@ static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 		.at = start,
 		.end = end,
 	};
-	u64 done;
+	u64 done = start;
 	int err;
 
 	if (!punch && end > i_size_read(inode))
@@ -166,7 +166,10 @@ static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 	err = drop_cached(inode, start, end);
 	if (err)
 		return err;
-	err = run_range(&b, &done);
+	/* Objects are changed here: a small file's data leaves its inode first. */
+	err = nacre_small_leave_wait(inode);
+	if (!err)
+		err = run_range(&b, &done);
 	if (!punch && done > i_size_read(inode)) {
 		nacre_data_grow(inode, done);
 		nacre_data_raise_remote(inode, done, done);
@@ -270,6 +273,9 @@ static loff_t seek_locked(struct inode *inode, loff_t offset, bool hole)
 	err = filemap_write_and_wait_range(inode->i_mapping, offset, LLONG_MAX);
 	if (err)
 		return err;
+	/* A small file is data from its first byte to its last. */
+	if (nacre_small_is_in(inode))
+		return hole ? size : offset;
 	found = find(&b);
 	batch_empty(&b);
 	return found == size && !hole ? -ENXIO : found;
