@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 include scripts/build.mk
 
-.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm run shell bench bigdir fmt docs \
+.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests run shell bench bigdir fmt docs \
 	install uninstall deb clean
 
 help: ## list the targets
@@ -63,6 +63,9 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 
 vm: build module guest ## the suites that run inside guests (SUITE=name for one of them, KERNEL=fast, debug or newest)
 	@tests/vm/suites $(SUITE)
+
+xfstests: build module guest ## tests of xfstests on a mount in a guest (XFSTESTS=source, TESTS="generic/001 ...", RECORD=1)
+	@XFSTESTS='$(XFSTESTS)' tests/vm/xfstests/run $(if $(RECORD),--record) $(TESTS)
 
 run: ## the demonstration: cluster, guest, mount, untar, verify, table (HOST=1: without a guest, on this machine's kernel)
 	@scripts/run
