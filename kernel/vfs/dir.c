@@ -146,6 +146,9 @@ static int iterate(struct file *file, struct dir_context *ctx)
 	struct listing *listing = file->private_data;
 	int err;
 
+	/* Who begins anew asks anew: an answer from before may be of an empty directory, at the same position. */
+	if (!ctx->pos)
+		drop_answer(listing);
 	/* 0 and 1 are "." and ".."; behind ".." stands 2, which is NACRE_COOKIE_DOTDOT. */
 	if (!dir_emit_dots(file, ctx))
 		return 0;

@@ -127,6 +127,26 @@ static unsigned int at_most(unsigned int usual)
 	return entries < usual ? (unsigned int)entries : usual;
 }
 
+/* An empty folder has one position only: there, too, whoever begins anew sees what was made since. */
+TEST(begun_anew)
+{
+	struct dirent *entry;
+	unsigned int found = 0;
+	DIR *dir;
+
+	OK(mkdir("d", 0755));
+	dir = open_folder("d");
+	while (readdir(dir))
+		;
+	OK(mknod("d/file", S_IFREG | 0644, 0));
+	rewinddir(dir);
+	while ((errno = 0, entry = readdir(dir)))
+		found += !strcmp(entry->d_name, "file");
+	EQUAL(errno, 0);
+	EQUAL(found, 1);
+	closedir(dir);
+}
+
 TEST(removed_while_reading)
 {
 	unsigned int count = at_most(3000), removed = 0;
