@@ -286,11 +286,11 @@ static void hold_and_wait(void)
 {
 	int fd = opened("f");
 
-	OK(lock_fd(fd, F_SETLK, F_WRLCK, 1, 1));
+	OK(lock_fd(fd, F_SETLKW, F_WRLCK, 1, 1));
 	OK(lock_fd(fd, F_SETLKW, F_WRLCK, 0, 1));
 }
 
-/* Until the child has a lock of this range. */
+/* Until the child has a lock of this range; it waits for it, as the look itself has it for a moment. */
 static void see_it_locked(pid_t child, off_t start, off_t length)
 {
 	while (try_elsewhere("f", F_WRLCK, start, length) != EAGAIN) {
@@ -319,7 +319,7 @@ static void hold_for_ever(void)
 	int fd = opened("f");
 
 	OK(flock(fd, LOCK_EX));
-	OK(lock_fd(fd, F_SETLK, F_WRLCK, 0, 0));
+	OK(lock_fd(fd, F_SETLKW, F_WRLCK, 0, 0));
 	for (;;)
 		pause();
 }
