@@ -103,6 +103,8 @@ void test_equal(const char *file, int line, const char *what, long long left, co
 		errno = (int)-left;
 	if (left >= 0 && left < right && is_transfer(what) && memory_fails())
 		test_skip("no memory for all of it");
+	if (left < 0)
+		test_fail(file, line, "%s is %lld (%s), wanted %s = %lld", what, left, strerror(errno), wanted, right);
 	test_fail(file, line, "%s is %lld, wanted %s = %lld", what, left, wanted, right);
 }
 

@@ -5,9 +5,10 @@
  */
 #include "harness.h"
 
-enum { BYTES = 256 << 10, ROUNDS = 60, WORKERS = 4 };
+enum { BYTES = 256 << 10, WORKERS = 4 };
 
 static char buf[BYTES];
+static int rounds;
 
 static int opened(void)
 {
@@ -29,7 +30,7 @@ static void reads(void)
 {
 	int fd = opened();
 
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < rounds; i++)
 		look_at(buf, (size_t)OK(pread(fd, buf, sizeof(buf), 0)));
 }
 
@@ -38,7 +39,7 @@ static void writes(void)
 	int fd = opened();
 
 	pattern_fill(buf, sizeof(buf), 0, 1);
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < rounds; i++)
 		EQUAL(pwrite(fd, buf, sizeof(buf), 0), sizeof(buf));
 }
 
@@ -46,7 +47,7 @@ static void truncates(void)
 {
 	int fd = opened();
 
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < rounds; i++)
 		OK(ftruncate(fd, i % 3 * 5000));
 }
 
@@ -54,14 +55,14 @@ static void syncs(void)
 {
 	int fd = opened();
 
-	for (int i = 0; i < ROUNDS; i++)
+	for (int i = 0; i < rounds; i++)
 		OK(i % 2 ? fsync(fd) : fdatasync(fd));
 }
 
 /* Attributes of the file and names beside it: what fsync has to wait for. */
 static void changes(void)
 {
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < rounds; i++) {
 		OK(chmod("f", i % 2 ? 0600 : 0644));
 		OK(link("f", "other"));
 		OK(unlink("other"));
@@ -72,6 +73,7 @@ static void all_at_once(void (*const work[])(void), int count)
 {
 	pid_t workers[WORKERS];
 
+	rounds = (int)test_setting("ROUNDS", 60);
 	make_file("f", BYTES, 1);
 	for (int i = 0; i < count; i++) {
 		workers[i] = (pid_t)OK(fork());

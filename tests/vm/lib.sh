@@ -201,18 +201,20 @@ POSIX_PROGRAMS="names rename links handles attributes files small ranges mapped 
 # run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's. SETTINGS is their
 # environment, UNDER a command that runs them, TEST part of a test's name: the others are left out.
 run_programs() {
-	local name=$1 folder=$2 program
+	local name=$1 folder=$2 program began
 	shift 2
 	for program in "$@"; do
 		echo "# $program"
+		began=$SECONDS
 		guest "$name" "SLOW=$SLOW ${SETTINGS:-} ${UNDER:-} /nacre/$program $folder ${TEST:-}" || CHECKS_FAILED=$((CHECKS_FAILED + 1))
+		echo "# $program: $((SECONDS - began)) s"
 	done
 }
 
 # turns PROGRAM SEED SERVER-GUEST FOLDER CLIENT-GUEST FOLDER: both sides of a program of tests/kselftest/turns.h; SETTINGS
 # and UNDER as for run_programs
 turns() {
-	local serve under="SEED=$2 ${SETTINGS:-} ${UNDER:-} /nacre/$1"
+	local serve began=$SECONDS under="SEED=$2 ${SETTINGS:-} ${UNDER:-} /nacre/$1"
 	guest "$3" "$under serve $4/turns$2 4$2" > "$WORK/serve.tap" 2>&1 &
 	serve=$!
 	while ! grep '^# ready' "$WORK/serve.tap" > /dev/null; do
@@ -225,6 +227,7 @@ turns() {
 	set -- $? "$1 $2, serving"
 	cat "$WORK/serve.tap"
 	side_ended "$@"
+	echo "# $2: $((SECONDS - began)) s"
 }
 
 # side_ended CODE WHO: a side that memory failed has skipped the rest, and has not said so in TAP
