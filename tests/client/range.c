@@ -21,61 +21,14 @@ enum seek_step { SEEK_FIRST, SEEK_HAS_SIZE, SEEK_SENT, SEEK_FOUND };
 
 /* ---- room, zeros, holes -------------------------------------------------------------------- */
 
-static void allocated(struct osdc_request *osd_request, uint32_t result)
+static void add_change(struct client_call *call, struct osdc_request *osd_request,
+		       const struct nacre_piece *piece)
 {
-	struct client_call *call = osdc_request_owner(osd_request);
+	bool punch = call->flags & CLIENT_ALLOCATE_PUNCH;
 
-	if (result)
-		call->error = -nacre_error_errno(result);
-	osdc_request_free(osd_request);
-	if (!--call->pending)
-		call_wake(call);
-}
-
-static void allocated_guarded(struct osdc_request *osd_request, uint32_t result)
-{
-	struct client_call *call = osdc_request_owner(osd_request);
-
-	inline_guard_answered(inode_get(call->client, call->ino), !result);
-	allocated(osd_request, result);
-}
-
-/* One piece; `bytes` 0: only the guard. */
-static void submit_piece(struct client_call *call, struct inode *inode, const struct nacre_piece *piece)
-{
-	bool guarded = inline_needs_guard(inode), punch = call->flags & CLIENT_ALLOCATE_PUNCH;
-	struct osdc_request *osd_request = osdc_request_new(call->client->osdc, inode->pool,
-							    inode->ino, piece->index);
-
-	assert(osd_request);
-	if (guarded)
-		inline_guard(inode, osd_request);
-	if (piece->bytes)
-		osdc_add(osd_request, punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE,
-			 call->flags & CLIENT_ALLOCATE_ZERO ? NACRE_OSD_OPF_ZERO : 0, NULL, 0, NULL, 0,
-			 piece->offset, piece->bytes);
-	osdc_request_truncation(osd_request, inode->size.truncate_seq, inode->size.truncate_size);
-	osdc_request_mtime(osd_request, io_wall(call->client->io));
-	call->client->counters.osd_requests++;
-	call->pending++;
-	osdc_submit(osd_request, guarded ? allocated_guarded : allocated, call);
-}
-
-/* From call->sent on; INLINE-2 as in write.c. */
-static void submit_pieces(struct client_call *call, struct inode *inode)
-{
-	__u64 offset = call->offset + call->sent, left = call->length - call->sent;
-	struct nacre_piece piece = { 0 };
-
-	if (inline_needs_guard(inode)) {
-		if (nacre_layout_index(inode->object_bytes, offset) == 0)
-			nacre_layout_next(inode->object_bytes, &offset, &left, &piece);
-		submit_piece(call, inode, &piece);
-	} else {
-		while (nacre_layout_next(inode->object_bytes, &offset, &left, &piece))
-			submit_piece(call, inode, &piece);
-	}
-	call->sent = offset - call->offset;
+	osdc_add(osd_request, punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE,
+		 call->flags & CLIENT_ALLOCATE_ZERO ? NACRE_OSD_OPF_ZERO : 0, NULL, 0, NULL, 0,
+		 piece->offset, piece->bytes);
 }
 
 static void changed(struct client_call *call, struct inode *inode)
@@ -93,7 +46,7 @@ static void pieces_done(struct client_call *call, struct inode *inode)
 	bool lives = !call->error && inode->cap.cap_id;
 
 	if (lives && call->sent < call->length) {
-		submit_pieces(call, inode);
+		pieces_submit(call, inode, add_change);
 		return;
 	}
 	inode->ranges--;
@@ -125,7 +78,7 @@ static void allocate_begin(struct client_call *call, struct inode *inode)
 	call->refs = NACRE_CAP_FILE_WRITE;
 	caps_take(inode, call->refs);
 	inode->ranges++;
-	submit_pieces(call, inode);
+	pieces_submit(call, inode, add_change);
 }
 
 void step_ALLOCATE(struct client_call *call)

@@ -323,6 +323,14 @@ void pages_drop_range(struct inode *inode, uint64_t offset, uint64_t length);
 
 /* [start, end) was written, now, under FILE_WRITE: the file reaches as far at least. */
 void write_grow(struct client_call *call, struct inode *inode, uint64_t start, uint64_t end);
+/*
+ * Requests on the pieces of the call's range from call->sent on, each with the operation that `add` gives it. While data is
+ * inline only object 0's piece, or the guard alone; the rest follows when the call asks again (INLINE-2).
+ */
+struct nacre_piece;
+typedef void (*piece_op)(struct client_call *call, struct osdc_request *osd_request,
+			 const struct nacre_piece *piece);
+void pieces_submit(struct client_call *call, struct inode *inode, piece_op add);
 
 /* ---- locks.c: file locks ---- */
 

@@ -93,8 +93,8 @@ static void have_written_guarded(struct osdc_request *osd_request, uint32_t resu
 }
 
 /* One piece; `bytes` 0: only the guard. */
-static void submit_piece(struct client_call *call, struct inode *inode,
-			 const struct nacre_piece *piece)
+static void submit_piece(struct client_call *call, struct inode *inode, const struct nacre_piece *piece,
+			 piece_op add)
 {
 	bool guarded = inline_needs_guard(inode);
 	struct osdc_request *osd_request = osdc_request_new(call->client->osdc, inode->pool,
@@ -104,9 +104,7 @@ static void submit_piece(struct client_call *call, struct inode *inode,
 	if (guarded)
 		inline_guard(inode, osd_request);
 	if (piece->bytes)
-		osdc_add_data(osd_request, NACRE_OSD_OP_WRITE, piece->offset,
-			      (const uint8_t *)call->data + (piece->file_offset - call->offset),
-			      piece->bytes);
+		add(call, osd_request, piece);
 	osdc_request_truncation(osd_request, inode->size.truncate_seq, inode->size.truncate_size);
 	osdc_request_mtime(osd_request, io_wall(call->client->io));
 	call->client->counters.osd_requests++;
@@ -114,8 +112,7 @@ static void submit_piece(struct client_call *call, struct inode *inode,
 	osdc_submit(osd_request, guarded ? have_written_guarded : have_written, call);
 }
 
-/* From call->sent on. While data is inline only object 0's piece, or the guard alone; the rest follows (INLINE-2). */
-static void write_pieces(struct client_call *call, struct inode *inode)
+void pieces_submit(struct client_call *call, struct inode *inode, piece_op add)
 {
 	__u64 offset = call->offset + call->sent, left = call->length - call->sent;
 	struct nacre_piece piece = { 0 };
@@ -123,12 +120,19 @@ static void write_pieces(struct client_call *call, struct inode *inode)
 	if (inline_needs_guard(inode)) {
 		if (nacre_layout_index(inode->object_bytes, offset) == 0)
 			nacre_layout_next(inode->object_bytes, &offset, &left, &piece);
-		submit_piece(call, inode, &piece);
+		submit_piece(call, inode, &piece, add);
 	} else {
 		while (nacre_layout_next(inode->object_bytes, &offset, &left, &piece))
-			submit_piece(call, inode, &piece);
+			submit_piece(call, inode, &piece, add);
 	}
 	call->sent = offset - call->offset;
+}
+
+static void add_write(struct client_call *call, struct osdc_request *osd_request,
+		      const struct nacre_piece *piece)
+{
+	osdc_add_data(osd_request, NACRE_OSD_OP_WRITE, piece->offset,
+		      (const uint8_t *)call->data + (piece->file_offset - call->offset), piece->bytes);
 }
 
 static void write_direct(struct client_call *call, struct inode *inode)
@@ -139,13 +143,13 @@ static void write_direct(struct client_call *call, struct inode *inode)
 		call->refs = NACRE_CAP_FILE_WRITE;
 		caps_take(inode, call->refs);
 	}
-	write_pieces(call, inode);
+	pieces_submit(call, inode, add_write);
 }
 
 static void written_direct(struct client_call *call, struct inode *inode)
 {
 	if (!call->error && inode->cap.cap_id && call->sent < call->length) {
-		write_pieces(call, inode);
+		pieces_submit(call, inode, add_write);
 		return;
 	}
 	if (!call->error && inode->cap.cap_id) {

@@ -152,6 +152,13 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 	return rig->open_result;
 }
 
+void rig_serve(struct rig *rig)
+{
+	rig_create(rig, 1, 24ull << 20, 4 << 20);
+	assert_int_equal(rig_format(rig, false), 0);
+	assert_int_equal(rig_open(rig, RIG_OSD, RIG_FSID_LO), 0);
+}
+
 static void store_closed(void *owner)
 {
 	struct rig *rig = owner;

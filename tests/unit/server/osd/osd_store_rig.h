@@ -43,6 +43,8 @@ void rig_destroy(struct rig *rig);
 int rig_format(struct rig *rig, bool force);
 /* Open; the result and rig->why. */
 int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo);
+/* The usual one: 24 MiB, a journal of 4 MiB, made, formatted and open. Fails the test when it cannot be. */
+void rig_serve(struct rig *rig);
 void rig_close(struct rig *rig);
 /* The machine dies; open again. `keep`: unflushed batches of keys that survive. */
 void rig_crash(struct rig *rig, enum sim_crash kind, unsigned int keep);

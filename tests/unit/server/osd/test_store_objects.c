@@ -13,9 +13,7 @@ static struct rig rig;
 
 static int setup(void **state)
 {
-	rig_create(&rig, 1, 24ull << 20, 4 << 20);
-	assert_int_equal(rig_format(&rig, false), 0);
-	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	rig_serve(&rig);
 	return 0;
 }
 
