@@ -215,9 +215,10 @@ run_programs() {
 # and UNDER as for run_programs
 turns() {
 	local serve began=$SECONDS under="SEED=$2 ${SETTINGS:-} ${UNDER:-} /nacre/$1"
+	rm -f "$WORK/serve.tap"		# what the one before has said
 	guest "$3" "$under serve $4/turns$2 4$2" > "$WORK/serve.tap" 2>&1 &
 	serve=$!
-	while ! grep '^# ready' "$WORK/serve.tap" > /dev/null; do
+	while ! grep -s '^# ready' "$WORK/serve.tap" > /dev/null; do
 		kill -0 $serve 2> /dev/null || break
 		sleep 0.1
 	done
