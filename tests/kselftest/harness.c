@@ -28,11 +28,12 @@ static bool memory_fails(void)
 
 /*
  * A machine whose allocations are made to fail (NO_MEMORY=1): a test that hears of it is over, also where it did not look
- * at the call that failed. EFAULT is the kernel's word for a page of the caller's that could not be had.
+ * at the call that failed. EFAULT is the kernel's word for a page of the caller's that could not be had, ENOLCK for the
+ * record of a lock.
  */
 static void accept_no_memory(void)
 {
-	if ((errno == ENOMEM || errno == EFAULT) && memory_fails())
+	if ((errno == ENOMEM || errno == EFAULT || errno == ENOLCK) && memory_fails())
 		test_skip("no memory");
 }
 
