@@ -115,7 +115,8 @@ int hold_run(const struct load_options *options)
 	if (!make_all(&hold)) {
 		printf("holding %u files\n", options->files);
 		fflush(stdout);
-		look(&hold.look);
+		/* the first look is the loop's: a signal may have come before it runs */
+		io_timer_arm(options->io, &hold.look, io_now(options->io) + LOOK_NS);
 		loop_run(options->io);
 		err = close_all(&hold);
 	}
