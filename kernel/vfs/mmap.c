@@ -53,24 +53,37 @@ static vm_fault_t map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t end)
 }
 
 /*
+ * Lock the page of a fault for writing to it: VM_FAULT_LOCKED, or what the fault ends with. No write-back is under way then.
+ *
  * A page that was written in part before it was read keeps a note of which part, although all of it has been
  * filled in since. Its write-back uses the note, then drops it: that must be done before
  * the rest of the page can change.
  */
-static int settle_partial(struct inode *inode, struct folio *folio)
+static vm_fault_t lock_for_writing(struct inode *inode, struct folio *folio)
 {
-	bool partial;
+	int err;
 
-	if (folio_lock_killable(folio))
-		return -EINTR;
-	partial = folio->mapping == inode->i_mapping && netfs_folio_info(folio);
-	folio_unlock(folio);
-	if (!partial)
-		return 0;
-	return filemap_write_and_wait_range(inode->i_mapping, folio_pos(folio),
-					    folio_pos(folio) + folio_size(folio) - 1);
+	for (;;) {
+		if (folio_lock_killable(folio))
+			return VM_FAULT_NOPAGE;
+		if (folio->mapping != inode->i_mapping || folio_wait_writeback_killable(folio)) {
+			folio_unlock(folio);
+			return VM_FAULT_NOPAGE;
+		}
+		if (!netfs_folio_info(folio))
+			return VM_FAULT_LOCKED;
+		folio_unlock(folio);
+		err = filemap_write_and_wait_range(inode->i_mapping, folio_pos(folio),
+						   folio_pos(folio) + folio_size(folio) - 1);
+		if (err)
+			return fault_error(err);
+	}
 }
 
+/*
+ * In place of netfs_page_mkwrite, which waits for a frozen file system to thaw where we would hold caps already: a revoke
+ * could not be answered for as long as it takes.
+ */
 static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 {
 	struct inode *inode = file_inode(vmf->vma->vm_file);
@@ -80,18 +93,23 @@ static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 	u32 got;
 	int err;
 
+	sb_start_pagefault(inode->i_sb);
 	err = nacre_caps_get(inode, MKWRITE_CAPS, NACRE_CAP_FILE_EXCL, end, &got);
-	if (err)
-		return fault_error(err);
-	err = settle_partial(inode, folio);
-	ret = err ? fault_error(err) : netfs_page_mkwrite(vmf, NULL);
-	if (!err && ret & VM_FAULT_LOCKED) {
+	if (err) {
+		ret = fault_error(err);
+		goto out;
+	}
+	ret = lock_for_writing(inode, folio);
+	if (ret == VM_FAULT_LOCKED) {
+		file_update_time(vmf->vma->vm_file);
 		folio_mark_dirty(folio);
 		nacre_data_modified(inode, folio_pos(folio), folio_size(folio));
 	}
 	nacre_caps_put(inode, got);
 	nacre_trace_pages(inode, NACRE_PAGES_STEP_MKWRITE, (u64)vmf->pgoff << PAGE_SHIFT,
 			  PAGE_SIZE, (__force long)ret);
+out:
+	sb_end_pagefault(inode->i_sb);
 	return ret;
 }
 

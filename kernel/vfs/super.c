@@ -341,17 +341,18 @@ static int init_fs_context(struct fs_context *fc)
 
 /* ---- unmounting ------------------------------------------------------------------------------------------ */
 
-/* umount -f: no wait of ours lasts from here on (WAIT-1). */
-static void umount_begin(struct super_block *sb)
+void nacre_fs_cut(struct nacre_fs *fs, const char *why)
 {
-	struct nacre_fs *fs = nacre_fs(sb);
-
-	pr_warn("nacre: %s: forced unmount: everything under way ends with an error\n",
-		fs->options.source);
+	pr_warn("nacre: %s: %s: everything under way ends with an error\n", fs->options.source, why);
 	WRITE_ONCE(fs->state, NACRE_FS_FORCED);
 	wake_up_all(&fs->state_wait);
 	nacre_osd_fail_all(fs, -EIO);
 	nacre_mds_force(fs);
+}
+
+static void umount_begin(struct super_block *sb)
+{
+	nacre_fs_cut(nacre_fs(sb), "forced unmount");
 }
 
 /* All inodes are evicted but those that dirty attributes or requests still hold. */
@@ -389,6 +390,15 @@ static int sync_fs(struct super_block *sb, int wait)
 	return err;
 }
 
+/*
+ * The VFS keeps out writers and faults, and has synced: all data is at the OSDs, attributes and names are journaled. What
+ * we do later by ourselves changes nothing at the servers: there is nothing dirty, and access times wait for something that is.
+ */
+static int freeze_fs(struct super_block *sb)
+{
+	return nacre_fs_error(nacre_fs(sb));
+}
+
 int nacre_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct nacre_fs *fs = nacre_fs(dentry->d_sb);
@@ -417,6 +427,7 @@ const struct super_operations nacre_super_ops = {
 	.evict_inode = nacre_inode_evict,
 	.put_super = put_super,
 	.sync_fs = sync_fs,
+	.freeze_fs = freeze_fs,
 	.statfs = nacre_statfs,
 	.show_options = nacre_show_options,
 	.umount_begin = umount_begin,

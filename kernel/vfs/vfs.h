@@ -37,6 +37,12 @@ int nacre_options_remount(struct fs_context *fc, struct nacre_options *now,
 			  const struct nacre_options *asked);
 int nacre_show_options(struct seq_file *m, struct dentry *root);
 int nacre_statfs(struct dentry *dentry, struct kstatfs *buf);
+/* From here on no wait of ours lasts, and everything is answered with EIO (WAIT-1); `why` is said in the log. */
+void nacre_fs_cut(struct nacre_fs *fs, const char *why);
+
+/* ---- ioctl.c --------------------------------------------------------------------------------- */
+
+long nacre_ioctl(struct file *file, unsigned int command, unsigned long argument);
 
 /* ---- inode.c ------------------------------------------------------------------------------- */
 
