@@ -20,6 +20,7 @@
 	F(map_memory, "no memory for a map that was received")			\
 	F(inode_memory, "no memory for an inode that an answer shows")		\
 	F(xattr_memory, "no memory for a set of extended attributes")		\
+	F(batch_memory, "no memory for updates of many inodes in one message")	\
 	F(osd_busy, "take the answer to an object request for BUSY")		\
 	F(osd_error, "take the answer to an object request for EIO")
 

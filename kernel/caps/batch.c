@@ -2,15 +2,21 @@
 /*
  * Updates of many inodes in one message: what age and sync flush goes out by the hundred (protocol/rules/cap_batch.h).
  *
- * A batch is open only while sending is held, so nothing overtakes it, and send_mutex guards it. Without memory for
- * its buffer there is none, and each update goes alone (MEM-1).
+ * A batch is open only while sending is held, so nothing overtakes it, and send_mutex guards it. Its buffer is made before
+ * that, once for a round of batches. Without memory for it there is no batch, and each update goes alone (MEM-1).
  */
 #include "internal.h"
+#include "../fault.h"
 
-void caps_batch_begin(struct nacre_fs *fs)
+void *caps_batch_buffer(void)
 {
-	void *buffer = kvmalloc(CAPS_FLUSH_BYTES, GFP_NOFS | __GFP_NOWARN);
+	if (nacre_fault(NACRE_FAULT_batch_memory))
+		return NULL;
+	return kvmalloc(CAPS_FLUSH_BYTES, GFP_NOFS | __GFP_NOWARN);
+}
 
+void caps_batch_begin(struct nacre_fs *fs, void *buffer)
+{
 	nacre_cap_batch_init(&fs->caps.batch, buffer, buffer ? CAPS_FLUSH_BYTES : 0);
 }
 
@@ -39,9 +45,6 @@ bool caps_batch_add(struct nacre_fs *fs, const struct nacre_cap_update *update)
 
 void caps_batch_end(struct nacre_fs *fs)
 {
-	struct nacre_cap_batch *batch = &fs->caps.batch;
-
 	batch_send(fs);
-	kvfree(batch->buffer);
-	nacre_cap_batch_init(batch, NULL, 0);
+	nacre_cap_batch_init(&fs->caps.batch, NULL, 0);
 }

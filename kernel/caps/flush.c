@@ -332,13 +332,13 @@ static struct inode *next_dirty(struct nacre_fs *fs)
 	return inode;
 }
 
-/* Flush so many of them at once, as updates that share messages. False: the list was empty. */
-static bool flush_some(struct nacre_fs *fs, unsigned long before, u64 count)
+/* Flush so many of them at once, as updates that share messages, if there is a buffer for these. False: the list was empty. */
+static bool flush_some(struct nacre_fs *fs, unsigned long before, u64 count, void *buffer)
 {
 	struct inode *inode = NULL;
 
 	nacre_mds_send_begin(fs);
-	caps_batch_begin(fs);
+	caps_batch_begin(fs, buffer);
 	while (count-- && (inode = next_dirty(fs))) {
 		struct nacre_inode *ni = nacre_inode(inode);
 
@@ -357,11 +357,14 @@ static bool flush_some(struct nacre_fs *fs, unsigned long before, u64 count)
 static void flush_older(struct nacre_fs *fs, unsigned long before)
 {
 	u64 left = READ_ONCE(fs->caps.dirty_count);
+	/* For one inode alone none is needed. */
+	void *buffer = left > 1 ? caps_batch_buffer() : NULL;
 
-	while (left && flush_some(fs, before, min(left, CAPS_FLUSH_BATCH))) {
+	while (left && flush_some(fs, before, min(left, CAPS_FLUSH_BATCH), buffer)) {
 		left -= min(left, CAPS_FLUSH_BATCH);
 		cond_resched();		/* TIME-1 */
 	}
+	kvfree(buffer);
 }
 
 void caps_flush_work(struct work_struct *work)

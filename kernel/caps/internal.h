@@ -83,9 +83,12 @@ struct nacre_small_bytes *caps_small_fill_locked(struct nacre_inode *ni,
 						 struct nacre_cap_update *update);
 void caps_small_flushed_locked(struct nacre_inode *ni, u64 flush_id);
 
-/* batch.c: all of it while sending is held */
+/* batch.c: all but the buffer while sending is held */
 
-void caps_batch_begin(struct nacre_fs *fs);
+/* Memory for batches, one after the other; the caller's, to be freed with kvfree(). NULL: there is none. */
+void *caps_batch_buffer(void);
+/* Without a buffer no batch is opened, and all goes on. */
+void caps_batch_begin(struct nacre_fs *fs, void *buffer);
 /* Is a batch open, and has taken the update in? Else it is to be sent alone, now. */
 bool caps_batch_add(struct nacre_fs *fs, const struct nacre_cap_update *update);
 void caps_batch_end(struct nacre_fs *fs);

@@ -6,7 +6,7 @@
  */
 #include "../fault.h"
 #include "../vfs/vfs.h"
-#include "world.h"
+#include "objects.h"
 
 static void strike(enum nacre_fault_point point)
 {
@@ -128,11 +128,32 @@ static void lost_map_is_asked_for_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, atomic_read(&nacre_faults[NACRE_FAULT_map_memory]), 0);
 }
 
+/* MEM-1: what would have shared a message goes alone. */
+static void updates_without_a_batch_go_alone(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	u64 inos = 0;
+
+	for (int i = 0; i < 3; i++) {
+		struct inode *inode = test_inode(world, TEST_INO + i, S_IFREG | 0644, TEST_CAPS_FILE);
+
+		nacre_caps_mark_dirty(inode, NACRE_GROUP_AUTH);
+	}
+	strike(NACRE_FAULT_batch_memory);
+	nacre_caps_sync_fs(world->fs, false);
+	for (int i = 0; i < 3; i++)
+		inos |= BIT_ULL(update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE))->ino -
+				TEST_INO);
+	KUNIT_EXPECT_EQ(test, inos, 7);
+	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->rank, NACRE_MSG_CAP_UPDATES));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(unseen_inode_is_enomem),
 	KUNIT_CASE(unseen_entry_ends_completeness),
 	KUNIT_CASE(unseen_xattrs_are_enomem),
 	KUNIT_CASE(lost_map_is_asked_for_again),
+	KUNIT_CASE(updates_without_a_batch_go_alone),
 	{}
 };
 
