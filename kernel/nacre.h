@@ -34,6 +34,7 @@ struct nacre_conn;
 struct nacre_incoming;
 struct nacre_mds_client;
 struct nacre_osd_client;
+struct nacre_osd_io;
 
 /* Mount options, from the one table in vfs/options.c. */
 struct nacre_options {
@@ -113,10 +114,11 @@ struct nacre_caps {
 	struct nacre_cap_batch batch;	/* open while many are flushed; send_mutex of mds/ guards it */
 	struct list_head releases;	/* caps to be given back, batched */
 	u32 release_count;
+	atomic_t guards;		/* of inline data, under way by themselves; flush_wait */
 	struct delayed_work flush_work;	/* flushes by age */
 	struct delayed_work release_work;
 	struct workqueue_struct *work;	/* cap_work of inodes; may wait for OSDs, so not fs->work */
-	wait_queue_head_t flush_wait;	/* a flush was acknowledged, or all is lost */
+	wait_queue_head_t flush_wait;	/* a flush was acknowledged, the last guard has ended, or all is lost */
 };
 
 /* Programs' file locks; vfs/lock*.c own the fields. */
@@ -183,7 +185,8 @@ struct nacre_small {
 	bool flush_has_data;		/* … or that it is this: */
 	struct nacre_small_bytes *flush_bytes;
 	u32 flush_length;
-	bool guarding;			/* a guard is under way, and counts as use of FILE_WRITE */
+	const struct nacre_osd_io *guard;	/* under way, NULL = none; counts as use of FILE_WRITE */
+	bool guard_late;		/* it is over the soft limit: nobody waits for it any more */
 	int guard_error;		/* how the last one ended */
 	struct list_head parked;	/* nacre_osd_io.parked: write-back that waits for its answer (INLINE-2) */
 };

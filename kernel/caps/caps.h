@@ -66,11 +66,18 @@ void nacre_small_read(const struct nacre_small_copy *copy, u64 start, size_t len
  */
 bool nacre_small_keep(struct inode *inode, u64 start, struct iov_iter from, size_t length);
 
-/* A guard is to be sent now, with these bytes; it ends with nacre_small_guard_ended(). False: none is needed, or one is on its way. */
-bool nacre_small_guard_begin(struct inode *inode, struct nacre_small_copy *copy, u64 *gen);
+/*
+ * `guard` is to be sent now, with these bytes; it ends with nacre_small_guard_ended(). False: none is needed, or one is
+ * on its way.
+ */
+bool nacre_small_guard_begin(struct inode *inode, const struct nacre_osd_io *guard,
+			     struct nacre_small_copy *copy, u64 *gen);
 /* `answered`: by an OSD. What has waited for it is moved to *parked. */
 void nacre_small_guard_ended(struct inode *inode, int result, bool answered,
 			     struct list_head *parked);
+/* It is over the soft limit, and goes on. What has waited for it is moved to *parked; what comes until it ends fails. */
+void nacre_small_guard_overdue(struct inode *inode, const struct nacre_osd_io *guard,
+			       struct list_head *parked);
 /* INLINE-2: may a write of pages go out? PARKED: `link` is in the list; FAILED: the guard has failed, with *error. */
 enum nacre_small_turn { NACRE_SMALL_GO, NACRE_SMALL_PARKED, NACRE_SMALL_FAILED };
 enum nacre_small_turn nacre_small_turn(struct inode *inode, struct list_head *link, int *error);

@@ -11,8 +11,6 @@
 #include "internal.h"
 #include "protocol/rules/inline.h"
 
-#define FILE_GROUP 3			/* place of NACRE_GROUP_FILE in tables by group */
-
 /* ---- bytes ------------------------------------------------------------------------------------------- */
 
 static struct nacre_small_bytes *bytes_new(u32 room, gfp_t gfp)
@@ -188,7 +186,7 @@ void caps_small_flushed_locked(struct nacre_inode *ni, u64 flush_id)
 {
 	struct nacre_small *small = &ni->small;
 
-	if (ni->cap.flush_id[FILE_GROUP] != flush_id)
+	if (ni->cap.flush_id[nacre_group_index(NACRE_GROUP_FILE)] != flush_id)
 		return;
 	nacre_inline_flushed(&small->file, flush_id);
 	if (small->news_flush && flush_id >= small->news_flush) {
@@ -303,16 +301,18 @@ out:
 
 /* ---- the guard ----------------------------------------------------------------------------------------------- */
 
-bool nacre_small_guard_begin(struct inode *inode, struct nacre_small_copy *copy, u64 *gen)
+bool nacre_small_guard_begin(struct inode *inode, const struct nacre_osd_io *guard,
+			     struct nacre_small_copy *copy, u64 *gen)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
 	struct nacre_small *small = &ni->small;
 	bool begins;
 
 	spin_lock(&ni->cap_lock);
-	begins = nacre_small_needs_guard(inode) && !small->guarding;
+	begins = nacre_small_needs_guard(inode) && !small->guard;
 	if (begins) {
-		small->guarding = true;
+		small->guard = guard;
+		small->guard_late = false;
 		nacre_inline_guard_sent(&small->file);
 		copy->bytes = bytes_get(small->bytes);
 		copy->length = small->length;
@@ -337,7 +337,7 @@ void nacre_small_guard_ended(struct inode *inode, int result, bool answered,
 		actions = nacre_inline_guard_answered(&small->file, !result);
 	else
 		small->file.guards--;
-	small->guarding = false;
+	small->guard = NULL;
 	small->guard_error = result;
 	list_splice_init(&small->parked, parked);
 	/* An inode that is being freed has no name left: what it was is of no interest any more. */
@@ -351,6 +351,21 @@ void nacre_small_guard_ended(struct inode *inode, int result, bool answered,
 		nacre_mds_iput(nacre_inode_fs(inode), pin);
 }
 
+void nacre_small_guard_overdue(struct inode *inode, const struct nacre_osd_io *guard,
+			       struct list_head *parked)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	spin_lock(&ni->cap_lock);
+	/* The caller's reference keeps the address from being another guard's. */
+	if (ni->small.guard == guard) {
+		ni->small.guard_late = true;
+		list_splice_init(&ni->small.parked, parked);
+	}
+	spin_unlock(&ni->cap_lock);
+	wake_up_all(&ni->cap_wait);
+}
+
 enum nacre_small_turn nacre_small_turn(struct inode *inode, struct list_head *link, int *error)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
@@ -360,7 +375,10 @@ enum nacre_small_turn nacre_small_turn(struct inode *inode, struct list_head *li
 	if (!nacre_small_needs_guard(inode))
 		return turn;
 	spin_lock(&ni->cap_lock);
-	if (small->guarding) {
+	if (small->guard && small->guard_late) {
+		turn = NACRE_SMALL_FAILED;
+		*error = -ETIMEDOUT;
+	} else if (small->guard) {
 		turn = NACRE_SMALL_PARKED;
 		list_add_tail(link, &small->parked);
 	} else if (nacre_small_needs_guard(inode)) {

@@ -18,7 +18,7 @@ u32 caps_used_locked(struct nacre_inode *ni)
 	lockdep_assert_held(&ni->cap_lock);
 	if (S_ISREG(ni->netfs.inode.i_mode) && nacre_pages_dirty(&ni->netfs.inode))
 		used |= NACRE_CAP_FILE_BUFFER;
-	if (ni->small.guarding)
+	if (ni->small.guard)
 		used |= NACRE_CAP_FILE_WRITE;
 	return used;
 }

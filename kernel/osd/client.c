@@ -277,6 +277,11 @@ void nacre_osd_kick(struct nacre_osd_client *client, unsigned long delay)
 		mod_delayed_work(osd_work, &client->work, 0);
 }
 
+void nacre_osd_drain(struct nacre_fs *fs)
+{
+	flush_work(&fs->osd->work.work);
+}
+
 void nacre_osd_set_barrier(struct nacre_fs *fs, u64 epoch)
 {
 	struct nacre_osd_client *client = fs->osd;

@@ -55,6 +55,11 @@ struct nacre_osd_io {
 	u64 inline_gen;			/* guard: the mark's value */
 	u64 mtime_ns;
 	nacre_osd_done done;		/* called once, from a worker or the submitter; must not sleep long */
+	/*
+	 * guard: the soft limit is over, and the request goes on. Called once, from a worker. `owner` is an inode then, on
+	 * which the request has a reference until `done`; the call takes over one more. NULL: nobody asks.
+	 */
+	nacre_osd_done overdue;
 	void *owner;
 	struct kvec part;		/* the owner's, for an iterator over kernel memory */
 	struct list_head parked;	/* the owner's, before it is submitted */
@@ -74,6 +79,7 @@ struct nacre_osd_io {
 	bool out_busy;			/* `out` belongs to link's connection */
 	bool receiving;			/* link's connection may be filling `iter` */
 	bool counted;			/* was sent before */
+	bool late;			/* `overdue` was called, or is about to be */
 	u32 attempts;			/* answers "later" in a row */
 	unsigned long retry_at;		/* WAITING: not before, jiffies; 0 = at once */
 	u64 retry_epoch;		/* WAITING: not before this map, 0 = any */
@@ -102,6 +108,8 @@ void nacre_osd_submit(struct nacre_osd_io *io);
 void nacre_osd_cancel(struct nacre_osd_io *io, int error);
 /* Submit and wait killably; a killed wait leaves nothing that touches the iterator. */
 int nacre_osd_call(struct nacre_osd_io *io);
+/* No call of `overdue` is under way for a request that has ended. Sleeps. */
+void nacre_osd_drain(struct nacre_fs *fs);
 /* End everything in flight with `error` (umount -f, eviction). */
 void nacre_osd_fail_all(struct nacre_fs *fs, int error);
 

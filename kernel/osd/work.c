@@ -12,6 +12,7 @@
  * Only this worker creates and removes links.
  */
 #include <linux/bitmap.h>
+#include <linux/fs.h>
 #include <linux/hash.h>
 #include <linux/slab.h>
 #include "../trace.h"
@@ -349,13 +350,28 @@ static void send_all(struct nacre_osd_client *client, struct pass *pass)
 	}
 }
 
+/* Tell a guard's owner. Under the lock `done` was not called yet, so the inode is there to be held. */
+static void tell_overdue(struct nacre_osd_client *client, struct nacre_osd_io *io)
+{
+	if (io->late || !io->overdue)
+		return;
+	io->late = true;
+	kref_get(&io->ref);
+	ihold(io->owner);
+	spin_unlock(&client->lock);
+	io->overdue(io);
+	nacre_osd_io_put(io);
+	spin_lock(&client->lock);
+}
+
 /*
  * Requests older than the soft limit end with -ETIMEDOUT. Returns when the next one will, 0 = none. A guard of inline
- * data goes on: whether it was done must be known before anybody relies on the bytes in the inode.
+ * data goes on: whether it was done must be known before anybody relies on the bytes in the inode. Only who waits for it
+ * hears that it is late.
  */
 static unsigned long end_overdue(struct nacre_osd_client *client)
 {
-	unsigned int limit_ms = client->fs->options.soft_timeout_ms;
+	unsigned int limit_ms = READ_ONCE(client->fs->options.soft_timeout_ms);
 	unsigned long limit = msecs_to_jiffies(limit_ms);
 	struct nacre_osd_io *io;
 	unsigned long next = 0;
@@ -365,14 +381,15 @@ static unsigned long end_overdue(struct nacre_osd_client *client)
 		return 0;
 	spin_lock(&client->lock);
 	while ((io = nacre_osd_after(client, passed))) {
-		if (io->guard) {
-			passed = io->tid;
-			continue;
-		}
 		next = io->submitted + limit;
 		if (time_before(jiffies, next))
 			break;
 		next = 0;
+		if (io->guard) {
+			passed = io->tid;
+			tell_overdue(client, io);
+			continue;
+		}
 		kref_get(&io->ref);
 		spin_unlock(&client->lock);
 		nacre_osd_cancel(io, -ETIMEDOUT);

@@ -246,69 +246,175 @@ static void inline_1_guard_rides_on_the_first_write(struct kunit *test)
 	test_close(world, file);
 }
 
+/* A file whose data is on its way out: a write of "pearl" waits for the guard, which waits for its answer. */
+struct leaving {
+	struct inode *inode;
+	struct file *file;
+	struct test_call *call;		/* the write-back */
+	struct test_message *guard;
+};
+
+static struct leaving begin_to_leave(struct test_world *world, u32 length, loff_t offset)
+{
+	struct leaving it = { .inode = small_inode(world, length) };
+
+	it.file = test_open(world, it.inode, O_WRONLY);
+	KUNIT_EXPECT_EQ(world->test, test_write(it.file, "pearl", 5, offset), 5);
+	it.call = start_write_back(world, it.inode);
+	it.guard = next_request(world);
+	expect_guard(world, it.guard, length, 3);
+	return it;
+}
+
 static void inline_1_guard_brings_the_bytes(struct kunit *test)
 {
 	struct test_world *world = test_world(test);
-	struct inode *inode = small_inode(world, 100);
-	struct file *file = test_open(world, inode, O_WRONLY);
+	struct leaving it = begin_to_leave(world, 100, 6000);
 	struct test_message *message;
-	struct test_call *call;
 
-	KUNIT_EXPECT_EQ(test, test_write(file, "pearl", 5, 6000), 5);
-	call = start_write_back(world, inode);
-	message = next_request(world);
-	expect_guard(world, message, 100, 3);
-	KUNIT_ASSERT_EQ(test, message->data_bytes, 100);
-	KUNIT_EXPECT_MEMEQ(test, message->data, bytes, 100);
+	KUNIT_ASSERT_EQ(test, it.guard->data_bytes, 100);
+	KUNIT_EXPECT_MEMEQ(test, it.guard->data, bytes, 100);
 	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->osd, NACRE_MSG_OSD_REQUEST));
-	reply_well(world, message);
+	reply_well(world, it.guard);
 	message = next_request(world);
 	KUNIT_EXPECT_EQ(test, test_osd_op(world, message).code, NACRE_OSD_OP_WRITE);
 	reply_well(world, message);
-	KUNIT_EXPECT_EQ(test, test_call_result(call), 0);
-	test_close(world, file);
+	KUNIT_EXPECT_EQ(test, test_call_result(it.call), 0);
+	test_close(world, it.file);
 }
 
 static void inline_2_other_objects_wait_for_the_mark(struct kunit *test)
 {
 	struct test_world *world = test_world(test);
-	struct inode *inode = small_inode(world, 0);
-	struct file *file = test_open(world, inode, O_WRONLY);
+	struct leaving it = begin_to_leave(world, 0, 3 << 20);
 	struct test_message *message;
-	struct test_call *call;
 
-	KUNIT_EXPECT_EQ(test, test_write(file, "pearl", 5, 3 << 20), 5);
-	call = start_write_back(world, inode);
-	message = next_request(world);
-	expect_guard(world, message, 0, 3);
 	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->osd, NACRE_MSG_OSD_REQUEST));
-	reply_well(world, message);
+	reply_well(world, it.guard);
 	message = next_request(world);
 	KUNIT_EXPECT_EQ(test, test_osd_request(message)->index, 3);
 	reply_well(world, message);
-	KUNIT_EXPECT_EQ(test, test_call_result(call), 0);
-	test_close(world, file);
+	KUNIT_EXPECT_EQ(test, test_call_result(it.call), 0);
+	test_close(world, it.file);
 }
 
 /* Nothing was done: the data is where it was, and the write has failed. */
 static void failed_guard_leaves_it_inline(struct kunit *test)
 {
 	struct test_world *world = test_world(test);
-	struct inode *inode = small_inode(world, 100);
-	struct file *file = test_open(world, inode, O_WRONLY);
+	struct leaving it = begin_to_leave(world, 100, 6000);
+
+	test_osd_reply(world, it.guard, ENOSPC, NULL, 0, 0);
+	test_call_result(it.call);
+	KUNIT_EXPECT_EQ(test, filemap_check_errors(it.inode->i_mapping), -ENOSPC);
+	KUNIT_EXPECT_EQ(test, nacre_inode(it.inode)->small.file.state, NACRE_INLINE_INLINE);
+	KUNIT_EXPECT_EQ(test, nacre_inode(it.inode)->small.length, 100);
+	test_close(world, it.file);
+}
+
+/* ---- when nobody answers ---------------------------------------------------------------------------- */
+
+/* The limit is set first: it decides whether a guard rides, and when the write ends. */
+static struct leaving begin_softly(struct test_world *world)
+{
+	WRITE_ONCE(world->fs->options.soft_timeout_ms, 100);
+	return begin_to_leave(world, 100, 6000);
+}
+
+static void expect_write_fails(struct test_world *world, struct leaving *it)
+{
+	test_call_result(it->call);
+	KUNIT_EXPECT_EQ(world->test, filemap_check_errors(it->inode->i_mapping), -EIO);
+	KUNIT_EXPECT_EQ(world->test, nacre_inode(it->inode)->small.file.state, NACRE_INLINE_LEAVING);
+}
+
+static void a_soft_write_ends_before_its_guard(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct leaving it = begin_softly(world);
 	struct test_message *message;
+
+	expect_write_fails(world, &it);
+	/* Nor does any other wait for it, or go out before it is answered (INLINE-2). */
+	KUNIT_EXPECT_EQ(test, test_write(it.file, "pearl", 5, 6000), 5);
+	it.call = start_write_back(world, it.inode);
+	expect_write_fails(world, &it);
+	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->osd, NACRE_MSG_OSD_REQUEST));
+	WRITE_ONCE(world->fs->options.soft_timeout_ms, 0);
+	reply_well(world, it.guard);
+	test_wait(world, nacre_inode(it.inode)->small.file.state == NACRE_INLINE_LEFT);
+	KUNIT_EXPECT_EQ(test, test_write(it.file, "pearl", 5, 6000), 5);
+	it.call = start_write_back(world, it.inode);
+	message = next_request(world);
+	KUNIT_EXPECT_EQ(test, test_osd_op(world, message).code, NACRE_OSD_OP_WRITE);
+	reply_well(world, message);
+	KUNIT_EXPECT_EQ(test, test_call_result(it.call), 0);
+	KUNIT_EXPECT_EQ(test, filemap_check_errors(it.inode->i_mapping), 0);
+	test_close(world, it.file);
+}
+
+/* The cap is not given back before it is known whether the data has left (CAP-1). */
+static void cap_1_a_late_guard_is_waited_for(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct leaving it = begin_softly(world);
+	const struct nacre_cap_update *update;
+
+	expect_write_fails(world, &it);
+	test_revoke(world, TEST_INO, TEST_CAPS_SHARED & ~NACRE_CAPS_FILE, 2, 0);
+	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->rank, NACRE_MSG_CAP_UPDATE));
+	reply_well(world, it.guard);
+	update = update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE));
+	KUNIT_EXPECT_EQ(test, update->update_flags & NACRE_CAP_UPDATE_UNINLINED,
+			NACRE_CAP_UPDATE_UNINLINED);
+	test_close(world, it.file);
+}
+
+static int unmount(struct test_call *call)
+{
+	test_unmount(call->world);
+	return 0;
+}
+
+/* Nobody waits for the guard any more but the end of the session. */
+static void inline_4_an_unmount_waits_for_the_guard(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct test_call like = { .function = unmount };
+	const struct nacre_cap_update *update;
+	struct inode *inode = small_inode(world, 100);
+	struct test_message *guard;
 	struct test_call *call;
 
-	KUNIT_EXPECT_EQ(test, test_write(file, "pearl", 5, 6000), 5);
-	call = start_write_back(world, inode);
-	message = next_request(world);
-	expect_guard(world, message, 100, 3);
-	test_osd_reply(world, message, ENOSPC, NULL, 0, 0);
+	nacre_osd_io_put(nacre_small_leave(inode, 1));
+	guard = next_request(world);
+	call = test_call(world, &like);
+	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->rank, NACRE_MSG_CAP_UPDATE));
+	KUNIT_EXPECT_FALSE(test, test_call_is_over(call));
+	KUNIT_EXPECT_EQ(test, world->closes, 0);
+	reply_well(world, guard);
+	update = update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE));
+	KUNIT_EXPECT_EQ(test, update->update_flags, NACRE_CAP_UPDATE_UNINLINED);
+	world->obliging = true;
+	test_server_say(&world->rank, NACRE_MSG_CAP_FLUSH_ACK,
+			&(struct nacre_cap_flush_ack){ .ino = TEST_INO, .flush_id = update->flush_id,
+						       .flags = NACRE_FLUSH_ACK_SAFE });
 	test_call_result(call);
-	KUNIT_EXPECT_EQ(test, filemap_check_errors(inode->i_mapping), -ENOSPC);
-	KUNIT_EXPECT_EQ(test, nacre_inode(inode)->small.file.state, NACRE_INLINE_INLINE);
-	KUNIT_EXPECT_EQ(test, nacre_inode(inode)->small.length, 100);
-	test_close(world, file);
+	KUNIT_EXPECT_EQ(test, world->closes, 1);
+}
+
+/* A soft one does not, and then says nothing: the rank takes us for dead, and looks at object 0 behind the fence. */
+static void inline_4_a_soft_unmount_leaves_without_a_word(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct leaving it = begin_softly(world);
+
+	expect_write_fails(world, &it);
+	test_close(world, it.file);
+	world->obliging = true;
+	world->osd_is_gone = true;
+	test_unmount(world);
+	KUNIT_EXPECT_EQ(test, world->closes, 0);
 }
 
 static struct kunit_case cases[] = {
@@ -322,6 +428,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(inline_1_guard_brings_the_bytes),
 	KUNIT_CASE(inline_2_other_objects_wait_for_the_mark),
 	KUNIT_CASE(failed_guard_leaves_it_inline),
+	KUNIT_CASE(a_soft_write_ends_before_its_guard),
+	KUNIT_CASE(cap_1_a_late_guard_is_waited_for),
+	KUNIT_CASE(inline_4_an_unmount_waits_for_the_guard),
+	KUNIT_CASE(inline_4_a_soft_unmount_leaves_without_a_word),
 	{}
 };
 

@@ -190,6 +190,7 @@ static bool rank_answer(struct test_server *server, struct test_message *message
 		say_state(world, 0, renew->renew_seq);
 		return true;
 	case NACRE_MSG_SESSION_CLOSE:
+		world->closes++;
 		say_state(world, NACRE_E_NO_SESSION, 0);
 		return true;
 	case NACRE_MSG_CAP_UPDATE:
@@ -214,7 +215,7 @@ static bool osd_answer(struct test_server *server, struct test_message *message)
 	const struct nacre_osd_request *request = (const void *)message->host;
 	struct nacre_osd_reply reply = { .result = EIO };
 
-	if (!world->obliging)
+	if (!world->obliging || world->osd_is_gone)
 		return false;
 	reply.tid = request->tid;
 	test_server_say(server, NACRE_MSG_OSD_REPLY, &reply);
@@ -519,6 +520,16 @@ static void answer_the_rest(struct test_world *world)
 	answer_heard(&world->osd);
 }
 
+void test_unmount(struct test_world *world)
+{
+	for (u32 i = 0; i < world->inode_count; i++)
+		iput(world->inodes[i]);
+	world->inode_count = 0;
+	if (world->mnt)
+		mntput(world->mnt);
+	world->mnt = NULL;
+}
+
 void test_world_exit(struct kunit *test)
 {
 	struct test_world *world = test->priv;
@@ -537,10 +548,7 @@ void test_world_exit(struct kunit *test)
 	for (u32 i = 0; i < TEST_CALLS; i++)
 		if (world->files[i])
 			__fput_sync(world->files[i]);
-	for (u32 i = 0; i < world->inode_count; i++)
-		iput(world->inodes[i]);
-	if (world->mnt)
-		mntput(world->mnt);
+	test_unmount(world);
 	test_server_stop(&world->rank);
 	test_server_stop(&world->osd);
 	test->priv = NULL;

@@ -51,7 +51,9 @@ struct test_world {
 	u32 flush_count;		/* … so many, the last of them there */
 	u64 ino_first, ino_count;	/* range that SESSION_STATE delegates */
 	bool keeps_silent;		/* the rank answers nothing by itself but hellos and the session's messages */
-	bool obliging;			/* the end: every request is answered, every flush taken in */
+	bool obliging;			/* the end: every request is answered, every flush taken in … */
+	bool osd_is_gone;		/* … but by the OSD */
+	u32 closes;			/* SESSION_CLOSEs heard */
 	struct inode *inodes[TEST_INODES];	/* references to be dropped at the end */
 	u32 inode_count;
 	struct file *files[TEST_CALLS];		/* open ones; objects.h */
@@ -61,6 +63,8 @@ struct test_world {
 
 int test_world_init(struct kunit *test);
 void test_world_exit(struct kunit *test);
+/* What the end of a case does, earlier: all inodes are dropped, and nothing is mounted any more. */
+void test_unmount(struct test_world *world);
 static inline struct test_world *test_world(struct kunit *test)
 {
 	return test->priv;

@@ -52,6 +52,8 @@ void nacre_small_submit(struct inode *inode, struct nacre_osd_io *io);
 void nacre_small_guarded(struct inode *inode, const struct nacre_osd_io *guard);
 /* Have the data leave, and wait until it has, killably. FILE_WRITE is held. 0 or -errno. */
 int nacre_small_leave_wait(struct inode *inode);
+/* For an unmount: 0, or -errno if what guards did is not known, or not journaled. */
+int nacre_small_settle(struct nacre_fs *fs);
 /*
  * Read a file without CACHE, under FILE_READ: the bytes in the inode count if object 0 has no mark (decision 0003).
  * `length`; 0: the data is at the OSDs; or -errno.

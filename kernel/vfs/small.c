@@ -14,27 +14,48 @@
 
 /* ---- the guard (INLINE-1, INLINE-2) ------------------------------------------------------------------ */
 
-/* The guard that `io` carries has ended; what has waited for it goes out, or ends as the guard did. */
-void nacre_small_guarded(struct inode *inode, const struct nacre_osd_io *guard)
+/* What has waited for a guard goes out, or ends as the guard did. */
+static void let_go(struct inode *inode, struct list_head *parked)
 {
 	struct nacre_osd_io *io, *next;
-	LIST_HEAD(parked);
 
-	nacre_small_guard_ended(inode, guard->result, guard->answered, &parked);
-	list_for_each_entry_safe(io, next, &parked, parked) {
+	list_for_each_entry_safe(io, next, parked, parked) {
 		list_del_init(&io->parked);
 		nacre_small_submit(inode, io);
 		nacre_osd_io_put(io);
 	}
 }
 
+void nacre_small_guarded(struct inode *inode, const struct nacre_osd_io *guard)
+{
+	LIST_HEAD(parked);
+
+	nacre_small_guard_ended(inode, guard->result, guard->answered, &parked);
+	let_go(inode, &parked);
+}
+
 static void guard_done(struct nacre_osd_io *io)
 {
 	struct inode *inode = io->owner;
+	struct nacre_fs *fs = nacre_inode_fs(inode);
 
 	if (io->part.iov_base)
 		nacre_small_put(container_of(io->part.iov_base, struct nacre_small_bytes, at));
 	nacre_small_guarded(inode, io);
+	nacre_mds_iput(fs, inode);
+	/* Last: an unmount waits for it, and may have waited for nothing else. */
+	if (atomic_dec_and_test(&fs->caps.guards))
+		wake_up_all(&fs->caps.flush_wait);
+}
+
+/* A soft mount's writes end, though their guard goes on. */
+static void guard_overdue(struct nacre_osd_io *io)
+{
+	struct inode *inode = io->owner;
+	LIST_HEAD(parked);
+
+	nacre_small_guard_overdue(inode, io, &parked);
+	let_go(inode, &parked);
 	nacre_mds_iput(nacre_inode_fs(inode), inode);
 }
 
@@ -47,8 +68,27 @@ static void send_guard(struct inode *inode, struct nacre_osd_io *io,
 	io->part.iov_len = copy->length;
 	iov_iter_kvec(&io->iter, ITER_SOURCE, &io->part, 1, copy->length);
 	io->done = guard_done;
+	io->overdue = guard_overdue;
 	io->owner = inode;
+	atomic_inc(&nacre_inode_fs(inode)->caps.guards);
 	nacre_osd_submit(io);
+}
+
+/*
+ * Before an unmount ends the session: every guard was answered, and what the answers mean is journaled (INLINE-4).
+ * 0, or -errno: the rank has to be left without a word, and then looks at object 0 itself.
+ */
+int nacre_small_settle(struct nacre_fs *fs)
+{
+	int err = nacre_wait(fs, fs->caps.flush_wait,
+			     !atomic_read(&fs->caps.guards) || nacre_fs_error(fs));
+
+	if (!err)
+		err = nacre_caps_sync_fs(fs, true);
+	if (err)
+		nacre_osd_fail_all(fs, -EIO);
+	nacre_osd_drain(fs);
+	return err;
 }
 
 struct nacre_osd_io *nacre_small_leave(struct inode *inode, u64 index)
@@ -62,13 +102,13 @@ struct nacre_osd_io *nacre_small_leave(struct inode *inode, u64 index)
 
 	if (!pin)
 		return io;
-	if (!nacre_small_guard_begin(inode, &copy, &gen)) {
+	if (!nacre_small_guard_begin(inode, io, &copy, &gen)) {
 		nacre_mds_iput(fs, pin);
 		return io;
 	}
 	io->guard = true;
 	io->inline_gen = gen;
-	/* The usual case, a file that grows at once: no bytes, so the guard rides on the write. A soft mount's writes end. */
+	/* The usual case, a file that grows at once: no bytes, so the guard rides on the write. A soft mount's writes end before guards. */
 	if (!copy.bytes && !index && !READ_ONCE(fs->options.soft_timeout_ms)) {
 		nacre_mds_iput(fs, pin);
 		return io;
@@ -111,7 +151,7 @@ int nacre_small_leave_wait(struct inode *inode)
 		return 0;
 	/* Index 1: nothing rides on it. A guard that nobody waits for any more goes on by itself. */
 	nacre_osd_io_put(nacre_small_leave(inode, 1));
-	err = nacre_wait(fs, ni->cap_wait, !READ_ONCE(ni->small.guarding) || nacre_fs_error(fs));
+	err = nacre_wait(fs, ni->cap_wait, !READ_ONCE(ni->small.guard) || nacre_fs_error(fs));
 	if (!err)
 		err = nacre_fs_error(fs);
 	if (!err && nacre_small_needs_guard(inode))
