@@ -44,6 +44,7 @@ struct nacre_options {
 	unsigned int rsize, wsize;	/* bytes, largest OSD request */
 	unsigned int rasize;		/* bytes of read-ahead */
 	unsigned int soft_timeout_ms;	/* 0 = wait as long as it takes (killable) */
+	unsigned int inline_bytes;	/* what this mount writes stays in the inode up to so many bytes, if the map agrees */
 	bool noshare;			/* a client instance of its own */
 	bool acl;			/* POSIX ACLs */
 	bool locallocks;		/* file locks hold on this machine only */
@@ -144,7 +145,7 @@ struct nacre_fs {
 	u64 instance;			/* ours; 0 until the session is open */
 	u64 fsid_lo, fsid_hi;		/* learnt from the first hello */
 	u32 time_scale_percent;		/* from the MDS's hello */
-	u32 inline_limit;		/* files of so many bytes keep their data in the inode; 0 = none do; of the map */
+	u32 inline_limit;		/* the map's, see nacre_inline_here() */
 	spinlock_t map_lock;		/* guards cmap */
 	struct nacre_cmap *cmap;	/* newest map; see nacre_map_current() */
 	struct nacre_mds_client *mds;
@@ -284,6 +285,12 @@ static inline int nacre_fs_error(const struct nacre_fs *fs)
 	enum nacre_fs_state state = READ_ONCE(fs->state);
 
 	return state == NACRE_FS_FORCED || state == NACRE_FS_BROKEN ? -EIO : 0;
+}
+
+/* Files of up to so many bytes that this mount writes have their data in the inode; 0 = none have. */
+static inline u32 nacre_inline_here(const struct nacre_fs *fs)
+{
+	return min_t(u32, READ_ONCE(fs->inline_limit), READ_ONCE(fs->options.inline_bytes));
 }
 
 /* WAIT-1: wait until `condition`, killably, and no longer than a soft mount waits. 0, -EINTR, -ETIMEDOUT. */

@@ -213,7 +213,7 @@ bool nacre_small_fits(struct inode *inode, u64 end)
 	struct nacre_small *small = &nacre_inode(inode)->small;
 	u64 size = max_t(u64, end, i_size_read(inode));
 
-	return READ_ONCE(small->told) && size <= READ_ONCE(nacre_inode_fs(inode)->inline_limit) &&
+	return READ_ONCE(small->told) && size <= nacre_inline_here(nacre_inode_fs(inode)) &&
 	       READ_ONCE(small->file.state) <= NACRE_INLINE_INLINE;
 }
 

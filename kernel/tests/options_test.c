@@ -60,6 +60,7 @@ static void defaults(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, o->wsize, 1 << 20);
 	KUNIT_EXPECT_EQ(test, o->rasize, 4 << 20);
 	KUNIT_EXPECT_EQ(test, o->soft_timeout_ms, 0);
+	KUNIT_EXPECT_EQ(test, o->inline_bytes, NACRE_INLINE_MAX);
 	KUNIT_EXPECT_FALSE(test, o->noshare);
 	KUNIT_EXPECT_TRUE(test, o->acl);
 	KUNIT_EXPECT_FALSE(test, o->locallocks);
@@ -85,9 +86,12 @@ static void numbers_at_their_limits(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, set(test, "rsize", "4194305"), -EINVAL);
 	KUNIT_EXPECT_EQ(test, set(test, "soft", "3600"), 0);
 	KUNIT_EXPECT_EQ(test, set(test, "soft", "3601"), -EINVAL);
+	KUNIT_EXPECT_EQ(test, set(test, "inline", "0"), 0);
+	KUNIT_EXPECT_EQ(test, set(test, "inline", "4097"), -EINVAL);
 	/* A value that was refused changes nothing. */
 	KUNIT_EXPECT_EQ(test, options(test)->rsize, 4194304);
 	KUNIT_EXPECT_EQ(test, options(test)->soft_timeout_ms, 3600000);
+	KUNIT_EXPECT_EQ(test, options(test)->inline_bytes, 0);
 }
 
 static void no_numbers(struct kunit *test)
@@ -225,8 +229,10 @@ static void remount_changes_what_is_live(struct kunit *test)
 	struct nacre_options now = *options(test), asked = now;
 
 	asked.soft_timeout_ms = 5000;
+	asked.inline_bytes = 0;
 	KUNIT_EXPECT_EQ(test, nacre_options_remount(context(test), &now, &asked), 0);
 	KUNIT_EXPECT_EQ(test, now.soft_timeout_ms, 5000);
+	KUNIT_EXPECT_EQ(test, now.inline_bytes, 0);
 	asked.rsize = 8192;
 	KUNIT_EXPECT_EQ(test, nacre_options_remount(context(test), &now, &asked), -EINVAL);
 	KUNIT_EXPECT_EQ(test, now.rsize, 1 << 20);

@@ -246,6 +246,36 @@ static void inline_1_guard_rides_on_the_first_write(struct kunit *test)
 	test_close(world, file);
 }
 
+/* What is in the inode already is read from there; what this mount writes leaves it if its own limit says so. */
+static void a_mount_may_want_less(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *inode = small_inode(world, 100);
+	struct file *file = test_open(world, inode, O_RDWR);
+	struct test_message *message;
+	struct test_call *call;
+	char read[100];
+	loff_t at = 0;
+
+	WRITE_ONCE(world->fs->options.inline_bytes, 110);
+	KUNIT_EXPECT_EQ(test, test_write(file, "pearl", 5, 105), 5);
+	KUNIT_EXPECT_EQ(test, nacre_pages_write_back(inode), 0);
+	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->osd, NACRE_MSG_OSD_REQUEST));
+	WRITE_ONCE(world->fs->options.inline_bytes, 0);
+	nacre_pages_invalidate(inode);
+	KUNIT_EXPECT_EQ(test, kernel_read(file, read, sizeof(read), &at), 100);
+	KUNIT_EXPECT_MEMEQ(test, read, bytes, 100);
+	KUNIT_EXPECT_TRUE(test, test_server_is_quiet(&world->osd, NACRE_MSG_OSD_REQUEST));
+	KUNIT_EXPECT_EQ(test, test_write(file, "oyster", 6, 0), 6);
+	call = start_write_back(world, inode);
+	message = next_request(world);
+	expect_guard(world, message, 110, 3);
+	reply_well(world, message);
+	reply_well(world, next_request(world));
+	KUNIT_EXPECT_EQ(test, test_call_result(call), 0);
+	test_close(world, file);
+}
+
 /* A file whose data is on its way out: a write of "pearl" waits for the guard, which waits for its answer. */
 struct leaving {
 	struct inode *inode;
@@ -428,6 +458,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(inline_1_guard_brings_the_bytes),
 	KUNIT_CASE(inline_2_other_objects_wait_for_the_mark),
 	KUNIT_CASE(failed_guard_leaves_it_inline),
+	KUNIT_CASE(a_mount_may_want_less),
 	KUNIT_CASE(a_soft_write_ends_before_its_guard),
 	KUNIT_CASE(cap_1_a_late_guard_is_waited_for),
 	KUNIT_CASE(inline_4_an_unmount_waits_for_the_guard),

@@ -218,10 +218,10 @@ static int make_entry(struct mnt_idmap *idmap, struct inode *dir, struct dentry 
 	return 0;
 }
 
-/* A new file's data begins in its inode, where the file system has that. */
+/* A new file's data begins in its inode, where the file system has that and the mount wants it. */
 static u32 inline_flag(const struct inode *dir)
 {
-	return READ_ONCE(nacre_inode_fs(dir)->inline_limit) ? NACRE_RECORD_INLINE : 0;
+	return nacre_inline_here(nacre_inode_fs(dir)) ? NACRE_RECORD_INLINE : 0;
 }
 
 static int nacre_create(struct mnt_idmap *idmap, struct inode *dir, struct dentry *dentry,

@@ -34,6 +34,7 @@ static const struct option {
 	{ "noshare", FLAG, AT(noshare) },
 	{ "acl", FLAG_NO, AT(acl), .standard = true },
 	{ "locallocks", FLAG, AT(locallocks) },
+	{ "inline", NUMBER, AT(inline_bytes), 0, NACRE_INLINE_MAX, NACRE_INLINE_MAX, 1, .live = true },
 #undef AT
 };
 
@@ -46,6 +47,7 @@ const struct fs_parameter_spec nacre_parameters[] = {
 	fsparam_flag("noshare", 4),
 	fsparam_flag_no("acl", 5),
 	fsparam_flag("locallocks", 6),
+	fsparam_u32("inline", 7),
 	{}
 };
 

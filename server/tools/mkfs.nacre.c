@@ -33,25 +33,25 @@ static int print_help(void)
 	       "      --pg-count N     placement groups for file data, a power of two (64);\n"
 	       "                       metadata gets half as many\n"
 	       "      --inline N       files of up to N bytes keep their data in the inode: a\n"
-	       "                       multiple of 64 up to %u (0: none; the kernel module mounts\n"
-	       "                       no other yet)\n"
+	       "                       multiple of %u up to %u (0: none do)\n"
 	       "      --ranks N        metadata ranks (1); other metadata servers stand by\n"
 	       "      --force          destroy the file system or stores that are there\n"
 	       "  -q, --quiet          say nothing when all goes well\n"
 	       "      --help           this text\n"
 	       "      --version        version of program and protocol\n",
-	       NACRE_REPLICAS_MAX, NACRE_INLINE_MAX);
+	       NACRE_REPLICAS_MAX, NACRE_INLINE_UNIT, NACRE_INLINE_MAX);
 	return TOOL_OK;
 }
 
 /* A number into *out; an exit status. */
-static int take_number(const char *option, const char *text, uint64_t max, unsigned int *out)
+static int take_number(const char *option, const char *text, uint64_t min, uint64_t max,
+		       unsigned int *out)
 {
 	uint64_t value;
 
-	if (!tool_number(text, 1, max, &value))
-		return tool_misused("%s %s: must be a number from 1 to %llu", option, text,
-				    (unsigned long long)max);
+	if (!tool_number(text, min, max, &value))
+		return tool_misused("%s %s: must be a number from %llu to %llu", option, text,
+				    (unsigned long long)min, (unsigned long long)max);
 	*out = (unsigned int)value;
 	return TOOL_OK;
 }
@@ -63,15 +63,15 @@ static int take_option(int option, const char *which, struct format_options *opt
 		options->config_file = optarg;
 		return TOOL_OK;
 	case 'r':
-		return take_number("--replicas", optarg, NACRE_REPLICAS_MAX, &options->replicas);
+		return take_number("--replicas", optarg, 1, NACRE_REPLICAS_MAX, &options->replicas);
 	case 'm':
-		return take_number("--min-size", optarg, NACRE_REPLICAS_MAX, &options->min_size);
+		return take_number("--min-size", optarg, 1, NACRE_REPLICAS_MAX, &options->min_size);
 	case 'p':
-		return take_number("--pg-count", optarg, NACRE_MAP_PGS_MAX / 2, &options->pg_count);
+		return take_number("--pg-count", optarg, 1, NACRE_MAP_PGS_MAX / 2, &options->pg_count);
 	case 'i':
-		return take_number("--inline", optarg, NACRE_INLINE_MAX, &options->inline_bytes);
+		return take_number("--inline", optarg, 0, NACRE_INLINE_MAX, &options->inline_bytes);
 	case 'k':
-		return take_number("--ranks", optarg, NACRE_MAP_RANKS_MAX, &options->ranks);
+		return take_number("--ranks", optarg, 1, NACRE_MAP_RANKS_MAX, &options->ranks);
 	case 'f':
 		options->force = true;
 		return TOOL_OK;
