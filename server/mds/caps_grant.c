@@ -71,8 +71,7 @@ void mds_cap_drop(struct mds *mds, struct mds_cap *cap)
 	mds_locks_gather(mds, inode);
 	mds_caps_settle(mds, inode);
 	mds_inode_leaves(mds, inode);
-	if (mds->counters.inodes > mds->config.cache_inodes)
-		mds_defer(mds, &mds->evict_task);
+	mds_inodes_bound(mds);
 }
 
 /* ---- locks ------------------------------------------------------------------------------------------ */

@@ -236,7 +236,7 @@ static bool is_due(const struct mds *mds, const struct mds_dirty *oldest)
 {
 	return oldest->since <= mds->checkpoint.forced ||
 	       mds_journal_used(mds) > mds->config.journal_bytes / 2 ||
-	       mds->counters.inodes > mds->config.cache_inodes ||
+	       mds_inodes_excess(mds) ||
 	       mds->checkpoint.queued > mds->config.cache_inodes ||
 	       mds_now(mds) - oldest->marked_ns > mds_scaled_ns(mds, AGE_MS);
 }
@@ -271,7 +271,7 @@ bool mds_checkpoint_works(const struct mds *mds)
 
 static unsigned int in_flight_max(const struct mds *mds)
 {
-	return mds->counters.inodes > mds->config.cache_inodes ? IN_FLIGHT_CROWDED : IN_FLIGHT_MAX;
+	return mds_inodes_excess(mds) ? IN_FLIGHT_CROWDED : IN_FLIGHT_MAX;
 }
 
 static void checkpoint_task(struct io_task *task)

@@ -113,6 +113,14 @@ void mds_inode_unpin(struct mds *mds, struct mds_inode *inode);
 int mds_inode_set_mode(struct mds *mds, struct mds_inode *inode, uint32_t mode);
 
 /*
+ * How many inodes too many are in memory. Inline data counts as the inodes that would take its room, or a limit of 100,000
+ * would be one of 500 MB.
+ */
+#define MDS_INODE_ROOM 1024		/* bytes of an inode with its entry and a cap, about */
+uint64_t mds_inodes_excess(const struct mds *mds);
+/* More is in memory now, or may leave it: if it is too much, some go. */
+void mds_inodes_bound(struct mds *mds);
+/*
  * Drop unused inodes, least recently used first, until the table is within its limit; a slice a call (TIME-1). From those
  * that clients hold the caps are taken back; those that are dirty are written back. Either way they are `leaving`,
  * until somebody uses them.

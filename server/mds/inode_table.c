@@ -52,9 +52,22 @@ struct mds_inode *mds_inode_new(struct mds *mds, uint64_t ino)
 	TAILQ_INIT(&inode->claims);
 	HASH_ADD(hh, mds->inodes, ino, sizeof(inode->ino), inode);
 	TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
-	if (++mds->counters.inodes > mds->config.cache_inodes)
-		mds_defer(mds, &mds->evict_task);
+	mds->counters.inodes++;
+	mds_inodes_bound(mds);
 	return inode;
+}
+
+uint64_t mds_inodes_excess(const struct mds *mds)
+{
+	uint64_t all = mds->counters.inodes + mds->counters.inline_bytes / MDS_INODE_ROOM;
+
+	return all > mds->config.cache_inodes ? all - mds->config.cache_inodes : 0;
+}
+
+void mds_inodes_bound(struct mds *mds)
+{
+	if (mds_inodes_excess(mds))
+		mds_defer(mds, &mds->evict_task);
 }
 
 static void let_in(struct mds *mds, uint64_t count)
@@ -103,8 +116,7 @@ void mds_inode_unpin(struct mds *mds, struct mds_inode *inode)
 {
 	assert(inode->pins);
 	inode->pins--;
-	if (mds->counters.inodes > mds->config.cache_inodes)
-		mds_defer(mds, &mds->evict_task);
+	mds_inodes_bound(mds);
 }
 
 int mds_inode_set_mode(struct mds *mds, struct mds_inode *inode, uint32_t mode)
@@ -167,22 +179,16 @@ static void drop_inode(struct mds *mds, struct mds_inode *inode)
 	mds->counters.evicted_inodes++;
 }
 
-static uint64_t excess(const struct mds *mds)
-{
-	return mds->counters.inodes > mds->config.cache_inodes ?
-	       mds->counters.inodes - mds->config.cache_inodes : 0;
-}
-
 bool mds_inodes_are_too_many(const struct mds *mds)
 {
-	return excess(mds) > mds->config.cache_inodes / EXCESS_SHARE + EXCESS_MIN &&
+	return mds_inodes_excess(mds) > mds->config.cache_inodes / EXCESS_SHARE + EXCESS_MIN &&
 	       mds_checkpoint_works(mds);
 }
 
 /* Begin to make it idle, if not as many are on their way as have to go. */
 static bool start_leaving(struct mds *mds, struct mds_inode *inode)
 {
-	if (inode->leaving || mds->leaving_count >= excess(mds) || mds->state != MDS_ACTIVE ||
+	if (inode->leaving || mds->leaving_count >= mds_inodes_excess(mds) || mds->state != MDS_ACTIVE ||
 	    !inode_is_unused(inode))
 		return false;
 	set_leaving(mds, inode, true);
@@ -209,7 +215,7 @@ void mds_inode_evict(struct mds *mds)
 {
 	unsigned int looked, moved = 0;
 
-	for (looked = 0; looked < EVICT_SLICE && excess(mds); looked++) {
+	for (looked = 0; looked < EVICT_SLICE && mds_inodes_excess(mds); looked++) {
 		struct mds_inode *inode = TAILQ_FIRST(&mds->lru);
 
 		if (!inode)
@@ -226,7 +232,7 @@ void mds_inode_evict(struct mds *mds)
 			set_leaving(mds, inode, false);
 		moved += start_leaving(mds, inode);
 	}
-	if (!excess(mds))
+	if (!mds_inodes_excess(mds))
 		return;
 	mds_checkpoint_kick(mds);
 	/* go on next turn only if this one was of use; the next load, release or write-back starts it again */
@@ -295,6 +301,7 @@ void mds_inode_set_data(struct mds *mds, struct mds_inode *inode, const void *by
 	mds->counters.inline_bytes += length;
 	mds->counters.inline_bytes -= inode->data.length;
 	mds_blob_set(&inode->data, bytes, length);
+	mds_inodes_bound(mds);
 }
 
 void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,

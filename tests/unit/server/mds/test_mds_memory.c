@@ -112,6 +112,36 @@ static void test_of_a_busy_directory_only_what_is_held_stays(void **state)
 	mdst_client_destroy(c);
 }
 
+/* A limit of so many inodes is one of memory: what small files have in theirs counts, too. */
+static void test_inline_data_counts(void **state)
+{
+	static const uint8_t bytes[NACRE_INLINE_MAX];
+	struct mdst *t = *state;
+	struct mdst_client *c;
+	struct mds_inode *dir;
+	unsigned int i;
+	uint64_t ino;
+
+	begin(t, 200, 0);
+	c = client(t, "c1");
+	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
+	create(c, ino, 0, 100);
+	mdst_sync(c);
+	mdst_writeback(t);
+	mdst_run_ms(t, 5000);
+	dir = mds_inode_find(t->mds, ino);
+	for (i = 0; i < 100; i++) {
+		assert_true(is_in_memory(dir, i));
+		mds_inode_set_data(t->mds, mds_dentry_find(dir->dir, (const uint8_t *)name_of(i),
+							   (uint32_t)strlen(name_of(i)))->inode,
+				   bytes, sizeof(bytes));
+	}
+	mdst_run_ms(t, 5000);
+	assert_in_range(mdst_counter(t, "inline_bytes") / sizeof(bytes), 30, 40);
+	assert_in_range(mdst_counter(t, "inodes"), 30, 50);
+	mdst_client_destroy(c);
+}
+
 /*
  * Who asks for a name that a small directory has not has all of it read, and is told at the next turn. Others may be
  * evicted of it before, and it is not known whole any more: so the name itself stays known (it was read for ever).
@@ -340,6 +370,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_of_a_busy_directory_only_what_is_held_stays),
+		T(test_inline_data_counts),
 		T(test_what_was_asked_for_and_is_absent_stays_known),
 		T(test_absent_entries_are_dropped_from_a_busy_directory),
 		T(test_of_many_who_make_files_few_go_on_at_a_time),
