@@ -124,7 +124,12 @@ void mds_session_tell_safe(struct mds *mds);
 /* Delegate a range when few numbers are left (INO-1). */
 void mds_session_offer_inos(struct mds *mds, struct mds_session *session, uint64_t left);
 /* Numbers never given out before. */
-#define MDS_INO_RANGE 1024		/* numbers that a session is given at a time, by default */
+/*
+ * Numbers that a session is given at a time, by default. A range is journaled before it is given, so what a session has
+ * at hand must last for as many changes as may wait for the journal: with fewer, a client that makes small
+ * files would stand still when they are used up, long before anything else is full.
+ */
+#define MDS_INO_RANGE (2 * MDS_COMPLETED_MAX)
 #define MDS_INO_GAP (1u << 20)		/* left free by a new incarnation for unsafe requests of the one before */
 uint64_t mds_take_inos(struct mds *mds, uint64_t count);
 /* Open a session under an unused instance id, now or when the map has given a block of them. */

@@ -134,6 +134,30 @@ counters_now() {
 	echo "osd_data_bytes $(counter_sum osd store.bytes_data)"
 }
 
+# little_tree FILE: an archive of 3,000 files of up to 4096 bytes, 100 in each of 30 folders
+LITTLE_FILES=3000
+little_tree() {
+	local dir size
+	rm -rf "$WORK/little"
+	for dir in $(seq 30); do
+		mkdir -p "$WORK/little/d$dir"
+		for size in 1 333 1500 4096; do
+			head -c $((25 * size)) /dev/urandom | split -a 2 -b "$size" - "$WORK/little/d$dir/f$size."
+		done
+	done
+	tar -C "$WORK/little" --sort=name --owner=0 --group=0 --numeric-owner -cf "$1" .
+	rm -r "$WORK/little"
+}
+
+# await COMMAND...: until it succeeds, under a time limit
+await() {
+	local end=$((SECONDS + 120 * SLOW))
+	until "$@"; do
+		[ $SECONDS -lt $end ] || return 1
+		sleep 0.2
+	done
+}
+
 # ---- evictions --------------------------------------------------------------------------------------------------
 # Both sides count them, the MDSs and the mounts, and both forget when they end; noted so far is what those have seen
 # that do not live any more.

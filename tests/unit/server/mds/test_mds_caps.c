@@ -5,6 +5,7 @@
  */
 #include "mdst.h"
 #include "protocol/rules/cap_batch.h"
+#include "server/mds/format.h"
 
 #define ROOT NACRE_INO_ROOT
 
@@ -325,6 +326,44 @@ static void test_share_1_waits_for_journal(void **state)
 	mdst_client_destroy(b);
 }
 
+/*
+ * A journal that does not move hinders nobody who need not know where it stands: as many files are made and may be written
+ * at once (INO-1) as requests are remembered (LOG-2), and the next one is told to come again. After 1,024 files their first
+ * write used to wait for the journal.
+ */
+static void test_journal_held_for_thousands_of_files(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_lookup_req look = { .oldest_tid = 1, .parent = ROOT, .name = (const uint8_t *)"f7", .name_bytes = 2 };
+	struct nacre_sync_req sync = { .oldest_tid = 1 };
+	struct mdst_reply r;
+	char name[16];
+	int i;
+
+	mds_journal_hold(t->mds, true);
+	for (i = 0; i < MDS_COMPLETED_MAX - 2; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		r = mdst_create(a, ROOT, name);
+		assert_int_equal(r.result, 0);
+		assert_false(r.flags & NACRE_REPLY_SAFE);
+		assert_true(r.target.max_size > 4096);
+	}
+	sync.tid = ++a->tid;
+	mdst_send(a, NACRE_MSG_SYNC, &sync);
+	look.tid = ++b->tid;
+	mdst_send(b, NACRE_MSG_LOOKUP, &look);
+	assert_int_equal(mdst_create(a, ROOT, "later").result, 0);
+	assert_int_equal(mdst_create(a, ROOT, "too many").result, NACRE_E_BUSY);
+	assert_false(mdst_has_reply(a, sync.tid));
+	assert_false(mdst_has_reply(b, look.tid));
+	mds_journal_hold(t->mds, false);
+	assert_int_equal(mdst_wait(a, sync.tid).result, 0);
+	assert_int_equal(mdst_wait(b, look.tid).result, 0);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* SHARE-1, absence too: that a name is gone is news that waits. */
 static void test_share_1_absence(void **state)
 {
@@ -509,6 +548,7 @@ int main(void)
 		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_left_files_are_listed),
 		T(test_untar_costs_little), T(test_two_writers), T(test_open_outlives_answers),
 		T(test_two_appenders), T(test_two_mappers), T(test_share_1_waits_for_journal),
+		T(test_journal_held_for_thousands_of_files),
 		T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_flush_of_several), T(test_allocated), T(test_renames_against_each_other),
 	};
