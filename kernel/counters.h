@@ -29,6 +29,7 @@
 	C(inline_bytes, "bytes of small files that are in memory with their inodes, now") \
 	C(uninlined, "files whose data this client has taken out of the inode")	\
 	C(lookups_local, "lookups answered from the dcache under a cap")	\
+	C(listings_local, "listings answered from the dcache under a cap")	\
 	C(lookups_sent, "lookups asked of the MDS")				\
 	C(lock_requests, "requests about file locks")				\
 	C(locks_lost, "files whose locks were lost with a session")		\

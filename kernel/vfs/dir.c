@@ -3,7 +3,7 @@
  * Listing directories. A position is the cookie of the last entry seen (rules/names.h), so it
  * stays good while entries come and go, through restarts of everybody. Each
  * answer of the rank also fills the dcache and the inodes; a listing that reached its end in
- * one epoch of the directory makes it complete.
+ * one epoch of the directory makes it complete. A complete one is listed from the dcache (snapshot.c).
  */
 #include <linux/dcache.h>
 #include <linux/slab.h>
@@ -15,7 +15,9 @@
 
 /* An open directory. */
 struct listing {
-	struct nacre_mds_request *req;	/* the answer being handed out, NULL = none */
+	struct nacre_mds_request *req;	/* the answer being handed out … */
+	u8 *snapshot;			/* … or what was in the dcache, all of it; both NULL = none */
+	size_t snapshot_bytes;
 	struct nacre_reader reader;	/* its next entry */
 	u64 pos;			/* the position at which `reader` goes on */
 	bool end;			/* no entry behind this answer */
@@ -86,6 +88,13 @@ static void drop_answer(struct listing *listing)
 	if (listing->req)
 		nacre_mds_request_put(listing->req);
 	listing->req = NULL;
+	kvfree(listing->snapshot);
+	listing->snapshot = NULL;
+}
+
+static bool has_answer(const struct listing *listing)
+{
+	return listing->req || listing->snapshot;
 }
 
 /* A listing begins: remember by what its end will be judged. */
@@ -96,6 +105,33 @@ static void start(struct inode *dir, struct listing *listing)
 	listing->epoch = 0;
 }
 
+/* Of a snapshot, which is of the whole directory, any position can be had. */
+static void seek_here(struct listing *listing, u64 after)
+{
+	struct nacre_reader at = nacre_reader(listing->snapshot, listing->snapshot_bytes);
+	struct nacre_dirent entry;
+
+	do
+		listing->reader = at;
+	while (nacre_dirent_next(&at, &entry) && entry.cookie <= after);
+	listing->pos = after;
+	listing->end = true;
+}
+
+/* What is behind `after`, from the dcache; false: the rank has to be asked. */
+static bool fetch_here(struct file *file, struct listing *listing, u64 after)
+{
+	if (!listing->snapshot) {
+		drop_answer(listing);
+		if (nacre_dir_snapshot(file->f_path.dentry, &listing->snapshot,
+				       &listing->snapshot_bytes))
+			return false;
+		nacre_count(nacre_inode_fs(file_inode(file)), listings_local);
+	}
+	seek_here(listing, after);
+	return true;
+}
+
 /* Get the answer that begins behind `after`. */
 static int fetch(struct file *file, struct listing *listing, u64 after)
 {
@@ -103,7 +139,8 @@ static int fetch(struct file *file, struct listing *listing, u64 after)
 	struct nacre_mds_request *req;
 	const struct nacre_reply *reply;
 
-	drop_answer(listing);
+	if (fetch_here(file, listing, after))
+		return 0;
 	if (after < NACRE_COOKIE_FIRST)
 		start(dir, listing);
 	req = nacre_mds_readdir(dir, after < NACRE_COOKIE_FIRST ? 0 : after, LISTING_BYTES);
@@ -155,7 +192,7 @@ static int iterate(struct file *file, struct dir_context *ctx)
 	for (;;) {
 		if (ctx->pos == NACRE_COOKIE_END)
 			return 0;
-		if (!listing->req || listing->pos != ctx->pos) {
+		if (!has_answer(listing) || listing->pos != ctx->pos) {
 			err = fetch(file, listing, ctx->pos);
 			if (err)
 				return err;

@@ -81,6 +81,14 @@ u64 nacre_dir_complete_epoch(struct inode *dir);
 void nacre_dir_set_complete(struct inode *dir, u64 epoch, u32 prunes);
 void nacre_dir_incomplete(struct inode *dir);
 
+/* ---- snapshot.c ---------------------------------------------------------------------------- */
+
+/*
+ * The entries of a complete directory in the order of a listing, as a nacre_dirent sequence without infos, from the dcache
+ * (kvfree *bytes). -EAGAIN: ask the rank. The directory's inode lock is held.
+ */
+int nacre_dir_snapshot(struct dentry *parent, u8 **bytes, size_t *length);
+
 /* ---- namei.c, dir.c, symlink.c ---------------------------------------------------------------- */
 
 extern const struct inode_operations nacre_dir_inode_ops;

@@ -17,6 +17,17 @@ static DIR *open_folder(const char *path)
 	return dir;
 }
 
+/* The kernel lets go of names that nobody uses, if it lets us say so. */
+static void forget_dentries(void)
+{
+	int fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+
+	if (fd < 0)
+		return;
+	EQUAL(write(fd, "2", 1), 1);
+	close(fd);
+}
+
 /* Marks what a listing shows of files named file0...; every entry must be known and new. */
 static unsigned long mark_listing(const char *path, uint8_t *seen, unsigned long count)
 {
@@ -117,6 +128,54 @@ TEST(positions)
 	entry = readdir(dir);
 	CHECK(entry && !strcmp(entry->d_name, names[0]));
 	closedir(dir);
+}
+
+/* Names and inode numbers in their order, as text. */
+static void list_into(const char *path, char *text, size_t room)
+{
+	DIR *dir = open_folder(path);
+	struct dirent *entry;
+	size_t used = 0;
+
+	while ((errno = 0, entry = readdir(dir))) {
+		int length = snprintf(text + used, room - used, "%s %lu %u\n", entry->d_name,
+				      (unsigned long)entry->d_ino, entry->d_type);
+
+		CHECK(length > 0 && used + (size_t)length < room);
+		used += (size_t)length;
+	}
+	EQUAL(errno, 0);
+	closedir(dir);
+}
+
+/*
+ * A folder whose entries are all known may be listed from what is known. That is the same, in the same order, as when nothing is:
+ * without what was removed while open or has moved away, with what has come.
+ */
+TEST(listed_from_memory)
+{
+	static char known[65536], told[65536];
+	int fd;
+
+	make_many("d", 300);
+	OK(mkdir("d/folder", 0755));
+	OK(mkdir("other", 0755));
+	fd = OK(open("d/file7", O_RDONLY));
+	OK(unlink("d/file7"));
+	OK(unlink("d/file8"));
+	OK(rename("d/file9", "d/renamed"));
+	OK(rename("d/file10", "other/file10"));
+	OK(rename("d/file11", "d/file12"));
+	OK(link("d/file13", "d/linked"));
+	FAILS(access("d/absent", F_OK), ENOENT);
+	list_into("d", known, sizeof(known));
+	CHECK(strstr(known, "\nrenamed ") && strstr(known, "\nlinked ") && strstr(known, "\nfolder "));
+	for (const char *gone = "file7 \0file8 \0file9 \0file10 \0file11 \0absent \0"; *gone; gone += strlen(gone) + 1)
+		CHECK(!strstr(known, gone));
+	forget_dentries();
+	list_into("d", told, sizeof(told));
+	CHECK(!strcmp(known, told));
+	close(fd);
 }
 
 /* So many, or ENTRIES where that is fewer: slow kernels. */
