@@ -21,6 +21,7 @@
 #include <linux/socket.h>
 #include <linux/workqueue.h>
 #include "protocol/messages.h"
+#include "protocol/rules/ahead.h"
 #include "protocol/rules/cap_batch.h"
 #include "protocol/rules/cap_client.h"
 #include "protocol/rules/inline.h"
@@ -223,6 +224,7 @@ struct nacre_inode {
 	bool dir_complete;		/* every entry is in the dcache (while DIR_SHARED is held) */
 	u32 dir_prunes;			/* counts dentries that left the dcache */
 	u16 dir_unsure;			/* changes of the directory whose caller has not seen the end */
+	struct nacre_ahead ahead;	/* of a directory: who reads its small files in order */
 	u64 dir_epoch;			/* a new one with every loss of DIR_SHARED; older dentries are not trusted */
 	wait_queue_head_t cap_wait;
 	struct work_struct cap_work;	/* write back, invalidate, answer; see caps/flush.c */

@@ -110,7 +110,9 @@ struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct
 /* The directory that the only name of an inode is in, as target. -ENOENT: it has none, or several. */
 struct nacre_mds_request *nacre_mds_parent(struct nacre_fs *fs, u64 ino);
 struct nacre_mds_request *nacre_mds_open(struct inode *inode, u32 need, u32 wanted, u32 open_flags);
-struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 max_bytes);
+/* `data`: small files' data with it, and the caps to keep it, as much as the rank has room for. */
+struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 max_bytes,
+					    u32 max_entries, bool data);
 int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out);
 /*
  * FILELOCK: test, take, give up a lock, wait for one. Giving up and cancelling are sent whatever happens to the caller,

@@ -141,7 +141,8 @@ struct nacre_mds_request *nacre_mds_open(struct inode *inode, u32 need, u32 want
 	return call(req);
 }
 
-struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 max_bytes)
+struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 max_bytes,
+					    u32 max_entries, bool data)
 {
 	struct nacre_mds_request *req = nacre_mds_request_new(nacre_inode_fs(dir),
 							      NACRE_MSG_READDIR);
@@ -153,8 +154,9 @@ struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 ma
 	req->body.readdir.ino = dir->i_ino;
 	req->body.readdir.after = after;
 	req->body.readdir.max_bytes = max_bytes;
-	req->body.readdir.max_entries = max_bytes / sizeof(struct nacre_dirent_wire);
-	req->body.readdir.flags = xattr_flag(nacre_inode_fs(dir));
+	req->body.readdir.max_entries = max_entries;
+	req->body.readdir.flags = xattr_flag(nacre_inode_fs(dir)) |
+				  (data ? NACRE_REQUEST_WANT_DATA : 0);
 	return call(req);
 }
 

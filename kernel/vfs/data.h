@@ -60,6 +60,11 @@ int nacre_small_settle(struct nacre_fs *fs);
  */
 ssize_t nacre_small_look(struct inode *inode, u64 start, size_t length, struct iov_iter *to);
 
+/* ---- ahead.c ------------------------------------------------------------------------------- */
+
+/* The file is opened for reading, by this name: its data, and that of its neighbours, may be had in one request. */
+void nacre_small_ahead(struct inode *inode, struct dentry *dentry);
+
 /* ---- file.c -------------------------------------------------------------------------------- */
 
 /*

@@ -143,7 +143,8 @@ static int fetch(struct file *file, struct listing *listing, u64 after)
 		return 0;
 	if (after < NACRE_COOKIE_FIRST)
 		start(dir, listing);
-	req = nacre_mds_readdir(dir, after < NACRE_COOKIE_FIRST ? 0 : after, LISTING_BYTES);
+	req = nacre_mds_readdir(dir, after < NACRE_COOKIE_FIRST ? 0 : after, LISTING_BYTES,
+				LISTING_BYTES / sizeof(struct nacre_dirent_wire), false);
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	reply = req->in->host;

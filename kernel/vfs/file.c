@@ -42,6 +42,8 @@ int nacre_file_open(struct inode *inode, struct file *file)
 	if (err)
 		return err;
 	file->f_mode |= FMODE_CAN_ODIRECT;
+	if ((file->f_flags & O_ACCMODE) == O_RDONLY)
+		nacre_small_ahead(inode, file->f_path.dentry);
 	return nacre_caps_open(inode, file->f_flags);
 }
 
