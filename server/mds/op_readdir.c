@@ -52,13 +52,19 @@ static bool may_have_caps(const struct mds *mds, const struct mds_request *reque
 	       request->session->cap_count < mds->config.cache_inodes / 2;
 }
 
-/* Caps on a small file's data, with which the data goes along: for a client that asked, as long as the budget lasts. */
+/*
+ * Caps on a small file's data, with which the data goes along: for a client that asked, up to the first that the budget is
+ * too small for, so that the client knows where to go on.
+ */
 static uint32_t data_caps(const struct mds_request *request, const struct mds_inode *inode,
 			  struct listing *listing)
 {
-	if (!(request->head->flags & NACRE_REQUEST_WANT_DATA) || !inode->inline_gen ||
-	    inode->data.length > listing->data_left)
+	if (!(request->head->flags & NACRE_REQUEST_WANT_DATA) || !inode->inline_gen)
 		return 0;
+	if (inode->data.length > listing->data_left) {
+		listing->data_left = 0;
+		return 0;
+	}
 	listing->data_left -= inode->data.length;
 	return NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_READ;
 }

@@ -271,6 +271,46 @@ static void test_inline_3_purge(void **state)
 	mdst_client_destroy(a);
 }
 
+/*
+ * A listing brings data up to where its budget ends and none behind: who asked for more goes on exactly there. Small ones that
+ * still found room behind larger ones that did not used to leave gaps, of which each cost a request.
+ */
+static void test_listing_brings_data_without_gaps(void **state)
+{
+	enum { FILES = 12, LARGE = 3000, BUDGET = 12000 };
+	static char text[LARGE + 1];
+	struct mdst *t = *state;
+	struct mdst_client *c = client(t, "a");
+	struct nacre_readdir_req body = { .oldest_tid = 1, .ino = ROOT, .max_entries = 100,
+					  .max_bytes = 2 * BUDGET, .flags = NACRE_REQUEST_WANT_DATA };
+	unsigned int i, with_data = 0;
+	struct mdst_reply r;
+	char name[8];
+
+	for (i = 0; i < FILES; i++) {
+		struct nacre_inode_info cap;
+
+		snprintf(name, sizeof(name), "f%u", i);
+		cap = create(c, name, NACRE_RECORD_INLINE);
+		memset(text, 'x', LARGE);
+		text[i % 2 ? 10 : LARGE] = 0;
+		flush(c, &cap, i + 1, text, strlen(text));
+	}
+	mdst_client_destroy(c);
+	mdst_crash(t);
+	mdst_start(t);
+	c = client(t, "b");
+	body.tid = ++c->tid;
+	r = mdst_call(c, NACRE_MSG_READDIR, &body);
+	assert_int_equal(r.entry_count, FILES);
+	for (i = 0; i < FILES && r.entry_issued[i] & NACRE_CAP_FILE_READ; i++)
+		with_data++;
+	assert_in_range(with_data, BUDGET / LARGE, FILES - 1);
+	for (; i < FILES; i++)
+		assert_false(r.entry_issued[i] & NACRE_CAP_FILE_READ);
+	mdst_client_destroy(c);
+}
+
 #define CASE(test) cmocka_unit_test_setup_teardown(test, mdst_setup, mdst_teardown)
 
 int main(void)
@@ -285,6 +325,7 @@ int main(void)
 		CASE(test_inline_4_lost_in_restart),
 		CASE(test_inline_4_said_again),
 		CASE(test_inline_3_purge),
+		CASE(test_listing_brings_data_without_gaps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
