@@ -85,6 +85,8 @@ struct nacre_mds_request *nacre_mds_request_new_surely(struct nacre_fs *fs, u16 
 struct nacre_mds_request *nacre_mds_request_get(struct nacre_mds_request *req);
 /* Gives caps back that nobody took. Not from atomic context. */
 void nacre_mds_request_put(struct nacre_mds_request *req);
+/* READDIR: the inodes of the entries are not needed any more, the bytes still are. */
+void nacre_mds_request_drop_entries(struct nacre_mds_request *req);
 /* Copy bytes into the request's keeping. NULL: no memory. */
 const u8 *nacre_mds_request_keep(struct nacre_mds_request *req, const void *bytes, size_t length);
 

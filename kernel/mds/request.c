@@ -54,6 +54,15 @@ struct nacre_mds_request *nacre_mds_request_get(struct nacre_mds_request *req)
 	return req;
 }
 
+void nacre_mds_request_drop_entries(struct nacre_mds_request *req)
+{
+	for (u32 i = 0; i < req->entry_count; i++)
+		iput(req->entries[i]);
+	kvfree(req->entries);
+	req->entries = NULL;
+	req->entry_count = 0;
+}
+
 static void request_free(struct kref *ref)
 {
 	struct nacre_mds_request *req = container_of(ref, struct nacre_mds_request, ref);
@@ -61,9 +70,7 @@ static void request_free(struct kref *ref)
 	/* Caps that nobody took. */
 	if (req->got)
 		req->fs->upcalls->caps_put(req->target, req->got);
-	for (u32 i = 0; i < req->entry_count; i++)
-		iput(req->entries[i]);
-	kvfree(req->entries);
+	nacre_mds_request_drop_entries(req);
 	iput(req->parent);
 	iput(req->parent2);
 	iput(req->target);

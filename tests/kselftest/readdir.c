@@ -7,6 +7,7 @@
 #include "harness.h"
 
 #include <dirent.h>
+#include <glob.h>
 
 static DIR *open_folder(const char *path)
 {
@@ -184,6 +185,96 @@ static unsigned int at_most(unsigned int usual)
 	unsigned long entries = test_setting("ENTRIES", usual);
 
 	return entries < usual ? (unsigned int)entries : usual;
+}
+
+/* Requests that the mounts of this machine have sent to metadata servers; 0 where there is no such count. */
+static unsigned long requests_sent(void)
+{
+	unsigned long sent = 0, value;
+	char line[128];
+	glob_t found;
+	FILE *stats;
+
+	if (glob("/sys/kernel/debug/nacre/*/stats", 0, NULL, &found))
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		stats = fopen(found.gl_pathv[i], "r");
+		while (stats && fgets(line, sizeof(line), stats))
+			if (sscanf(line, "mds_requests %lu", &value) == 1)
+				sent += value;
+		if (stats)
+			fclose(stats);
+	}
+	globfree(&found);
+	return sent;
+}
+
+/* Whoever goes to and fro in a folder has been there before: that costs a few listings, not one for each position. */
+TEST(positions_in_random_order)
+{
+	enum { MOST = 3000 };
+	static long position[MOST + 2];
+	static char names[MOST + 2][256];
+	unsigned int count = at_most(MOST), n = 0;
+	unsigned long before, sent;
+	struct dirent *entry;
+	uint64_t random = 7;
+	DIR *dir;
+
+	make_many("d", count);
+	dir = open_folder("d");
+	for (position[0] = telldir(dir); (entry = readdir(dir)); position[++n] = telldir(dir)) {
+		CHECK(n < count + 2);
+		strcpy(names[n], entry->d_name);
+	}
+	EQUAL(n, count + 2);
+	before = requests_sent();
+	for (unsigned int i = 0; i < count; i++) {
+		/* behind the first position: there a listing begins anew */
+		unsigned int at = 1 + random_next(&random) % (n - 1);
+
+		seekdir(dir, position[at]);
+		entry = readdir(dir);
+		CHECK(entry && !strcmp(entry->d_name, names[at]));
+	}
+	sent = requests_sent() - before;
+	test_note("%u positions of %u entries cost %lu requests", count, count, sent);
+	CHECK(sent <= 30 + count / 30);
+	closedir(dir);
+}
+
+/* What a reader has passed over by seeking is there all the same, also for a machine that has forgotten it. */
+TEST(passed_over)
+{
+	enum { MOST = 4000 };
+	unsigned int count = at_most(MOST), n = 0;
+	struct dirent *entry;
+	char name[64];
+	long late = 0;
+	DIR *dir;
+	int fd;
+
+	make_many("d", count);
+	dir = open_folder("d");
+	while ((entry = readdir(dir)))
+		if (++n == count - 10)
+			late = telldir(dir);
+	closedir(dir);
+	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	if (fd < 0 || write(fd, "2", 1) != 1)
+		test_skip("caches cannot be dropped");
+	OK(close(fd));
+	dir = open_folder("d");
+	for (unsigned int i = 0; i < 10; i++)
+		CHECK(readdir(dir));
+	seekdir(dir, late);
+	while (readdir(dir))
+		;
+	for (unsigned int i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "d/file%u", i);
+		CHECK(exists(name));
+	}
+	closedir(dir);
 }
 
 /* An empty folder has one position only: there, too, whoever begins anew sees what was made since. */
