@@ -24,6 +24,8 @@
 	C(conn_resets, "connections lost or reset")				\
 	C(caps_granted, "cap grants taken in")					\
 	C(caps_revoked, "revokes taken in")					\
+	C(size_reports, "sizes of files written here that were reported for stats of others")	\
+	C(sizes_reported, "stats answered by what the writers of a file reported")	\
 	C(cap_waits, "times a call waited for caps")				\
 	C(cap_asks_again, "times such a call asked again because nothing had come")	\
 	C(inline_bytes, "bytes of small files that are in memory with their inodes, now") \

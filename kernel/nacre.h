@@ -84,7 +84,7 @@ struct nacre_upcalls {
 	void (*caps_put)(struct inode *inode, u32 caps);
 	/* A reference to a cached inode or NULL; *freeing: it is on its way out. Waits for nothing. */
 	struct inode *(*find)(struct nacre_fs *fs, u64 ino, bool *freeing);
-	/* CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK. */
+	/* CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK, SIZE_ASK. */
 	void (*cap_message)(struct nacre_fs *fs, u16 type, const void *host);
 	/* Send SESSION_RECONNECT: claims on all caps, in parts. Called with sending held still. */
 	int (*claim_caps)(struct nacre_fs *fs);
@@ -159,6 +159,15 @@ struct nacre_fs {
 	atomic64_t dir_epochs;		/* source of nacre_inode.dir_epoch: never the same twice */
 	struct dentry *debugfs;
 	unsigned int id;		/* small number of this client, for debugfs and traces */
+};
+
+/* What the writers of a file have said of it for one stat (rules/size_report.h): that call's answer, and kept by nobody. */
+struct nacre_reported {
+	bool there;
+	u32 truncate_seq;
+	u64 size;
+	u64 allocated;
+	u64 atime, mtime, ctime;	/* ns */
 };
 
 /* The extended attributes of an inode: an immutable nacre_xattr sequence. */

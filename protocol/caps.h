@@ -184,6 +184,38 @@ NACRE_STRUCT(nacre_cap_ref, NACRE_CAP_REF_FIELDS, 32);
 	T(caps, 32 * 4096, "nacre_cap_ref array")
 NACRE_STRUCT(nacre_cap_release, NACRE_CAP_RELEASE_FIELDS, 8);
 
+/*
+ * rank → client: how large is this file, which you are writing? Somebody wants to know it now (rules/size_report.h). Nothing is
+ * taken from the client and nothing is given to it. Only to clients with the feature SIZE_REPORT.
+ */
+#define NACRE_SIZE_ASK_FIELDS(F, R, T)					\
+	F(64, ino, "inode")						\
+	F(64, cap_id, "the cap under which the client writes")		\
+	F(64, ask_id, "of this question; never used again by an incarnation")	\
+	F(32, cap_gen, "generation of the cap")				\
+	R(32, reserved0)
+NACRE_STRUCT(nacre_size_ask, NACRE_SIZE_ASK_FIELDS, 32);
+
+enum nacre_size_report_flags {
+	NACRE_SIZE_REPORT_NONE = 1,	/* not to be had here: no such cap, nobody has the file open for writing, a cut is under way */
+};
+
+/* client → rank: the answer, at once. It is no flush: what is dirty stays dirty. */
+#define NACRE_SIZE_REPORT_FIELDS(F, R, T)				\
+	F(64, ino, "inode")						\
+	F(64, cap_id, "as asked")					\
+	F(64, ask_id, "as asked")					\
+	F(32, cap_gen, "as asked")					\
+	F(32, truncate_seq, "the truncation this size knows of (SIZE-3)")	\
+	F(64, size, "bytes, every completed write included")		\
+	F(64, written, "bytes of blocks written that no acknowledged flush has told of (size.h)")	\
+	F(64, atime, "ns")						\
+	F(64, mtime, "ns")						\
+	F(64, ctime, "ns")						\
+	F(32, report_flags, "enum nacre_size_report_flags; with NONE all values are 0")	\
+	R(32, reserved0)
+NACRE_STRUCT(nacre_size_report, NACRE_SIZE_REPORT_FIELDS, 80);
+
 #define NACRE_CAPS_STRUCTS(S)					\
 	S(nacre_cap_grant, NACRE_CAP_GRANT_FIELDS)		\
 	S(nacre_cap_revoke, NACRE_CAP_REVOKE_FIELDS)		\
@@ -191,6 +223,8 @@ NACRE_STRUCT(nacre_cap_release, NACRE_CAP_RELEASE_FIELDS, 8);
 	S(nacre_cap_updates, NACRE_CAP_UPDATES_FIELDS)		\
 	S(nacre_cap_flush_ack, NACRE_CAP_FLUSH_ACK_FIELDS)	\
 	S(nacre_cap_ref, NACRE_CAP_REF_FIELDS)			\
-	S(nacre_cap_release, NACRE_CAP_RELEASE_FIELDS)
+	S(nacre_cap_release, NACRE_CAP_RELEASE_FIELDS)		\
+	S(nacre_size_ask, NACRE_SIZE_ASK_FIELDS)		\
+	S(nacre_size_report, NACRE_SIZE_REPORT_FIELDS)
 
 #endif

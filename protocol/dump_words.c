@@ -41,14 +41,14 @@ static const struct word nacre_xattr_flags[] = { W(NACRE_XATTR_, CREATE), W(NACR
 static const struct word nacre_request_flags[] = { W(NACRE_REQUEST_, RESEND),
 						   W(NACRE_REQUEST_, WANT_XATTRS),
 						   W(NACRE_REQUEST_, NO_CAPS), W(NACRE_REQUEST_, WANT_DATA),
-						   W(NACRE_REQUEST_, OF_PARENT) };
+						   W(NACRE_REQUEST_, OF_PARENT), W(NACRE_REQUEST_, REPORT) };
 static const struct word nacre_open_flags[] = { W(NACRE_OPEN_, READ), W(NACRE_OPEN_, WRITE) };
 static const struct word nacre_trace_role[] = {
 	W(NACRE_TRACE_, TARGET), W(NACRE_TRACE_, PARENT), W(NACRE_TRACE_, PARENT2),
 	W(NACRE_TRACE_, VICTIM), W(NACRE_TRACE_, GRANT),  W(NACRE_TRACE_, ENTRY),
 };
 static const struct word nacre_info_flags[] = { W(NACRE_INFO_, HAS_XATTRS), W(NACRE_INFO_, NO_XATTRS),
-						W(NACRE_INFO_, HAS_DATA) };
+						W(NACRE_INFO_, HAS_DATA), W(NACRE_INFO_, REPORTED) };
 static const struct word nacre_reply_flags[] = { W(NACRE_REPLY_, SAFE), W(NACRE_REPLY_, END),
 						 W(NACRE_REPLY_, CREATED), W(NACRE_REPLY_, QUEUED) };
 static const struct word nacre_filelock_kind[] = { W(NACRE_FILELOCK_, POSIX), W(NACRE_FILELOCK_, OFD),
@@ -71,6 +71,7 @@ static const struct word nacre_cap_update_flags[] = {
 	W(NACRE_CAP_UPDATE_, ANSWER),	  W(NACRE_CAP_UPDATE_, UNKNOWN), W(NACRE_CAP_UPDATE_, WAITING),
 	W(NACRE_CAP_UPDATE_, UNINLINED), W(NACRE_CAP_UPDATE_, SYNC),	 W(NACRE_CAP_UPDATE_, HAS_DATA),
 };
+static const struct word nacre_size_report_flags[] = { W(NACRE_SIZE_REPORT_, NONE) };
 static const struct word nacre_flush_ack_flags[] = { W(NACRE_FLUSH_ACK_, SAFE) };
 static const struct word nacre_osd_op_code[] = { NACRE_OSD_OPS(OSD_OP_WORD) };
 static const struct word nacre_osd_op_flags[] = { W(NACRE_OSD_OPF_, EXCL), W(NACRE_OSD_OPF_, QUIET),
@@ -112,7 +113,7 @@ static const struct words all_words[] = {
 	ROW(nacre_rep_query_flags, BITS),    ROW(nacre_rep_list_flags, BITS),
 	ROW(nacre_rep_object_flags, BITS),   ROW(nacre_rep_log_flags, BITS),
 	ROW(nacre_filelock_kind, VALUE),     ROW(nacre_filelock_mode, VALUE),
-	ROW(nacre_filelock_op, VALUE),
+	ROW(nacre_filelock_op, VALUE),	     ROW(nacre_size_report_flags, BITS),
 };
 #define ENUM_COUNT (sizeof(all_words) / sizeof(all_words[0]))
 

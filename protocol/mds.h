@@ -132,6 +132,8 @@ enum nacre_request_flags {
 	NACRE_REQUEST_NO_CAPS = 4,	/* an answer only: issue nothing */
 	NACRE_REQUEST_WANT_DATA = 8,	/* READDIR: the inline data of small files, and what it takes to keep it */
 	NACRE_REQUEST_OF_PARENT = 16,	/* GETATTR: not of `ino` but of the directory that its only name is in; ENOENT */
+	NACRE_REQUEST_REPORT = 32,	/* what others write now is left to them: LOOKUP: the file's FILE need not be
+					   current; GETATTR: FILE may come as a size report (rules/size_report.h) */
 };
 
 #define NACRE_REQUEST_HEAD(F)						\
@@ -250,6 +252,8 @@ enum nacre_info_flags {
 	NACRE_INFO_NO_XATTRS = 2,	/* the set is known to be empty */
 	NACRE_INFO_HAS_DATA = 4,	/* `data` is all of the inline data: always there when FILE_CACHE, READ, WRITE
 					   or BUFFER is issued on an inode with inline_gen (INLINE-5) */
+	NACRE_INFO_REPORTED = 8,	/* FILE is not valid, but its values are what its writers reported for this request:
+					   they answer the call that asked, and are kept by nobody */
 };
 
 enum nacre_reply_flags {

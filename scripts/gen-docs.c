@@ -15,6 +15,7 @@
 #include "protocol/rules/inline.h"
 #include "protocol/rules/lock_table.h"
 #include "protocol/rules/session.h"
+#include "protocol/rules/size_report.h"
 #include "server/base/config.h"
 #include "server/base/daemon.h"
 #include "server/base/loop_core.h"
@@ -281,7 +282,7 @@ static void print_machines(void)
 	static const struct nacre_machine *const all[] = {
 		&nacre_conn_dialler_machine, &nacre_conn_listener_machine, &nacre_session_machine,
 		&nacre_rank_session_machine, &nacre_cap_client_machine,	   &nacre_lock_machine,
-		&nacre_inline_machine,	     &nacre_inline_rank_machine,
+		&nacre_inline_machine,	     &nacre_inline_rank_machine,   &nacre_question_machine,
 	};
 
 	title("State machines", "protocol/rules/");

@@ -33,6 +33,11 @@ int nacre_caps_flush_wait(struct inode *inode);
 void nacre_caps_flush_start(struct inode *inode);
 /* Make the groups in `mask` current: from held caps, or by asking the MDS. Killable. */
 int nacre_caps_refresh(struct inode *inode, u32 mask, bool force);
+/*
+ * The same for a call that only shows them: of a file that others write FILE may be in *reported instead, and then stays
+ * as old in the inode as it was.
+ */
+int nacre_caps_stat(struct inode *inode, u32 mask, bool force, struct nacre_reported *reported);
 /* Are the groups current without asking? Never sleeps: good under RCU. */
 bool nacre_caps_current(struct inode *inode, u32 groups);
 /* Flush all dirty attributes; wait: until they are journaled, killably. */

@@ -263,24 +263,56 @@ bool nacre_caps_current(struct inode *inode, u32 groups)
 	return current_now;
 }
 
-int nacre_caps_refresh(struct inode *inode, u32 mask, bool force)
+/* The rank did not ask this client: what it has written itself counts, too. */
+static void add_ours(struct inode *inode, struct nacre_reported *reported)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+	u64 size;
+
+	spin_lock(&ni->cap_lock);
+	size = i_size_read(inode);
+	if (ni->cap.held & nacre_group_cover(NACRE_GROUP_FILE) && !ni->size_pending &&
+	    ni->truncate_seq == reported->truncate_seq) {
+		reported->size = max(reported->size, size);
+		reported->mtime = nacre_time_later(reported->mtime,
+						   nacre_time_ns(inode_get_mtime(inode)));
+		reported->allocated = nacre_size_allocated(reported->allocated, ni->written,
+							   reported->size);
+	}
+	spin_unlock(&ni->cap_lock);
+	reported->ctime = nacre_time_later(reported->ctime, nacre_time_ns(inode_get_ctime(inode)));
+}
+
+int nacre_caps_stat(struct inode *inode, u32 mask, bool force, struct nacre_reported *reported)
 {
 	struct nacre_fs *fs = nacre_inode_fs(inode);
 	struct nacre_mds_request *req;
+	u32 flags = reported ? NACRE_REQUEST_REPORT : 0;
 	int err = nacre_fs_error(fs);
 
 	if (err)
 		return err;
 	if (force || !nacre_caps_current(inode, mask)) {
-		req = nacre_mds_getattr(fs, inode->i_ino, inode, mask, 0,
-					mask & NACRE_GROUP_XATTR);
+		if (mask & NACRE_GROUP_XATTR)
+			flags |= NACRE_REQUEST_WANT_XATTRS;
+		req = nacre_mds_getattr(fs, inode->i_ino, inode, mask, 0, flags);
 		if (IS_ERR(req))
 			/* It was removed, and nothing of ours kept it alive. */
 			return PTR_ERR(req) == -ENOENT ? -ESTALE : PTR_ERR(req);
+		if (req->reported.there && reported) {
+			nacre_count(fs, sizes_reported);
+			*reported = req->reported;
+			add_ours(inode, reported);
+		}
 		nacre_mds_request_put(req);
 	}
 	nacre_caps_settle_size(inode);
 	return 0;
+}
+
+int nacre_caps_refresh(struct inode *inode, u32 mask, bool force)
+{
+	return nacre_caps_stat(inode, mask, force, NULL);
 }
 
 /* ---- open files ------------------------------------------------------------------------------------ */

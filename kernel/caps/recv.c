@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages of the rank about caps: CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK. They come one after the
+ * Messages of the rank about caps: CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK, SIZE_ASK. They come one after the
  * other from the inbox worker; only cap_lock is taken here, the rest is the inode's worker's.
  *
  * Every message about an inode or cap that is not known gets an answer (catalogue B1, B2). An
@@ -11,6 +11,7 @@
 #include "../osd/client.h"
 #include "protocol/codec.h"
 #include "protocol/error.h"
+#include "protocol/rules/size_report.h"
 
 static void answer_unknown(struct nacre_fs *fs, u64 ino, u64 cap_id, u32 gen, u32 seq)
 {
@@ -140,6 +141,50 @@ static void take_flush_ack(struct nacre_fs *fs, const struct nacre_cap_flush_ack
 	nacre_mds_iput(fs, inode);
 }
 
+/* Values as they are at this moment. What is in a flush that is not acknowledged may be told twice: an upper bound. */
+static void fill_report_locked(struct nacre_inode *ni, const struct nacre_size_ask *ask,
+			       struct nacre_size_report *report)
+{
+	struct inode *inode = &ni->netfs.inode;
+	const struct nacre_size size = {
+		.size = i_size_read(inode),
+		.truncate_seq = ni->truncate_seq,
+	};
+
+	nacre_size_report_make(&ni->cap, ni->size_pending ? NULL : &size, ask, report);
+	if (report->report_flags)
+		return;
+	report->written = ni->written + ni->written_sent;
+	report->atime = nacre_time_ns(inode_get_atime(inode));
+	report->mtime = nacre_time_ns(inode_get_mtime(inode));
+	report->ctime = nacre_time_ns(inode_get_ctime(inode));
+}
+
+/* Another client stats a file that is written here: say how it stands, and give nothing back. */
+static void take_size_ask(struct nacre_fs *fs, const struct nacre_size_ask *ask)
+{
+	struct nacre_size_report report;
+	struct inode *inode;
+	bool freeing;
+
+	inode = fs->upcalls->find(fs, ask->ino, &freeing);
+	nacre_mds_send_begin(fs);
+	if (inode) {
+		struct nacre_inode *ni = nacre_inode(inode);
+
+		spin_lock(&ni->cap_lock);
+		fill_report_locked(ni, ask, &report);
+		spin_unlock(&ni->cap_lock);
+	} else {
+		nacre_size_report_make(NULL, NULL, ask, &report);
+	}
+	if (!nacre_mds_send(fs, NACRE_MSG_SIZE_REPORT, &report) && !report.report_flags)
+		nacre_count(fs, size_reports);
+	nacre_mds_send_end(fs);
+	if (inode)
+		nacre_mds_iput(fs, inode);
+}
+
 /* nacre_upcalls.cap_message */
 void nacre_caps_message(struct nacre_fs *fs, u16 type, const void *host)
 {
@@ -149,6 +194,9 @@ void nacre_caps_message(struct nacre_fs *fs, u16 type, const void *host)
 		break;
 	case NACRE_MSG_CAP_REVOKE:
 		take_revoke(fs, host);
+		break;
+	case NACRE_MSG_SIZE_ASK:
+		take_size_ask(fs, host);
 		break;
 	case NACRE_MSG_CAP_FLUSH_ACK:
 		take_flush_ack(fs, host);

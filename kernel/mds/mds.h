@@ -70,6 +70,7 @@ struct nacre_mds_request {
 	u32 reply_flags;		/* enum nacre_reply_flags */
 	u32 need;			/* caps on the target to take references on … */
 	u32 got;			/* … and those taken; the caller's, or given back with the request */
+	struct nacre_reported reported;	/* GETATTR with REPORT: FILE's values, if others write it */
 	u64 dir_epoch;			/* READDIR, LOOKUP, records: of `parent` when the reply was taken in */
 	u64 dir_epoch2;			/* of parent2 */
 	u64 target_epoch;		/* of the target, if it is a directory */
@@ -107,8 +108,9 @@ void nacre_mds_iput(struct nacre_fs *fs, struct inode *inode);
  * is for those that are worth taking from others, and is remembered.
  */
 struct nacre_mds_request *nacre_mds_lookup(struct inode *dir, const struct qstr *name, u32 wanted);
+/* flags: WANT_XATTRS, REPORT of enum nacre_request_flags; with REPORT look at req->reported. */
 struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct inode *inode,
-					    u32 mask, u32 wanted, bool xattrs);
+					    u32 mask, u32 wanted, u32 flags);
 /* The directory that the only name of an inode is in, as target. -ENOENT: it has none, or several. */
 struct nacre_mds_request *nacre_mds_parent(struct nacre_fs *fs, u64 ino);
 struct nacre_mds_request *nacre_mds_open(struct inode *inode, u32 need, u32 wanted, u32 open_flags);

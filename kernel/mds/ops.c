@@ -83,7 +83,8 @@ struct nacre_mds_request *nacre_mds_lookup(struct inode *dir, const struct qstr 
 	ihold(dir);
 	req->parent = dir;
 	req->body.lookup.parent = dir->i_ino;
-	req->body.lookup.flags = xattr_flag(fs);
+	/* A name is not worth the size of its file: whoever wants that asks for it. */
+	req->body.lookup.flags = xattr_flag(fs) | NACRE_REQUEST_REPORT;
 	req->body.lookup.wanted = wanted;
 	req->body.lookup.name_bytes = name->len;
 	req->body.lookup.name = nacre_mds_request_keep(req, name->name, name->len);
@@ -96,7 +97,7 @@ struct nacre_mds_request *nacre_mds_lookup(struct inode *dir, const struct qstr 
 }
 
 struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct inode *inode,
-					    u32 mask, u32 wanted, bool xattrs)
+					    u32 mask, u32 wanted, u32 flags)
 {
 	struct nacre_mds_request *req = nacre_mds_request_new(fs, NACRE_MSG_GETATTR);
 
@@ -109,7 +110,7 @@ struct nacre_mds_request *nacre_mds_getattr(struct nacre_fs *fs, u64 ino, struct
 	req->body.getattr.ino = ino;
 	req->body.getattr.mask = mask;
 	req->body.getattr.wanted = wanted;
-	req->body.getattr.flags = xattrs ? NACRE_REQUEST_WANT_XATTRS : 0;
+	req->body.getattr.flags = flags;
 	return call(req);
 }
 

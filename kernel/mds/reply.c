@@ -76,15 +76,32 @@ static void add_unsafe(struct nacre_mds_client *mds, struct nacre_mds_request *r
 
 /* ---- traces --------------------------------------------------------------------------------- */
 
+static void take_report(struct nacre_mds_request *req, const struct nacre_inode_info *info)
+{
+	req->reported = (struct nacre_reported){
+		.there = true,
+		.truncate_seq = info->truncate_seq,
+		.size = info->size,
+		.allocated = info->allocated,
+		.atime = info->atime,
+		.mtime = info->mtime,
+		.ctime = info->ctime,
+	};
+}
+
 static void learn_target(struct nacre_mds_request *req, struct nacre_inode_info *info)
 {
 	struct nacre_fs *fs = req->fs;
 	bool abandoned = test_bit(NACRE_MDSR_ABANDONED, &req->flags);
 	struct inode *inode;
 
-	/* What GETATTR asked for is current by definition, wherever the rank's locks go next. */
-	if (req->op->type == NACRE_MSG_GETATTR)
+	/* What GETATTR asked for is current by definition, wherever the rank's locks go next; a report is not for keeping. */
+	if (req->op->type == NACRE_MSG_GETATTR && info->info_flags & NACRE_INFO_REPORTED) {
+		info->valid |= req->body.getattr.mask & ~NACRE_GROUP_FILE;
+		take_report(req, info);
+	} else if (req->op->type == NACRE_MSG_GETATTR) {
 		info->valid |= req->body.getattr.mask;
+	}
 	if (req->op->creates)
 		req->body.record.ino = info->ino;	/* a resend makes the same inode */
 	inode = fs->upcalls->learn(fs, info, true, abandoned ? 0 : req->need, &req->got);

@@ -168,7 +168,7 @@ u64 mds_oldest_tid_locked(struct nacre_mds_client *mds)
 }
 
 /* The head is the same in every request body. */
-static void fill_head(struct nacre_mds_request *req, u64 oldest_tid)
+static void fill_head(struct nacre_mds_request *req, u64 oldest_tid, u64 features)
 {
 	struct nacre_statfs_req *head = &req->body.statfs;
 
@@ -177,6 +177,9 @@ static void fill_head(struct nacre_mds_request *req, u64 oldest_tid)
 	head->applied = req->applied;
 	if (test_bit(NACRE_MDSR_SENT, &req->flags))
 		head->flags |= NACRE_REQUEST_RESEND;
+	/* A rank of before would refuse it. */
+	if (!(features & NACRE_FEATURE_SIZE_REPORT))
+		head->flags &= ~NACRE_REQUEST_REPORT;
 }
 
 static int send_request(struct nacre_mds_client *mds, struct nacre_mds_request *req)
@@ -188,7 +191,7 @@ static int send_request(struct nacre_mds_client *mds, struct nacre_mds_request *
 	spin_lock(&mds->lock);
 	oldest = mds_oldest_tid_locked(mds);
 	spin_unlock(&mds->lock);
-	fill_head(req, oldest);
+	fill_head(req, oldest, mds->conn ? nacre_conn_features(mds->conn) : 0);
 	trace_nacre_mds_request(req->fs->id, test_bit(NACRE_MDSR_SENT, &req->flags) ?
 				NACRE_MDS_STEP_RESEND : NACRE_MDS_STEP_SEND, req->tid,
 				req->op->name, 0, req->applied, 0);

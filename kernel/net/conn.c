@@ -223,6 +223,7 @@ int nacre_conn_welcome(struct nacre_conn *conn, const struct nacre_hello_reply *
 	}
 	conn->peer.role = conn->role;
 	conn->peer.instance = reply->instance;
+	WRITE_ONCE(conn->peer.features, reply->features);
 	WRITE_ONCE(fs->fsid_lo, reply->fsid_lo);
 	WRITE_ONCE(fs->fsid_hi, reply->fsid_hi);
 	if (conn->role == NACRE_ROLE_MDS && reply->time_scale_percent)
@@ -422,6 +423,11 @@ bool nacre_conn_is_open(struct nacre_conn *conn)
 u32 nacre_conn_generation(struct nacre_conn *conn)
 {
 	return READ_ONCE(conn->generation);
+}
+
+u64 nacre_conn_features(struct nacre_conn *conn)
+{
+	return READ_ONCE(conn->peer.features);
 }
 
 void *nacre_conn_owner(struct nacre_conn *conn)

@@ -88,6 +88,8 @@ bool nacre_conn_cancel(struct nacre_conn *conn, struct nacre_outgoing *out);
 void nacre_conn_drop_data(struct nacre_conn *conn, u64 cookie);
 bool nacre_conn_is_open(struct nacre_conn *conn);
 u32 nacre_conn_generation(struct nacre_conn *conn);
+/* What the server said it supports, in the last hello (enum nacre_feature). */
+u64 nacre_conn_features(struct nacre_conn *conn);
 void *nacre_conn_owner(struct nacre_conn *conn);
 /* Why the last attempt failed, for mount errors; 0 if none has. */
 int nacre_conn_last_error(struct nacre_conn *conn);

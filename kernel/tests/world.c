@@ -350,7 +350,7 @@ void test_settle(struct test_world *world)
 {
 	struct nacre_mds_request *req;
 
-	req = nacre_mds_getattr(world->fs, NACRE_INO_ROOT, NULL, NACRE_GROUP_LINK, 0, false);
+	req = nacre_mds_getattr(world->fs, NACRE_INO_ROOT, NULL, NACRE_GROUP_LINK, 0, 0);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(world->test, req);
 	nacre_mds_request_put(req);
 	nacre_mds_drain(world->fs);

@@ -42,16 +42,27 @@ static u64 blocks_of(struct nacre_inode *ni, u64 size)
 	return bytes >> 9;
 }
 
+/* Another client writes the file, and has said how it stands. */
+static void show_reported(const struct nacre_reported *reported, struct kstat *stat)
+{
+	stat->size = reported->size;
+	stat->blocks = nacre_size_allocated(reported->allocated, 0, reported->size) >> 9;
+	stat->atime = nacre_timespec(reported->atime);
+	stat->mtime = nacre_timespec(reported->mtime);
+	stat->ctime = nacre_timespec(reported->ctime);
+}
+
 int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,
 		  u32 request_mask, unsigned int query_flags)
 {
 	struct inode *inode = d_inode(path->dentry);
 	struct nacre_inode *ni = nacre_inode(inode);
+	struct nacre_reported reported = { };
 	u32 groups = groups_of(request_mask);
 	int err;
 
 	if (groups && !(query_flags & AT_STATX_DONT_SYNC)) {
-		err = nacre_caps_refresh(inode, groups, query_flags & AT_STATX_FORCE_SYNC);
+		err = nacre_caps_stat(inode, groups, query_flags & AT_STATX_FORCE_SYNC, &reported);
 		if (err)
 			return err;
 	}
@@ -59,6 +70,8 @@ int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 	stat->result_mask |= STATX_BTIME;
 	stat->btime = nacre_timespec(ni->btime_ns);
 	stat->blocks = blocks_of(ni, stat->size);
+	if (reported.there)
+		show_reported(&reported, stat);
 	stat->blksize = ni->object_bytes ? min_t(u32, ni->object_bytes, NACRE_DATA_MAX) : PAGE_SIZE;
 	return 0;
 }

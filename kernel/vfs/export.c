@@ -66,7 +66,7 @@ static struct dentry *find(struct super_block *sb, const u32 *words)
 	if (ino != NACRE_INO_ROOT && ino < NACRE_INO_FIRST(0))
 		return ERR_PTR(-ESTALE);
 	return found(nacre_mds_getattr(nacre_fs(sb), ino, NULL, NACRE_GROUP_AUTH | NACRE_GROUP_LINK,
-				       0, true));
+				       0, NACRE_REQUEST_WANT_XATTRS));
 }
 
 static struct dentry *fh_to_dentry(struct super_block *sb, struct fid *fid, int count, int type)

@@ -135,7 +135,8 @@ static struct inode *fetch_top(struct nacre_fs *fs)
 	struct nacre_mds_request *req;
 	struct inode *inode;
 
-	req = nacre_mds_getattr(fs, NACRE_INO_ROOT, NULL, NACRE_GROUPS_ALL, 0, true);
+	req = nacre_mds_getattr(fs, NACRE_INO_ROOT, NULL, NACRE_GROUPS_ALL, 0,
+				NACRE_REQUEST_WANT_XATTRS);
 	if (IS_ERR(req))
 		return ERR_CAST(req);
 	inode = req->target;

@@ -115,6 +115,7 @@ extern const struct nacre_machine nacre_conn_listener_machine;
 struct nacre_conn_peer {
 	__u64 instance;			/* from its hello; 0 = it has none */
 	__u64 received;			/* seq of the last frame taken, 0 = none */
+	__u64 features;			/* what it said it supports */
 	__u8 role;			/* enum nacre_role from its hello; 0 = no hello yet */
 	__u8 is_listener;		/* the peer is the side that was dialled */
 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Meaning of messages, one function a message. See validate.h. Sequences inside
- * them are in validate_parts.c, object requests in validate_osd.c, what replicas say to each other in
- * validate_replica.c, records in record.c.
+ * them are in validate_parts.c, caps in validate_caps.c, object requests in validate_osd.c, what replicas say to each
+ * other in validate_replica.c, records in record.c.
  */
 #include <linux/errno.h>
 #include <linux/string.h>
@@ -243,7 +243,7 @@ static const char *validate_lookup(const void *body, __u32 data_bytes)
 		return "lookup: no directory";
 	if (nacre_name_check(m->name, m->name_bytes))
 		return "lookup: name";
-	return check_head(body);
+	return check_head_with(body, NACRE_REQUEST_REPORT);
 }
 
 static const char *validate_getattr(const void *body, __u32 data_bytes)
@@ -254,7 +254,7 @@ static const char *validate_getattr(const void *body, __u32 data_bytes)
 		return "getattr: no inode";
 	if (m->mask & ~(__u32)NACRE_GROUPS_ALL)
 		return "getattr: unknown groups";
-	return check_head_with(body, NACRE_REQUEST_OF_PARENT);
+	return check_head_with(body, NACRE_REQUEST_OF_PARENT | NACRE_REQUEST_REPORT);
 }
 
 static const char *validate_open(const void *body, __u32 data_bytes)
@@ -367,129 +367,6 @@ static const char *validate_filelock_granted(const void *body, __u32 data_bytes)
 	return m->ino && m->waiter ? NULL : "file lock granted: to nobody";
 }
 
-/* ---- caps --------------------------------------------------------------------------------------- */
-
-static const char *validate_cap_grant(const void *body, __u32 data_bytes)
-{
-	const struct nacre_cap_grant *m = body;
-	struct nacre_inode_info info;
-	const char *reason = NULL;
-
-	if (nacre_decode_all(nacre_inode_info_desc(), m->info, m->info_bytes, &info))
-		return "grant: an info that cannot be decoded";
-	if (!info.cap_id)
-		return "grant: of no cap";
-	nacre_validate_info(&info, 1u << NACRE_TRACE_GRANT, &reason);
-	return reason;
-}
-
-static const char *validate_cap_revoke(const void *body, __u32 data_bytes)
-{
-	const struct nacre_cap_revoke *m = body;
-
-	if (!m->ino || !m->cap_id || !m->cap_seq)
-		return "revoke: of no cap";
-	return m->keep & ~(__u32)NACRE_CAPS_KNOWN ? "revoke: unknown cap bits" : NULL;
-}
-
-#define UPDATE_FLAGS (NACRE_CAP_UPDATE_ANSWER | NACRE_CAP_UPDATE_UNKNOWN | \
-		      NACRE_CAP_UPDATE_WAITING | NACRE_CAP_UPDATE_UNINLINED | \
-		      NACRE_CAP_UPDATE_SYNC | NACRE_CAP_UPDATE_HAS_DATA)
-#define INLINE_FLAGS (NACRE_CAP_UPDATE_UNINLINED | NACRE_CAP_UPDATE_HAS_DATA)
-
-/* Inline data goes with a flush of FILE: it stays in the inode, or has left it. */
-static const char *check_update_inline(const struct nacre_cap_update *m)
-{
-	if (!(m->update_flags & INLINE_FLAGS))
-		return m->data_bytes || m->inline_gen ? "cap update: inline data without its flag" : NULL;
-	if ((m->update_flags & INLINE_FLAGS) == INLINE_FLAGS)
-		return "cap update: inline data that has left";
-	if (!m->inline_gen || !(m->dirty & NACRE_GROUP_FILE))
-		return "cap update: inline data without generation or flush";
-	if (m->data_bytes && (m->update_flags & NACRE_CAP_UPDATE_UNINLINED))
-		return "cap update: inline data that has left";
-	return m->data_bytes > m->size ? "cap update: inline data behind the end" : NULL;
-}
-
-static const char *validate_cap_update(const void *body, __u32 data_bytes)
-{
-	const struct nacre_cap_update *m = body;
-	const char *reason = NULL;
-
-	if (!m->ino || !m->cap_id)
-		return "cap update: of no cap";
-	if ((m->held | m->wanted) & ~(__u32)NACRE_CAPS_KNOWN)
-		return "cap update: unknown cap bits";
-	if (m->dirty & ~(__u32)NACRE_GROUPS_ALL)
-		return "cap update: unknown groups";
-	if (m->update_flags & ~(__u32)UPDATE_FLAGS)
-		return "cap update: flags";
-	if ((m->update_flags & NACRE_CAP_UPDATE_UNKNOWN) && (m->held || m->dirty))
-		return "cap update: unknown inode, but something of it held or dirty";
-	if ((m->update_flags & NACRE_CAP_UPDATE_WAITING) &&
-	    (m->update_flags & NACRE_CAP_UPDATE_ANSWER))
-		return "cap update: waits and answers";
-	if (!m->flush_id != !m->dirty)
-		return "cap update: flush id and dirty groups do not go together";
-	if (m->oldest_flush > m->flush_id && m->flush_id)
-		return "cap update: flush older than the oldest";
-	if (m->mode >> 16)
-		return "cap update: mode";
-	if (m->size > NACRE_FILE_MAX || m->max_size_wanted > NACRE_FILE_MAX)
-		return "cap update: size";
-	if (m->xattrs_bytes && !(m->dirty & NACRE_GROUP_XATTR))
-		return "cap update: xattrs that are not dirty";
-	reason = check_update_inline(m);
-	if (reason)
-		return reason;
-	nacre_validate_xattrs(m->xattrs, m->xattrs_bytes, &reason);
-	return reason;
-}
-
-static const char *validate_cap_updates(const void *body, __u32 data_bytes)
-{
-	const struct nacre_cap_updates *m = body;
-	struct nacre_reader r = nacre_reader(m->updates, m->updates_bytes);
-	struct nacre_cap_update update;
-	const char *reason;
-	int count = 0;
-
-	for (; nacre_cap_update_next(&r, &update); count++) {
-		reason = validate_cap_update(&update, 0);
-		if (reason)
-			return reason;
-	}
-	if (nacre_reader_left(&r))
-		return "cap updates: one cannot be decoded";
-	return count < 2 ? "cap updates: not several" : NULL;
-}
-
-static const char *validate_cap_flush_ack(const void *body, __u32 data_bytes)
-{
-	const struct nacre_cap_flush_ack *m = body;
-
-	if (!m->ino || !m->flush_id)
-		return "flush ack: of no flush";
-	return m->flags & ~(__u32)NACRE_FLUSH_ACK_SAFE ? "flush ack: flags" : NULL;
-}
-
-static const char *validate_cap_release(const void *body, __u32 data_bytes)
-{
-	const struct nacre_cap_release *m = body;
-	int i, count = nacre_array_count(nacre_cap_ref_desc(), m->caps_bytes);
-	struct nacre_cap_ref ref;
-
-	if (count <= 0)
-		return "release: of nothing, or its length";
-	for (i = 0; i < count; i++) {
-		if (nacre_array_at(nacre_cap_ref_desc(), m->caps, (__u32)i, &ref))
-			return "release: an entry's reserved fields";
-		if (!ref.ino || !ref.cap_id || !ref.cap_seq)
-			return "release: of no cap";
-	}
-	return NULL;
-}
-
 /* ---- objects --------------------------------------------------------------------------------- */
 
 static const char *validate_osd_request(const void *body, __u32 data_bytes)
@@ -557,12 +434,6 @@ static const struct check_row checks[] = {
 	{ NACRE_MSG_REPLY, validate_reply },
 	{ NACRE_MSG_SAFE, validate_safe },
 	{ NACRE_MSG_FILELOCK_GRANTED, validate_filelock_granted },
-	{ NACRE_MSG_CAP_GRANT, validate_cap_grant },
-	{ NACRE_MSG_CAP_REVOKE, validate_cap_revoke },
-	{ NACRE_MSG_CAP_UPDATE, validate_cap_update },
-	{ NACRE_MSG_CAP_FLUSH_ACK, validate_cap_flush_ack },
-	{ NACRE_MSG_CAP_RELEASE, validate_cap_release },
-	{ NACRE_MSG_CAP_UPDATES, validate_cap_updates },
 	{ NACRE_MSG_OSD_REQUEST, validate_osd_request },
 	{ NACRE_MSG_OSD_REPLY, validate_osd_reply },
 	{ NACRE_MSG_OSD_STATFS, validate_osd_statfs },
@@ -575,6 +446,8 @@ int nacre_validate(__u16 type, const void *body, __u32 data_bytes, const char **
 
 	if (type >= NACRE_MSG_REP_APPLY && type < NACRE_MSG_LIMIT)
 		return nacre_validate_replica(type, body, data_bytes, reason);
+	if (type >= NACRE_MSG_CAP_GRANT && type < NACRE_MSG_OSD_REQUEST)
+		return nacre_validate_caps(type, body, reason);
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		if (checks[i].type != type)
 			continue;

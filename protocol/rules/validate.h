@@ -50,6 +50,9 @@ int nacre_validate_osd_transaction(const struct nacre_osd_request *request, __u3
 int nacre_validate_osd_reply(const struct nacre_osd_reply *reply, __u32 data_bytes,
 			     const char **reason);
 
+/* Messages about caps and sizes, type CAP_… and SIZE_…: called by nacre_validate. */
+int nacre_validate_caps(__u16 type, const void *body, const char **reason);
+
 /* Messages between the OSDs of a group, type REP_…: called by nacre_validate. */
 int nacre_validate_replica(__u16 type, const void *body, __u32 data_bytes, const char **reason);
 

@@ -8,6 +8,7 @@
 #include "placement.h"
 
 #define MODE_TYPE_LNK 10	/* mode >> 12 of a symbolic link */
+#define MODE_TYPE_REG 8
 
 static const char *check_xattrs(const __u8 *bytes, __u32 length);
 
@@ -37,8 +38,12 @@ static const char *check_info_tails(const struct nacre_inode_info *info)
 {
 	const __u32 xattrs = NACRE_INFO_HAS_XATTRS | NACRE_INFO_NO_XATTRS;
 
-	if (info->info_flags & ~(xattrs | NACRE_INFO_HAS_DATA))
+	if (info->info_flags & ~(xattrs | NACRE_INFO_HAS_DATA | NACRE_INFO_REPORTED))
 		return "info: flags";
+	if ((info->info_flags & NACRE_INFO_REPORTED) &&
+	    (info->mode >> 12 != MODE_TYPE_REG || info->role != NACRE_TRACE_TARGET ||
+	     (info->valid & NACRE_GROUP_FILE)))
+		return "info: a size report of no file, or of one whose size is known";
 	if ((info->info_flags & xattrs) == xattrs)
 		return "info: xattrs there and not there";
 	if (info->xattrs_bytes && !(info->info_flags & NACRE_INFO_HAS_XATTRS))
@@ -49,7 +54,6 @@ static const char *check_info_tails(const struct nacre_inode_info *info)
 	return check_xattrs(info->xattrs, info->xattrs_bytes);
 }
 
-#define MODE_TYPE_REG 8
 #define DATA_CAPS (NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_READ | NACRE_CAP_FILE_WRITE | \
 		   NACRE_CAP_FILE_BUFFER)
 

@@ -30,6 +30,7 @@
 	U(reconnect_ms, 20000, 100, 3600000, "MDS: how long a new incarnation waits for its sessions") \
 	U(revoke_warn_ms, 10000, 100, 3600000, "MDS: a revoke so old is warned of")	\
 	U(revoke_evict_ms, 30000, 100, 3600000, "MDS: a revoke so old evicts the client")	\
+	U(size_report_ms, 50, 1, 60000, "MDS: so long a stat waits for the size that a file's writer reports, before caps are taken from it") \
 	U(mds_cache_inodes, 100000, 100, 100000000, "MDS: inodes kept in memory; each KiB of inline data counts as one more")	\
 	U(mds_dir_split, 16384, 16, 1048576, "MDS: entries of a directory in one object, before it is split") \
 	U(mds_journal_bytes, 67108864, 1048576, 4294967296, "MDS: journal replayed at most")	\

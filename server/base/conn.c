@@ -394,6 +394,11 @@ uint64_t conn_peer_map_epoch(const struct conn *conn)
 	return conn->peer_map_epoch;
 }
 
+uint64_t conn_peer_features(const struct conn *conn)
+{
+	return conn->peer.features;
+}
+
 uint32_t conn_generation(const struct conn *conn)
 {
 	return conn->generation;

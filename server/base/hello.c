@@ -123,6 +123,7 @@ static void take_hello(struct conn *conn, const struct nacre_hello *hello)
 
 	conn->peer.role = hello->role;
 	conn->peer.instance = hello->instance;
+	conn->peer.features = hello->features;
 	conn->peer_id = hello->id;
 	conn->peer_map_epoch = hello->map_epoch;
 	conn->generation = hello->conn_gen;
@@ -160,6 +161,7 @@ static void take_reply(struct conn *conn, const struct nacre_hello_reply *reply)
 
 	conn->peer.role = reply->role;
 	conn->peer.instance = reply->instance;
+	conn->peer.features = reply->features;
 	conn->peer_id = reply->id;
 	conn->peer_map_epoch = reply->map_epoch;
 	conn_describe(conn, NULL, 0);

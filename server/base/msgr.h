@@ -59,6 +59,8 @@ union message_host {
 	struct nacre_cap_updates cap_updates;
 	struct nacre_cap_flush_ack cap_flush_ack;
 	struct nacre_cap_release cap_release;
+	struct nacre_size_ask size_ask;
+	struct nacre_size_report size_report;
 	struct nacre_osd_request osd_request;
 	struct nacre_osd_reply osd_reply;
 	struct nacre_osd_statfs_req osd_statfs_req;
@@ -191,6 +193,7 @@ uint64_t conn_peer_instance(const struct conn *conn);	/* from its hello; 0 = non
 enum nacre_role conn_peer_role(const struct conn *conn);
 uint16_t conn_peer_id(const struct conn *conn);
 uint64_t conn_peer_map_epoch(const struct conn *conn);
+uint64_t conn_peer_features(const struct conn *conn);	/* enum nacre_feature */
 uint32_t conn_generation(const struct conn *conn);	/* of the dialler */
 uint64_t conn_queued_bytes(const struct conn *conn);
 const char *conn_peer_text(const struct conn *conn);	/* "client.17 10.0.0.3:4711" */

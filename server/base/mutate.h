@@ -24,6 +24,8 @@
 	  "FLOCK-2: a new incarnation does not heed the file locks that are declared")	\
 	M(MDS_LOSE_WAKE_UP, "mds-lose-wake-up",					\
 	  "FLOCK-3: nobody goes on when a file lock is given up")			\
+	M(SIZE_UNASKED, "size-unasked",						\
+	  "size reports: a rank answers a stat by what a writer reported before, and asks nobody") \
 	M(INLINE_FORGET, "inline-forget",					\
 	  "INLINE-1: a first write to object 0 does not bring the inline data along")	\
 	M(INLINE_UNTOLD, "inline-untold",					\

@@ -112,6 +112,11 @@ void mds_caps_end_writer(struct mds *mds, struct mds_inode *inode, uint64_t inst
 void mds_cap_message(struct mds *mds, struct mds_session *session, struct message *message);
 /* The same, at once: it has waited for a new incarnation's begin, or need not. */
 void mds_cap_take(struct mds *mds, struct mds_session *session, struct message *message);
+/*
+ * A size report (report.h): size and times as a flush would bring them. It is no flush: of inline data and of blocks written
+ * nothing is said, and nothing is acknowledged.
+ */
+void mds_cap_take_report(struct mds *mds, struct mds_cap *cap, const struct nacre_size_report *report);
 /* The values of a CAP_UPDATE alone; what it says of caps is known. */
 void mds_cap_take_values(struct mds *mds, struct mds_session *session, struct message *message);
 

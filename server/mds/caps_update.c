@@ -72,18 +72,24 @@ static bool is_alone(const struct mds_cap *cap)
 	return cap->rank.held & NACRE_CAP_FILE_EXCL || cap->claimed_dirty & NACRE_GROUP_FILE;
 }
 
-static void take_file(struct mds *mds, struct mds_inode *inode, const struct mds_cap *cap,
-		      const struct nacre_cap_update *update)
+static void take_size(struct mds_inode *inode, uint64_t said, uint32_t truncate_seq)
 {
 	struct nacre_size size = { inode->size, inode->truncate_size, inode->truncate_seq };
-	bool alone = is_alone(cap);
 
-	nacre_size_flush(&size, update->size, update->truncate_seq);
+	nacre_size_flush(&size, said, truncate_seq);
 	inode->size = size.size;
 	inode->truncate_size = size.truncate_size;
 	inode->truncate_seq = size.truncate_seq;
 	if (S_ISREG(inode->mode) && !inode->inline_gen && inode->data_end < inode->size)
 		inode->data_end = inode->size;
+}
+
+static void take_file(struct mds *mds, struct mds_inode *inode, const struct mds_cap *cap,
+		      const struct nacre_cap_update *update)
+{
+	bool alone = is_alone(cap);
+
+	take_size(inode, update->size, update->truncate_seq);
 	inode->allocated = nacre_size_allocated(inode->allocated, update->written, inode->size);
 	inode->mtime = alone ? update->mtime : nacre_time_later(inode->mtime, update->mtime);
 	inode->atime = alone ? update->atime : nacre_time_later(inode->atime, update->atime);
@@ -125,6 +131,28 @@ static uint64_t take_values(struct mds *mds, struct mds_cap *cap,
 	change.ino = inode->ino;
 	mds_change_inode(&change, inode);
 	return mds_change_commit(&change);
+}
+
+void mds_cap_take_report(struct mds *mds, struct mds_cap *cap, const struct nacre_size_report *report)
+{
+	struct mds_inode *inode = cap->inode;
+	bool alone = is_alone(cap);
+	uint64_t mtime = alone ? report->mtime : nacre_time_later(inode->mtime, report->mtime);
+	uint64_t atime = alone ? report->atime : nacre_time_later(inode->atime, report->atime);
+	uint64_t ctime = nacre_time_later(inode->ctime, report->ctime);
+	struct mds_change change;
+
+	if (report->size <= inode->size && mtime == inode->mtime && atime == inode->atime &&
+	    ctime == inode->ctime)
+		return;
+	take_size(inode, report->size, report->truncate_seq);
+	inode->mtime = mtime;
+	inode->atime = atime;
+	inode->ctime = ctime;
+	/* SHARE-1: the request that asked waits for it, as for any change of another session */
+	mds_change_begin(&change, mds, cap->session);
+	mds_change_inode(&change, inode);
+	mds_change_commit(&change);
 }
 
 /* Flushed values: taken in once, acknowledged when journaled; again for a repeat. */

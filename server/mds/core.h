@@ -26,6 +26,7 @@
 #include "mds.h"
 #include "reconnect.h"
 #include "record.h"
+#include "report.h"
 #include "request.h"
 #include "session.h"
 #include "slowest.h"
@@ -59,6 +60,9 @@
 	C(revokes, "revokes sent first")					\
 	C(revokes_repeated, "revokes sent again")				\
 	C(recalls, "caps taken back to win memory")				\
+	C(size_asks, "writers asked for the size of a file")			\
+	C(size_reports, "stats answered by what the writers of a file reported")	\
+	C(size_reports_missed, "stats for which reports were late or not to be had")	\
 	C(evictions, "sessions evicted")					\
 	C(probes, "files whose size was probed (SIZE-2)")			\
 	C(trims, "truncations carried out")					\
@@ -161,6 +165,8 @@ struct mds {
 	struct mds_waitlist waiting_active;
 	struct mds_waitlist waiting_room;	/* in the journal */
 	struct mds_waitlist waiting_memory;
+	struct mds_waitlist waiting_reports;	/* in the order in which they asked */
+	struct io_timer report_timer;	/* when the first of them has waited enough */
 	struct io_task ready_task;
 	uint64_t request_count;
 	uint64_t request_number;

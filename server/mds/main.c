@@ -40,6 +40,7 @@ static int start(struct daemon *daemon, void **ret_server)
 		.reconnect_ms = (uint32_t)config->reconnect_ms,
 		.revoke_warn_ms = (uint32_t)config->revoke_warn_ms,
 		.revoke_evict_ms = (uint32_t)config->revoke_evict_ms,
+		.size_report_ms = (uint32_t)config->size_report_ms,
 		.cache_inodes = config->mds_cache_inodes,
 		.dir_split = config->mds_dir_split,
 		.journal_bytes = config->mds_journal_bytes,

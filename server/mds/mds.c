@@ -122,6 +122,8 @@ static void session_work(struct mds *mds, struct conn *conn, struct message *mes
 	if (session && (claiming || mds_session_serves(session))) {
 		if (mds_op_find(message->type))
 			mds_request_take(mds, session, message);
+		else if (message->type == NACRE_MSG_SIZE_REPORT)
+			mds_report_take(mds, session, message);
 		else
 			mds_cap_message(mds, session, message);
 		return;
@@ -151,7 +153,8 @@ static void dispatch(struct mds *mds, struct conn *conn, struct message *message
 		break;
 	default:
 		if (mds_op_find(message->type) || message->type == NACRE_MSG_CAP_UPDATE ||
-		    message->type == NACRE_MSG_CAP_UPDATES || message->type == NACRE_MSG_CAP_RELEASE)
+		    message->type == NACRE_MSG_CAP_UPDATES || message->type == NACRE_MSG_CAP_RELEASE ||
+		    message->type == NACRE_MSG_SIZE_REPORT)
 			session_work(mds, conn, message);
 		else
 			message_put(message);
@@ -321,6 +324,7 @@ static void init_lists(struct mds *mds)
 	TAILQ_INIT(&mds->waiting_active);
 	TAILQ_INIT(&mds->waiting_room);
 	TAILQ_INIT(&mds->waiting_memory);
+	mds_report_init(mds);
 	mds->settle_task.run = settle_task;
 	mds->evict_task.run = evict_task;
 	mds->ready_task.run = ready_task;
@@ -341,6 +345,7 @@ static void set_defaults(struct mds_config *config)
 	DEFAULT(reconnect_ms, 20000);
 	DEFAULT(revoke_warn_ms, 10000);
 	DEFAULT(revoke_evict_ms, 30000);
+	DEFAULT(size_report_ms, 50);
 	DEFAULT(commit_ms, 5);
 	DEFAULT(cache_inodes, 100000);
 	DEFAULT(dir_split, 16384);
@@ -473,6 +478,7 @@ static void cancel_timers(struct mds *mds)
 	io_timer_cancel(mds->io, &mds->journal.timer);
 	io_timer_cancel(mds->io, &mds->safe_timer);
 	io_timer_cancel(mds->io, &mds->sweep_timer);
+	io_timer_cancel(mds->io, &mds->report_timer);
 	io_timer_cancel(mds->io, &mds->stop_timer);
 }
 

@@ -42,6 +42,7 @@ struct mds_config {
 	uint32_t reconnect_ms;
 	uint32_t revoke_warn_ms;
 	uint32_t revoke_evict_ms;
+	uint32_t size_report_ms;	/* a stat waits for the reports of writers */
 	uint32_t commit_ms;		/* longest wait of a change for the journal, default 5 */
 	uint64_t cache_inodes;
 	uint64_t dir_split;		/* entries of a directory's fragment before it is split */

@@ -5,6 +5,12 @@
 
 #define ATTRIBUTES (NACRE_GROUP_AUTH | NACRE_GROUP_LINK | NACRE_GROUP_XATTR | NACRE_GROUP_FILE)
 
+/* What an entry's inode is shown with: its size is not worth the caps of whoever is writing it, if the client says so. */
+static uint32_t looked_up(struct mds *mds, const struct mds_request *request, const struct mds_inode *inode)
+{
+	return mds_report_spares(mds, request, inode) ? ATTRIBUTES & ~NACRE_GROUP_FILE : ATTRIBUTES;
+}
+
 int mds_op_lookup(struct mds *mds, struct mds_request *request)
 {
 	const struct nacre_lookup_req *body = &request->message->host.lookup;
@@ -20,7 +26,7 @@ int mds_op_lookup(struct mds *mds, struct mds_request *request)
 	if (!result && dentry && dentry->ino) {
 		result = req_entry_inode(mds, request, dentry, &inode);
 		if (!result)
-			result = req_read(mds, request, inode, ATTRIBUTES);
+			result = req_read(mds, request, inode, looked_up(mds, request, inode));
 	}
 	if (result)
 		return result;
@@ -35,6 +41,8 @@ int mds_op_lookup(struct mds *mds, struct mds_request *request)
 int mds_op_getattr(struct mds *mds, struct mds_request *request)
 {
 	const struct nacre_getattr_req *body = &request->message->host.getattr;
+	bool may_be_reported = request->head->flags & NACRE_REQUEST_REPORT;
+	uint32_t groups = body->mask & ATTRIBUTES;
 	struct mds_inode *inode;
 	int result;
 
@@ -45,7 +53,9 @@ int mds_op_getattr(struct mds *mds, struct mds_request *request)
 		inode = inode->home->dir->inode;	/* in memory as long as its entry is */
 	}
 	if (!result)
-		result = req_read(mds, request, inode, body->mask & ATTRIBUTES);
+		result = req_read(mds, request, inode, may_be_reported ? groups & ~NACRE_GROUP_FILE : groups);
+	if (!result && may_be_reported && (groups & NACRE_GROUP_FILE))
+		result = req_report(mds, request, inode);
 	if (result)
 		return result;
 	return mds_reply(mds, request, (struct mds_trace[]){

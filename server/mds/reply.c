@@ -82,6 +82,8 @@ static int put_trace(struct mds *mds, struct mds_request *request, const struct 
 	info.cap_seq = caps.cap_seq;
 	info.issued = caps.issued;
 	mds_inline_fill(trace->inode, false, &info);
+	if (trace->role == NACRE_TRACE_TARGET)
+		mds_report_fill(request, &info);
 	return nacre_encode(nacre_inode_info_desc(), w, &info);
 }
 

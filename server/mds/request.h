@@ -15,6 +15,7 @@
 #include "inode.h"
 #include "slowest.h"
 #include "protocol/messages.h"
+#include "protocol/rules/size_report.h"
 
 struct mds_session;
 struct mds_dentry;
@@ -68,6 +69,7 @@ struct mds_request {
 	/* Inodes it has asked for: what was loaded for it stays until it ends. */
 	struct mds_inode *pins[MDS_REQUEST_PINS_MAX];
 	unsigned int pin_count;
+	struct nacre_question question;	/* GETATTR: what its file's writers are asked (report.h) */
 	/* OPEN that waits: what it wants, and on which inode (pinned above); counted in mds_cap.asked. */
 	struct mds_inode *asked;
 	uint32_t asked_caps;

@@ -16,6 +16,7 @@ struct admin_answer;
 #define MDS_WAITS(W)					\
 	W(NOTHING, "running")				\
 	W(LOCK, "caps to be given back")		\
+	W(REPORT, "the writers of a file to report its size")	\
 	W(LOAD, "an object to be read")			\
 	W(SAFE, "another session's change to be journaled (SHARE-1)")	\
 	W(COMMIT, "its own change to be journaled")	\

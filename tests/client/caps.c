@@ -234,6 +234,22 @@ void caps_revoke(struct client *client, const struct nacre_cap_revoke *revoke)
 	caps_event(inode, event);
 }
 
+/* Somebody stats a file that we write: say how it stands, and give nothing back. */
+void caps_size_ask(struct client *client, const struct nacre_size_ask *ask)
+{
+	const struct inode *inode = inode_find(client, ask->ino);
+	struct nacre_size_report report;
+
+	nacre_size_report_make(inode ? &inode->cap : NULL, inode ? &inode->size : NULL, ask, &report);
+	if (!report.report_flags) {
+		report.atime = inode->atime;
+		report.mtime = inode->mtime;
+		report.ctime = inode->ctime;
+		client->counters.size_reports++;
+	}
+	rank_send(client, NACRE_MSG_SIZE_REPORT, &report);
+}
+
 /* All caps, as claims, in parts of one message each. */
 #define CLAIMS_PER_MESSAGE 4096u
 

@@ -31,6 +31,8 @@ struct client_call;
 	C(cap_updates, "cap answers, flushes and wishes sent")			\
 	C(cap_releases, "cap releases sent")					\
 	C(revokes, "revokes received")						\
+	C(size_reports, "sizes reported for stats of others")			\
+	C(sizes_reported, "stats answered by what writers reported")		\
 	C(osd_requests, "object requests sent")					\
 	C(local_hits, "calls answered without a message")			\
 	C(resends, "requests sent again")					\

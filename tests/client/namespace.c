@@ -61,6 +61,7 @@ void step_LOOKUP(struct client_call *call)
 {
 	struct nacre_lookup_req body = {
 		.parent = call->ino, .wanted = NACRE_CAPS_ALL_SHARED, NAME_OF(call->name),
+		.flags = NACRE_REQUEST_REPORT,
 	};
 	struct inode *dir, *target;
 	uint64_t ino;

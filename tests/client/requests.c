@@ -111,6 +111,8 @@ static void send_request(struct client *client, struct request *request)
 	head->tid = request->tid;
 	head->oldest_tid = requests_oldest_tid(client);
 	head->applied = request->unsafe ? request->applied : 0;
+	if (!(conn_peer_features(client->mds) & NACRE_FEATURE_SIZE_REPORT))
+		head->flags &= ~(uint32_t)NACRE_REQUEST_REPORT;
 	if (request->sent) {
 		head->flags |= NACRE_REQUEST_RESEND;
 		client->counters.resends++;

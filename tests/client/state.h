@@ -19,6 +19,7 @@
 #include "protocol/rules/cap_batch.h"
 #include "protocol/rules/cap_client.h"
 #include "protocol/rules/inline.h"
+#include "protocol/rules/size_report.h"
 #include "protocol/rules/record.h"
 #include "protocol/rules/session.h"
 #include "protocol/rules/size.h"
@@ -279,6 +280,7 @@ void caps_want(struct inode *inode, uint32_t extra);
 void caps_want_size(struct inode *inode, uint64_t end);
 void caps_grant(struct client *client, const struct nacre_cap_grant *grant);
 void caps_revoke(struct client *client, const struct nacre_cap_revoke *revoke);
+void caps_size_ask(struct client *client, const struct nacre_size_ask *ask);
 void caps_event_all(struct client *client, uint8_t kind);
 bool caps_try_drop(struct inode *inode);
 void caps_claims_send(struct client *client);
@@ -395,7 +397,7 @@ void reply_ends_call(struct request *request, const struct nacre_reply *reply);
  */
 void call_submit(struct client_call *call, uint16_t type, const void *body,
 		 request_replied replied, struct inode *a, struct inode *b, struct inode *c);
-/* GETATTR for these groups; the call's step is run again when it is answered. */
+/* GETATTR for these groups, current in the inode then; the call's step is run again when it is answered. */
 void call_getattr(struct client_call *call, struct inode *inode, uint32_t groups);
 /* OPEN: the call's step is run again when the rank has granted `need`, perhaps. */
 void call_acquire(struct client_call *call, struct inode *inode, uint32_t need);

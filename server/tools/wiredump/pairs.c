@@ -37,6 +37,7 @@ static const struct pair_row {
 	{ NACRE_MSG_TMPFILE, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_CAP_REVOKE, NACRE_MSG_CAP_UPDATE, { "cap_id", "cap_gen", "cap_seq" } },
 	{ NACRE_MSG_CAP_UPDATE, NACRE_MSG_CAP_FLUSH_ACK, { "flush_id" } },
+	{ NACRE_MSG_SIZE_ASK, NACRE_MSG_SIZE_REPORT, { "ask_id" } },
 	{ NACRE_MSG_OSD_REQUEST, NACRE_MSG_OSD_REPLY, { "tid" } },
 	{ NACRE_MSG_OSD_STATFS, NACRE_MSG_OSD_STATFS_REPLY, { "tid" } },
 	{ NACRE_MSG_REP_APPLY, NACRE_MSG_REP_DONE, { "pool", "pg", "number" } },

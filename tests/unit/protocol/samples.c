@@ -457,6 +457,11 @@ static int mds_body(__u16 type, void *body)
 	case NACRE_MSG_CAP_RELEASE:
 		cap_release(body);
 		return 0;
+	case NACRE_MSG_SIZE_ASK:
+		return SET(nacre_size_ask, .ino = 1, .cap_id = 2, .ask_id = 9, .cap_gen = 1);
+	case NACRE_MSG_SIZE_REPORT:
+		return SET(nacre_size_report, .ino = 1, .cap_id = 2, .ask_id = 9, .cap_gen = 1, .truncate_seq = 3,
+			   .size = 4097, .written = 8192, .atime = 5, .mtime = 7, .ctime = 8);
 	default:
 		return -1;
 	}

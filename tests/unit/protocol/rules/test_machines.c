@@ -9,11 +9,12 @@
 #include "protocol/rules/inline.h"
 #include "protocol/rules/lock_table.h"
 #include "protocol/rules/session.h"
+#include "protocol/rules/size_report.h"
 
 static const struct nacre_machine *const machines[] = {
 	&nacre_session_machine, &nacre_rank_session_machine, &nacre_conn_dialler_machine,
 	&nacre_conn_listener_machine, &nacre_lock_machine, &nacre_cap_client_machine,
-	&nacre_inline_machine, &nacre_inline_rank_machine,
+	&nacre_inline_machine, &nacre_inline_rank_machine, &nacre_question_machine,
 };
 
 static void check_words(const struct nacre_machine_word *words, unsigned int count, int bits)

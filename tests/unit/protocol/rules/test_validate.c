@@ -108,7 +108,8 @@ static void requests_and_replies(void **state)
 	REFUSED(LOOKUP, nacre_lookup_req, m->name = (const __u8 *)"a/b/c");
 	REFUSED(LOOKUP, nacre_lookup_req, m->tid = 0);
 	REFUSED(GETATTR, nacre_getattr_req, m->mask = 32);
-	REFUSED(GETATTR, nacre_getattr_req, m->flags = 32);
+	REFUSED(GETATTR, nacre_getattr_req, m->flags = 64);
+	REFUSED(OPEN, nacre_open_req, m->flags = NACRE_REQUEST_REPORT);
 	REFUSED(OPEN, nacre_open_req, m->flags = NACRE_REQUEST_OF_PARENT);
 	REFUSED(OPEN, nacre_open_req, m->need = NACRE_CAP_FILE_WRITE);
 	REFUSED(OPEN, nacre_open_req, m->open_flags = 4);
@@ -144,6 +145,12 @@ static void caps(void **state)
 	REFUSED(CAP_UPDATE, nacre_cap_update, m->dirty = NACRE_GROUP_XATTR);
 	REFUSED(CAP_UPDATE, nacre_cap_update, m->size = m->data_bytes - 1);
 	REFUSED(CAP_FLUSH_ACK, nacre_cap_flush_ack, m->flush_id = 0);
+	REFUSED(SIZE_ASK, nacre_size_ask, m->ask_id = 0);
+	REFUSED(SIZE_ASK, nacre_size_ask, m->cap_id = 0);
+	REFUSED(SIZE_REPORT, nacre_size_report, m->ask_id = 0);
+	REFUSED(SIZE_REPORT, nacre_size_report, m->report_flags = 2);
+	REFUSED(SIZE_REPORT, nacre_size_report, m->report_flags = NACRE_SIZE_REPORT_NONE);	/* and values */
+	REFUSED(SIZE_REPORT, nacre_size_report, m->size = NACRE_FILE_MAX + 1);
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes = 0);
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes /= 2);	/* one alone */
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes--);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Size reports: how a stat learns the size of a file that others are writing, without taking their caps away.
+ *
+ *	reader          rank              writer
+ *	  │ GETATTR, REPORT │                 │
+ *	  │ ──────────────▶ │ ── SIZE_ASK ──▶ │
+ *	  │                 │ ◀─ SIZE_REPORT ─│   values as of now; nothing of the cap changes
+ *	  │                 │ journals what was new (SHARE-1)
+ *	  │ ◀─── REPLY ──── │                 │   FILE not valid, REPORTED: an answer, kept by nobody
+ *
+ * Each request asks for itself, after it has come: a write that was completed before the stat began is in the report, whoever else
+ * asks. What a report says goes into the inode as a flush would bring it, so that it is journaled before it is shown; it is
+ * no flush, though: what is dirty at the writer stays dirty, and the next stat asks again.
+ *
+ * A report is not to be had when the writer is slow, away, or does not know the file as one that is being written: then the
+ * request goes on as if there were no reports, and the caps are revoked. One that speaks of another cap, or of another
+ * truncation than the rank's newest (SIZE-3), counts as none; while a lost writer's size is sought (SIZE-2) or the file
+ * is being cut nobody is answered by reports.
+ *
+ * The question, one for a request:
+ *
+ *	 NEW ──ASKED──▶ ASKING ──LAST──▶ HEARD
+ *	                  │ NONE, LATE, CUT  │ CUT
+ *	                  └──────▶ PLAIN ◀───┘
+ *
+ * Pure; no locks. The rank's loop, or the client's cap lock.
+ */
+#ifndef NACRE_RULES_SIZE_REPORT_H
+#define NACRE_RULES_SIZE_REPORT_H
+
+#include "cap_client.h"
+#include "cap_rank.h"
+#include "machine.h"
+#include "size.h"
+
+#define NACRE_QUESTION_STATES(W)						\
+	W(0, NEW, "nobody was asked yet")					\
+	W(1, ASKING, "a writer has not reported yet")				\
+	W(2, HEARD, "all have: the inode has what they said, and FILE can be shown to this request") \
+	W(3, PLAIN, "reports are not to be had: FILE is made current as for anybody, by revokes")
+
+#define NACRE_QUESTION_EVENTS(W)						\
+	W(0, ASKED, "SIZE_ASK has been sent to every writer")			\
+	W(1, REPORT, "one of several has reported")				\
+	W(2, LAST, "the last one has")						\
+	W(3, NONE, "a writer cannot say, or says it of another cap or truncation")	\
+	W(4, LATE, "a writer has let the time pass")				\
+	W(5, CUT, "the file is being cut, or probed after a loss (SIZE-2, SIZE-3)")
+
+#define NACRE_QUESTION_ACTIONS(W)						\
+	W(1, WAKE, "the request runs again")
+
+#define NACRE_QUESTION_ROWS(T)							\
+	T(NEW, ASKED, ASKING, 0)						\
+	T(ASKING, REPORT, ASKING, 0)						\
+	T(ASKING, LAST, HEARD, NACRE_QUESTIONA_WAKE)				\
+	T(ASKING, NONE, PLAIN, NACRE_QUESTIONA_WAKE)				\
+	T(ASKING, LATE, PLAIN, NACRE_QUESTIONA_WAKE)				\
+	T(ASKING, CUT, PLAIN, NACRE_QUESTIONA_WAKE)				\
+	T(HEARD, CUT, PLAIN, 0)
+
+#define NACRE_QUESTION_STATE_ENUM(value, name, doc) NACRE_QUESTION_##name = value,
+#define NACRE_QUESTION_EVENT_ENUM(value, name, doc) NACRE_QUESTIONE_##name = value,
+#define NACRE_QUESTION_ACTION_ENUM(value, name, doc) NACRE_QUESTIONA_##name = value,
+enum nacre_question_state { NACRE_QUESTION_STATES(NACRE_QUESTION_STATE_ENUM) };
+enum nacre_question_event { NACRE_QUESTION_EVENTS(NACRE_QUESTION_EVENT_ENUM) };
+enum nacre_question_action { NACRE_QUESTION_ACTIONS(NACRE_QUESTION_ACTION_ENUM) };
+
+/* What one request asks of the writers of one file; zero is a new one. */
+struct nacre_question {
+	__u64 ask_id;			/* 0 = nobody was asked */
+	__u64 written;			/* sum of the reports', bytes of blocks */
+	__u32 waiting;			/* writers that have not reported */
+	__u8 state;			/* enum nacre_question_state */
+};
+
+extern const struct nacre_machine nacre_question_machine;
+
+/* ---- the rank ------------------------------------------------------------------------------ */
+
+/* Could this holder know a newer size than the rank? (It may change the file.) */
+int nacre_size_may_differ(const struct nacre_cap_rank *cap);
+/* Is it one to be asked: it may change the file, and has said that it is about to write? */
+int nacre_size_is_written(const struct nacre_cap_rank *cap);
+
+/* So many writers are asked, under this id (not 0). */
+void nacre_question_asked(struct nacre_question *question, __u64 ask_id, __u32 writers);
+/*
+ * One has answered; `known` is what the rank believes, `cap` that of the sender (NULL: it has none). True if its values are
+ * to be taken in. *actions as in the table; false with no action: an answer that nobody waits for.
+ */
+int nacre_question_report(struct nacre_question *question, const struct nacre_cap_rank *cap,
+			  const struct nacre_size *known, const struct nacre_size_report *report,
+			  __u32 *actions);
+/* LATE or CUT; what is not listed changes nothing. Actions. */
+__u32 nacre_question_end(struct nacre_question *question, __u8 event);
+
+/* ---- the writer ---------------------------------------------------------------------------- */
+
+/*
+ * The answer to a question, all but times and `written`, which the caller adds unless NONE is set. `cap`: NULL if there is no
+ * such inode. `size`: NULL while a truncation is known and not yet applied: size and number would not be of one moment.
+ */
+void nacre_size_report_make(const struct nacre_cap_client *cap, const struct nacre_size *size,
+			    const struct nacre_size_ask *ask, struct nacre_size_report *report);
+
+/* ---- the reader ---------------------------------------------------------------------------- */
+
+/*
+ * The size to be shown for an info with REPORTED. `mine`, and whether this client writes the file, too (as in nacre_size_learn):
+ * the rank did not ask it.
+ */
+__u64 nacre_size_reported(const struct nacre_size *mine, int writes, const struct nacre_inode_info *info);
+
+#endif
