@@ -140,7 +140,7 @@ build/guest-obj/%.o: %.c scripts/build.mk
 	@echo "  CC      $@"
 	$(Q)$(GUEST_COMPILE) -MT $@ -MF $(@:.o=.d) -c -o $@.$$$$ $< && mv $@.$$$$ $@ || { rm -f $@.$$$$; exit 1; }
 build/guest/async: GUEST_LIBS := -laio -luring
-build/guest/coherence build/guest/mapturns build/guest/smallturns: build/guest-obj/tests/kselftest/turns.o
+build/guest/coherence build/guest/mapturns build/guest/sizes build/guest/smallturns: build/guest-obj/tests/kselftest/turns.o
 build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselftest/harness.o
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"

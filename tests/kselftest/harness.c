@@ -5,6 +5,7 @@
 #include "harness.h"
 
 #include <dirent.h>
+#include <glob.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -130,6 +131,27 @@ unsigned long test_setting(const char *name, unsigned long otherwise)
 	const char *text = getenv(name);
 
 	return text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+unsigned long test_statistic(const char *name)
+{
+	unsigned long sum = 0, value;
+	char line[128], word[64];
+	glob_t found;
+	FILE *stats;
+
+	if (glob("/sys/kernel/debug/nacre/*/stats", 0, NULL, &found))
+		return 0;
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		stats = fopen(found.gl_pathv[i], "r");
+		while (stats && fgets(line, sizeof(line), stats))
+			if (sscanf(line, "%63s %lu", word, &value) == 2 && !strcmp(word, name))
+				sum += value;
+		if (stats)
+			fclose(stats);
+	}
+	globfree(&found);
+	return sum;
 }
 
 uint64_t random_next(uint64_t *state)

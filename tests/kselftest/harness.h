@@ -76,6 +76,9 @@ void test_fails(const char *file, int line, const char *what, long result, int w
 /* A number from the environment, for runs that should be shorter or longer than usual. */
 unsigned long test_setting(const char *name, unsigned long otherwise);
 
+/* A counter of nacre's mounts on this machine, summed over them; 0 on other file systems. */
+unsigned long test_statistic(const char *name);
+
 /* Bytes that depend on seed and file position, so that misplaced data shows. */
 void pattern_fill(void *buf, size_t bytes, uint64_t position, uint64_t seed);
 /* Index of the first byte that differs, or -1. */

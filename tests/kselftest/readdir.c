@@ -7,7 +7,6 @@
 #include "harness.h"
 
 #include <dirent.h>
-#include <glob.h>
 
 static DIR *open_folder(const char *path)
 {
@@ -187,28 +186,6 @@ static unsigned int at_most(unsigned int usual)
 	return entries < usual ? (unsigned int)entries : usual;
 }
 
-/* Requests that the mounts of this machine have sent to metadata servers; 0 where there is no such count. */
-static unsigned long requests_sent(void)
-{
-	unsigned long sent = 0, value;
-	char line[128];
-	glob_t found;
-	FILE *stats;
-
-	if (glob("/sys/kernel/debug/nacre/*/stats", 0, NULL, &found))
-		return 0;
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		stats = fopen(found.gl_pathv[i], "r");
-		while (stats && fgets(line, sizeof(line), stats))
-			if (sscanf(line, "mds_requests %lu", &value) == 1)
-				sent += value;
-		if (stats)
-			fclose(stats);
-	}
-	globfree(&found);
-	return sent;
-}
-
 /* Whoever goes to and fro in a folder has been there before: that costs a few listings, not one for each position. */
 TEST(positions_in_random_order)
 {
@@ -228,7 +205,7 @@ TEST(positions_in_random_order)
 		strcpy(names[n], entry->d_name);
 	}
 	EQUAL(n, count + 2);
-	before = requests_sent();
+	before = test_statistic("mds_requests");
 	for (unsigned int i = 0; i < count; i++) {
 		/* behind the first position: there a listing begins anew */
 		unsigned int at = 1 + random_next(&random) % (n - 1);
@@ -237,7 +214,7 @@ TEST(positions_in_random_order)
 		entry = readdir(dir);
 		CHECK(entry && !strcmp(entry->d_name, names[at]));
 	}
-	sent = requests_sent() - before;
+	sent = test_statistic("mds_requests") - before;
 	test_note("%u positions of %u entries cost %lu requests", count, count, sent);
 	CHECK(sent <= 30 + count / 30);
 	closedir(dir);
