@@ -198,6 +198,7 @@ NACRE_STRUCT(nacre_size_ask, NACRE_SIZE_ASK_FIELDS, 32);
 
 enum nacre_size_report_flags {
 	NACRE_SIZE_REPORT_NONE = 1,	/* not to be had here: no such cap, nobody has the file open for writing, a cut is under way */
+	NACRE_SIZE_REPORT_CLEAN = 2,	/* nothing was changed here that the rank has not: its values are the newest */
 };
 
 /* client → rank: the answer, at once. It is no flush: what is dirty stays dirty. */
@@ -212,7 +213,7 @@ enum nacre_size_report_flags {
 	F(64, atime, "ns")						\
 	F(64, mtime, "ns")						\
 	F(64, ctime, "ns")						\
-	F(32, report_flags, "enum nacre_size_report_flags; with NONE all values are 0")	\
+	F(32, report_flags, "enum nacre_size_report_flags; with any of them the values are 0")	\
 	R(32, reserved0)
 NACRE_STRUCT(nacre_size_report, NACRE_SIZE_REPORT_FIELDS, 80);
 

@@ -71,7 +71,8 @@ static const struct word nacre_cap_update_flags[] = {
 	W(NACRE_CAP_UPDATE_, ANSWER),	  W(NACRE_CAP_UPDATE_, UNKNOWN), W(NACRE_CAP_UPDATE_, WAITING),
 	W(NACRE_CAP_UPDATE_, UNINLINED), W(NACRE_CAP_UPDATE_, SYNC),	 W(NACRE_CAP_UPDATE_, HAS_DATA),
 };
-static const struct word nacre_size_report_flags[] = { W(NACRE_SIZE_REPORT_, NONE) };
+static const struct word nacre_size_report_flags[] = { W(NACRE_SIZE_REPORT_, NONE),
+						       W(NACRE_SIZE_REPORT_, CLEAN) };
 static const struct word nacre_flush_ack_flags[] = { W(NACRE_FLUSH_ACK_, SAFE) };
 static const struct word nacre_osd_op_code[] = { NACRE_OSD_OPS(OSD_OP_WORD) };
 static const struct word nacre_osd_op_flags[] = { W(NACRE_OSD_OPF_, EXCL), W(NACRE_OSD_OPF_, QUIET),

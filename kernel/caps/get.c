@@ -7,6 +7,7 @@
  * the grant cannot starve it. CAP-3: nobody who waits here holds caps or folios.
  */
 #include "internal.h"
+#include "protocol/rules/size_report.h"
 #include "protocol/rules/size.h"
 
 /* ---- max_size (SIZE-1) --------------------------------------------------------------------------- */
@@ -271,7 +272,7 @@ static void add_ours(struct inode *inode, struct nacre_reported *reported)
 
 	spin_lock(&ni->cap_lock);
 	size = i_size_read(inode);
-	if (ni->cap.held & nacre_group_cover(NACRE_GROUP_FILE) && !ni->size_pending &&
+	if (nacre_size_has_news(&ni->cap) && !ni->size_pending &&
 	    ni->truncate_seq == reported->truncate_seq) {
 		reported->size = max(reported->size, size);
 		reported->mtime = nacre_time_later(reported->mtime,

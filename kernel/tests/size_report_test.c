@@ -19,6 +19,7 @@ static struct inode *written_file(struct test_world *world)
 	info.truncate_seq = 3;
 	inode = test_learn(world, &info);
 	KUNIT_ASSERT_EQ(world->test, nacre_caps_open(inode, O_WRONLY), 0);
+	nacre_caps_mark_dirty(inode, NACRE_GROUP_FILE);
 	return inode;
 }
 
@@ -46,6 +47,23 @@ static void writer_reports_and_keeps_its_caps(struct kunit *test)
 	i_size_write(inode, 6000);
 	KUNIT_EXPECT_EQ(test, ask(world, TEST_INO, 1)->size, 6000);
 	KUNIT_EXPECT_TRUE(test, nacre_caps_held(inode, WRITERS_CAPS));
+	nacre_caps_release_file(inode, O_WRONLY);
+}
+
+/* Its times may be older than what others have set since. */
+static void who_has_no_news_tells_no_values(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct nacre_inode_info info = test_info_cap(TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE, 1);
+	const struct nacre_size_report *report;
+	struct inode *inode;
+
+	info.size = 5000;
+	inode = test_learn(world, &info);
+	KUNIT_ASSERT_EQ(test, nacre_caps_open(inode, O_WRONLY), 0);
+	report = ask(world, TEST_INO, 1);
+	KUNIT_EXPECT_EQ(test, report->report_flags, NACRE_SIZE_REPORT_CLEAN);
+	KUNIT_EXPECT_EQ(test, report->mtime, 0);
 	nacre_caps_release_file(inode, O_WRONLY);
 }
 
@@ -121,6 +139,7 @@ static void report_is_not_kept(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(writer_reports_and_keeps_its_caps),
+	KUNIT_CASE(who_has_no_news_tells_no_values),
 	KUNIT_CASE(who_does_not_write_has_no_report),
 	KUNIT_CASE(size_3_no_report_while_a_cut_is_under_way),
 	KUNIT_CASE(report_is_not_kept),

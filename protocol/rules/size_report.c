@@ -63,7 +63,7 @@ int nacre_question_report(struct nacre_question *question, const struct nacre_ca
 	nacre_machine_step(&nacre_question_machine, &question->state,
 			   !good ? NACRE_QUESTIONE_NONE :
 			   question->waiting ? NACRE_QUESTIONE_REPORT : NACRE_QUESTIONE_LAST, todo);
-	return good;
+	return good && !report->report_flags;
 }
 
 __u32 nacre_question_end(struct nacre_question *question, __u8 event)
@@ -89,15 +89,23 @@ void nacre_size_report_make(const struct nacre_cap_client *cap, const struct nac
 		report->report_flags = NACRE_SIZE_REPORT_NONE;
 		return;
 	}
-	report->size = size->size;
 	report->truncate_seq = size->truncate_seq;
+	if (nacre_size_has_news(cap))
+		report->size = size->size;
+	else
+		report->report_flags = NACRE_SIZE_REPORT_CLEAN;
 }
 
 /* ---- the reader ---------------------------------------------------------------------------- */
 
-__u64 nacre_size_reported(const struct nacre_size *mine, int writes, const struct nacre_inode_info *info)
+int nacre_size_has_news(const struct nacre_cap_client *cap)
 {
-	if (writes && mine->truncate_seq == info->truncate_seq && mine->size > info->size)
+	return !!((cap->dirty | cap->flushing) & NACRE_GROUP_FILE);
+}
+
+__u64 nacre_size_reported(const struct nacre_size *mine, int news, const struct nacre_inode_info *info)
+{
+	if (news && mine->truncate_seq == info->truncate_seq && mine->size > info->size)
 		return mine->size;
 	return info->size;
 }

@@ -13,6 +13,9 @@
  * asks. What a report says goes into the inode as a flush would bring it, so that it is journaled before it is shown; it is
  * no flush, though: what is dirty at the writer stays dirty, and the next stat asks again.
  *
+ * Only what is dirty or flushing at the writer is news. A writer among others keeps no current copy of what they change: its
+ * times may be older than what somebody has set since. With nothing of its own it says CLEAN, and the rank's values count.
+ *
  * A report is not to be had when the writer is slow, away, or does not know the file as one that is being written: then the
  * request goes on as if there were no reports, and the caps are revoked. One that speaks of another cap, or of another
  * truncation than the rank's newest (SIZE-3), counts as none; while a lost writer's size is sought (SIZE-2) or the file
@@ -87,8 +90,8 @@ int nacre_size_is_written(const struct nacre_cap_rank *cap);
 /* So many writers are asked, under this id (not 0). */
 void nacre_question_asked(struct nacre_question *question, __u64 ask_id, __u32 writers);
 /*
- * One has answered; `known` is what the rank believes, `cap` that of the sender (NULL: it has none). True if its values are
- * to be taken in. *actions as in the table; false with no action: an answer that nobody waits for.
+ * One has answered; `known` is what the rank believes, `cap` that of the sender (NULL: it has none). True if it has values
+ * that are to be taken in. *actions as in the table; false with no action: an answer that nobody waits for.
  */
 int nacre_question_report(struct nacre_question *question, const struct nacre_cap_rank *cap,
 			  const struct nacre_size *known, const struct nacre_size_report *report,
@@ -99,7 +102,7 @@ __u32 nacre_question_end(struct nacre_question *question, __u8 event);
 /* ---- the writer ---------------------------------------------------------------------------- */
 
 /*
- * The answer to a question, all but times and `written`, which the caller adds unless NONE is set. `cap`: NULL if there is no
+ * The answer to a question, all but times and `written`, which the caller adds unless a flag is set. `cap`: NULL if there is no
  * such inode. `size`: NULL while a truncation is known and not yet applied: size and number would not be of one moment.
  */
 void nacre_size_report_make(const struct nacre_cap_client *cap, const struct nacre_size *size,
@@ -107,10 +110,9 @@ void nacre_size_report_make(const struct nacre_cap_client *cap, const struct nac
 
 /* ---- the reader ---------------------------------------------------------------------------- */
 
-/*
- * The size to be shown for an info with REPORTED. `mine`, and whether this client writes the file, too (as in nacre_size_learn):
- * the rank did not ask it.
- */
-__u64 nacre_size_reported(const struct nacre_size *mine, int writes, const struct nacre_inode_info *info);
+/* Has this client values of FILE that the rank has not? The rank does not ask who asks: he adds his own (nacre_size_reported). */
+int nacre_size_has_news(const struct nacre_cap_client *cap);
+/* The size to be shown for an info with REPORTED. `mine`, and whether it is news. */
+__u64 nacre_size_reported(const struct nacre_size *mine, int news, const struct nacre_inode_info *info);
 
 #endif

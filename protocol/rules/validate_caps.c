@@ -140,12 +140,13 @@ static const char *validate_size_report(const void *body)
 
 	if (!m->ino || !m->cap_id || !m->ask_id)
 		return "size report: of no cap, or to no question";
-	if (m->report_flags & ~(__u32)NACRE_SIZE_REPORT_NONE)
+	if (m->report_flags & ~(__u32)(NACRE_SIZE_REPORT_NONE | NACRE_SIZE_REPORT_CLEAN) ||
+	    m->report_flags == (NACRE_SIZE_REPORT_NONE | NACRE_SIZE_REPORT_CLEAN))
 		return "size report: flags";
 	if (m->size > NACRE_FILE_MAX)
 		return "size report: size";
-	if (m->report_flags && (m->size || m->written || m->atime || m->mtime || m->ctime || m->truncate_seq))
-		return "size report: there is none, and it has values";
+	if (m->report_flags && (m->size || m->written || m->atime || m->mtime || m->ctime))
+		return "size report: there are no values, and it has some";
 	return NULL;
 }
 

@@ -164,7 +164,7 @@ void mds_report_take(struct mds *mds, struct mds_session *session, struct messag
 		known = (struct nacre_size){ inode->size, inode->truncate_size, inode->truncate_seq };
 		if (nacre_question_report(&request->question, cap ? &cap->rank : NULL, &known, report, &actions))
 			mds_cap_take_report(mds, cap, report);
-		else
+		if (request->question.state == NACRE_QUESTION_PLAIN)
 			mds->counters.size_reports_missed++;
 		if (request->question.state == NACRE_QUESTION_HEARD)
 			mds->counters.size_reports++;

@@ -49,13 +49,12 @@ void call_getattr(struct client_call *call, struct inode *inode, uint32_t groups
 static void end_by_report(struct client_call *call, const struct inode *inode,
 			  const struct nacre_inode_info *info)
 {
-	bool writes = (inode->cap.held & nacre_group_cover(NACRE_GROUP_FILE)) ||
-		      ((inode->cap.dirty | inode->cap.flushing) & NACRE_GROUP_FILE);
+	bool news = nacre_size_has_news(&inode->cap);
 
 	inode_attr(inode, &call->attr);
-	call->attr.size = nacre_size_reported(&inode->size, writes, info);
+	call->attr.size = nacre_size_reported(&inode->size, news, info);
 	call->attr.atime = info->atime;
-	call->attr.mtime = writes ? nacre_time_later(inode->mtime, info->mtime) : info->mtime;
+	call->attr.mtime = news ? nacre_time_later(inode->mtime, info->mtime) : info->mtime;
 	call->attr.ctime = nacre_time_later(inode->ctime, info->ctime);
 	call->client->counters.sizes_reported++;
 	call_end(call, 0);

@@ -31,7 +31,7 @@ struct queue {
 /* Bytes only, so that worlds are compared as bytes. */
 struct world {
 	struct queue to_writer, to_rank;
-	__u8 writer_holds, writer_size, writer_seq;
+	__u8 writer_holds, writer_size, writer_seq, dirty;
 	__u8 said_size, said_seq, pending;	/* a cut that the writer knows of and has not applied */
 	__u8 rank_holds, rank_size, rank_seq;	/* rank_holds: what the writer may still hold */
 	__u8 revoking, cutting;
@@ -126,6 +126,7 @@ static bool do_write(struct world *w)
 		return false;
 	w->writes++;
 	w->writer_size++;
+	w->dirty = NACRE_GROUP_FILE;
 	return true;
 }
 
@@ -198,8 +199,8 @@ static bool do_settle(struct world *w)
 
 static void hear_ask(struct world *w, struct item ask)
 {
-	const struct nacre_cap_client cap = { .cap_id = 1, .gen = 1, .held = w->writer_holds ? HELD : 0,
-					      .wanted = HELD };
+	struct nacre_cap_client cap = { .cap_id = 1, .gen = 1, .held = w->writer_holds ? HELD : 0,
+					      .wanted = HELD, .dirty = w->dirty };
 	const struct nacre_size_ask question = { .ino = 1, .cap_id = 1, .cap_gen = 1, .ask_id = ask.id };
 	struct nacre_size size = { .size = w->writer_size, .truncate_seq = w->writer_seq };
 	struct nacre_size_report report;
@@ -207,6 +208,8 @@ static void hear_ask(struct world *w, struct item ask)
 
 	if (w->pending && broken == NUMBER_AHEAD)
 		size.truncate_seq = w->said_seq;
+	if (w->pending && known)
+		cap.dirty = NACRE_GROUP_FILE;
 	nacre_size_report_make(&cap, known ? &size : NULL, &question, &report);
 	push(&w->to_rank, (struct item){ .kind = REPORT, .id = ask.id, .size = (__u8)report.size,
 					 .seq = (__u8)report.truncate_seq,
@@ -226,6 +229,7 @@ static bool do_hear_at_writer(struct world *w)
 		if (w->pending)
 			do_settle(w);
 		w->writer_holds = 0;
+		w->dirty = 0;
 		push(&w->to_rank, (struct item){ .kind = ANSWER, .size = w->writer_size,
 						 .seq = w->writer_seq });
 	} else {
@@ -249,6 +253,8 @@ static void hear_report(struct world *w, struct item item)
 
 	if (broken == NUMBER_UNREAD)
 		report.truncate_seq = known.truncate_seq;
+	if (report.report_flags == NACRE_SIZE_REPORT_CLEAN)
+		report.size = 0;
 	if (nacre_question_report(&question, &cap, &known, &report, &actions)) {
 		nacre_size_flush(&known, report.size, report.truncate_seq);
 		w->rank_size = (__u8)known.size;
@@ -376,16 +382,16 @@ static __u32 flags_of(const struct nacre_cap_client *cap, const struct nacre_siz
 	nacre_size_report_make(cap, known, &ask, &report);
 	assert_int_equal(report.ask_id, 11);
 	assert_int_equal(report.cap_id, 7);
-	if (!report.report_flags) {
-		assert_int_equal(report.size, 500);
+	assert_int_equal(report.size, report.report_flags ? 0 : 500);
+	if (report.report_flags != NACRE_SIZE_REPORT_NONE)
 		assert_int_equal(report.truncate_seq, 2);
-	}
 	return report.report_flags;
 }
 
 static void who_reports(void **state)
 {
-	const struct nacre_cap_client good = { .cap_id = 7, .gen = 3, .held = HELD, .wanted = HELD };
+	const struct nacre_cap_client good = { .cap_id = 7, .gen = 3, .held = HELD, .wanted = HELD,
+					       .dirty = NACRE_GROUP_FILE };
 	struct nacre_cap_client cap = good;
 
 	assert_int_equal(flags_of(&cap, &size), 0);
@@ -402,6 +408,12 @@ static void who_reports(void **state)
 	cap = good;
 	cap.held = NACRE_CAP_FILE_SHARED;
 	assert_int_equal(flags_of(&cap, &size), NACRE_SIZE_REPORT_NONE);
+	/* nothing that the rank does not know: no values, and none are needed */
+	cap = good;
+	cap.dirty = NACRE_GROUP_AUTH;
+	assert_int_equal(flags_of(&cap, &size), NACRE_SIZE_REPORT_CLEAN);
+	cap.flushing = NACRE_GROUP_FILE;
+	assert_int_equal(flags_of(&cap, &size), 0);
 	/* it is open nowhere: whoever asks had better get a copy to keep */
 	cap = good;
 	cap.wanted = NACRE_CAP_FILE_EXCL;

@@ -148,7 +148,8 @@ static void caps(void **state)
 	REFUSED(SIZE_ASK, nacre_size_ask, m->ask_id = 0);
 	REFUSED(SIZE_ASK, nacre_size_ask, m->cap_id = 0);
 	REFUSED(SIZE_REPORT, nacre_size_report, m->ask_id = 0);
-	REFUSED(SIZE_REPORT, nacre_size_report, m->report_flags = 2);
+	REFUSED(SIZE_REPORT, nacre_size_report, m->report_flags = 4);
+	REFUSED(SIZE_REPORT, nacre_size_report, m->report_flags = NACRE_SIZE_REPORT_CLEAN);	/* and values */
 	REFUSED(SIZE_REPORT, nacre_size_report, m->report_flags = NACRE_SIZE_REPORT_NONE);	/* and values */
 	REFUSED(SIZE_REPORT, nacre_size_report, m->size = NACRE_FILE_MAX + 1);
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes = 0);

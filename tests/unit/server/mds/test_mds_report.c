@@ -302,6 +302,31 @@ static void test_size_2_the_writer_is_lost(void **state)
 	end(&s);
 }
 
+/* A writer that has nothing to tell leaves the rank's values as they are, whatever it remembers: times may have been set back. */
+static void test_clean_writer_changes_no_times(void **state)
+{
+	struct three s = three(state);
+	struct nacre_size_report answer;
+	struct nacre_size_ask ask;
+	struct mdst_reply r;
+	uint64_t tid;
+
+	tid = stat_send(s.b, s.file.ino);
+	report(s.a, 1000);
+	mdst_wait(s.b, tid);
+	tid = stat_send(s.b, s.file.ino);
+	ask = take_ask(s.a);
+	answer = to(&ask, 0);
+	answer.mtime = answer.written = 0;
+	answer.report_flags = NACRE_SIZE_REPORT_CLEAN;
+	mdst_send(s.a, NACRE_MSG_SIZE_REPORT, &answer);
+	r = mdst_wait(s.b, tid);
+	check_reported(&r, 1000);
+	assert_int_equal(r.target.mtime, 77000);
+	assert_int_equal(mdst_counter(s.t, "size_reports_missed"), 0);
+	end(&s);
+}
+
 /* Several writers: the largest of what they say; of their caps none moves. */
 static void test_several_writers(void **state)
 {
@@ -341,7 +366,7 @@ int main(void)
 		T(test_share_1_a_reported_size_is_journaled), T(test_every_stat_asks_for_itself),
 		T(test_no_report_in_time_is_a_revoke), T(test_useless_reports_are_revokes),
 		T(test_late_report_is_dropped), T(test_size_3_a_cut_before_the_report),
-		T(test_size_2_the_writer_is_lost), T(test_several_writers),
+		T(test_size_2_the_writer_is_lost), T(test_clean_writer_changes_no_times), T(test_several_writers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
