@@ -29,7 +29,7 @@ static const struct nacre_size_report *ask(struct test_world *world, u64 ino, u3
 	const struct nacre_size_report *report;
 
 	test_server_say(&world->rank, NACRE_MSG_SIZE_ASK, &ask);
-	report = test_server_expect(&world->rank, NACRE_MSG_SIZE_REPORT)->host;
+	report = (const void *)test_server_expect(&world->rank, NACRE_MSG_SIZE_REPORT)->host;
 	KUNIT_EXPECT_EQ(world->test, report->ino, ino);
 	KUNIT_EXPECT_EQ(world->test, report->ask_id, 9);
 	return report;
