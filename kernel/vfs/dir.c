@@ -378,6 +378,8 @@ const struct file_operations nacre_dir_ops = {
 	.read = generic_read_dir,
 	.iterate_shared = iterate,
 	.fsync = dir_fsync,
+	.unlocked_ioctl = nacre_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
 	.lock = nacre_lock,
 	.flock = nacre_flock,
 };
