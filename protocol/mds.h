@@ -213,7 +213,7 @@ enum nacre_trace_role {
  */
 #define NACRE_INODE_INFO_FIELDS(F, R, T)					\
 	F(64, ino, "inode number")						\
-	F(64, version, "counts every change of the inode; never goes back")	\
+	F(64, version, "counts every change of the inode; never goes back, also when changes are lost with a rank")	\
 	F(8, role, "enum nacre_trace_role")					\
 	R(8, reserved0)								\
 	F(16, pool, "data pool of its objects")					\

@@ -36,11 +36,20 @@ static void fill_xattrs(const struct mds_inode *inode, bool wanted, struct nacre
 	}
 }
 
+/*
+ * What an incarnation had changed and not journaled was seen by who had changed it (SHARE-1), and is done again by the next one,
+ * in perhaps fewer changes. So versions do not go on where they stopped: any of a later incarnation is higher.
+ */
+static uint64_t version_shown(const struct mds *mds, const struct mds_inode *inode)
+{
+	return (mds->incarnation << 40) + inode->version;
+}
+
 void mds_info_fill(const struct mds_inode *inode, const struct mds_session *session, uint8_t role,
 		   bool want_xattrs, struct nacre_inode_info *info)
 {
 	*info = (struct nacre_inode_info){
-		.ino = inode->ino, .version = inode->version, .role = role, .pool = inode->pool,
+		.ino = inode->ino, .version = version_shown(session->mds, inode), .role = role, .pool = inode->pool,
 		.valid = valid_groups(inode, session), .mode = inode->mode, .uid = inode->uid,
 		.gid = inode->gid, .nlink = inode->nlink, .rdev = inode->rdev,
 		.object_bytes = inode->object_bytes, .size = inode->size, .allocated = inode->allocated,
