@@ -53,6 +53,8 @@ struct mds_cap *mds_cap_get(struct mds *mds, struct mds_inode *inode, struct mds
 	inode->cap_count++;
 	session->cap_count++;
 	mds->counters.caps++;
+	/* who was about to leave is not any more: this cap would never be recalled, and nobody in its place */
+	mds_inode_used(mds, inode);
 	return cap;
 }
 

@@ -65,6 +65,7 @@ void mds_cap_revoke_answered(struct mds *mds, struct mds_cap *cap)
 {
 	if (!cap->revoke_first_ns || nacre_cap_rank_revoking(&cap->rank))
 		return;
+	stats_longest(&mds->counters.longest_revoke_us, (mds_now(mds) - cap->revoke_first_ns) / 1000);
 	cap->revoke_first_ns = 0;
 	TAILQ_REMOVE(&mds->revoking, cap, revoke_link);
 }

@@ -297,7 +297,7 @@ static bool recall_is_done(struct mds *mds, struct mds_cap *cap)
 	if (!cap->rank.held && !cap->asked && !cap->claimed_dirty &&
 	    !(cap->rank.wanted & ~(uint32_t)NACRE_CAP_PIN))
 		return true;
-	mds_inode_used(mds, cap->inode);
+	mds_inode_stays(mds, cap->inode);
 	return false;
 }
 

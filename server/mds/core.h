@@ -78,6 +78,7 @@
 	C(sealed, "requests that wrote back what was not journaled yet, behind its batch")	\
 	C(busy, "requests refused because a queue was full")			\
 	C(longest_request_us, "longest request, from its arrival to its end; the others: see slowest") \
+	C(longest_revoke_us, "longest time from a revoke to its answer")	\
 	C(longest_load_us, "longest read of entries or inodes")			\
 	C(longest_load_behind_us, "of that: behind earlier requests on the same object")	\
 	C(longest_batch_us, "longest write of a journal batch")			\

@@ -76,6 +76,7 @@ struct mds_inode {
 	uint8_t lent;			/* enum mds_lent: FILE is where a request needed it, whatever the demand */
 	uint64_t unsafe_seq;		/* batch of its last change (SHARE-1) */
 	uint64_t unsafe_instance;	/* whose that was */
+	uint64_t recall_after_ns;	/* a client had use for it when it was recalled: not again before that */
 	uint64_t settle_seq;		/* with `settling`: not before this batch is safe */
 	struct mds_dentry *home;	/* the entry it is stored in; NULL: own object */
 	struct mds_dir *dir;		/* of a directory: its entries */
@@ -103,6 +104,8 @@ struct mds_inode *mds_inode_find(struct mds *mds, uint64_t ino);
 struct mds_inode *mds_inode_peek(struct mds *mds, uint64_t ino);
 /* It may be wanted again. */
 void mds_inode_used(struct mds *mds, struct mds_inode *inode);
+/* Recalled, and a client has use for it: it stays, and nobody is asked again for a while. */
+void mds_inode_stays(struct mds *mds, struct mds_inode *inode);
 /* A new one with nothing but its number. NULL: no memory. */
 struct mds_inode *mds_inode_new(struct mds *mds, uint64_t ino);
 /* Take it out of the table and free it. Nothing may refer to it. */

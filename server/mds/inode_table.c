@@ -5,6 +5,7 @@
 #define EVICT_SLICE 256			/* inodes looked at in one turn (TIME-1) */
 #define EXCESS_SHARE 8			/* of the limit: over it by so much, new inodes wait for others to go */
 #define EXCESS_MIN 64
+#define STAYS_MS 10000			/* before scaling: what a client has use for is not recalled again sooner */
 
 struct mds_inode *mds_inode_peek(struct mds *mds, uint64_t ino)
 {
@@ -26,6 +27,12 @@ void mds_inode_used(struct mds *mds, struct mds_inode *inode)
 	set_leaving(mds, inode, false);
 	TAILQ_REMOVE(&mds->lru, inode, lru);
 	TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
+}
+
+void mds_inode_stays(struct mds *mds, struct mds_inode *inode)
+{
+	mds_inode_used(mds, inode);
+	inode->recall_after_ns = mds_now(mds) + mds_scaled_ns(mds, STAYS_MS);
 }
 
 struct mds_inode *mds_inode_find(struct mds *mds, uint64_t ino)
@@ -81,6 +88,7 @@ static void let_in(struct mds *mds, uint64_t count)
 void mds_inodes_sweep(struct mds *mds)
 {
 	let_in(mds, EXCESS_MIN);
+	mds_inodes_bound(mds);		/* what stayed for a client's sake may be due again */
 }
 
 void mds_inode_free(struct mds *mds, struct mds_inode *inode)
@@ -189,7 +197,7 @@ bool mds_inodes_are_too_many(const struct mds *mds)
 static bool start_leaving(struct mds *mds, struct mds_inode *inode)
 {
 	if (inode->leaving || mds->leaving_count >= mds_inodes_excess(mds) || mds->state != MDS_ACTIVE ||
-	    !inode_is_unused(inode))
+	    !inode_is_unused(inode) || mds_now(mds) < inode->recall_after_ns)
 		return false;
 	set_leaving(mds, inode, true);
 	mds_caps_recall(mds, inode);

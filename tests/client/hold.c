@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * nacre-load --hold: files that have no name any more and are held open, for tests of what becomes of them. Makes them,
- * writes them, removes their names, and holds them until SIGTERM; then it closes them and unmounts. Killed, it does none
- * of that.
+ * writes them, removes their names (--keep: leaves them), and holds them until SIGTERM; then it closes them and unmounts.
+ * Killed, it does none of that.
  */
 #include <errno.h>
 #include <signal.h>
@@ -73,7 +73,7 @@ static int make_file(struct hold *hold, unsigned int file)
 	if (!err)
 		err = make(hold, CLIENT_FSYNC, hold->inos[file], NULL);
 	hold->call = (struct client_call){ 0 };
-	return err ? err : make(hold, CLIENT_UNLINK, NACRE_INO_ROOT, name);
+	return err || hold->options->keep ? err : make(hold, CLIENT_UNLINK, NACRE_INO_ROOT, name);
 }
 
 static int make_all(struct hold *hold)

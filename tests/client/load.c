@@ -72,7 +72,7 @@ struct client *load_mount(const struct load_options *options, const char *name)
 {
 	struct client_config config = {
 		.io = options->io, .name = name, .mds = options->mds, .dirty_pages_max = 8192,
-		.inline_max = NACRE_INLINE_MAX,
+		.inline_max = NACRE_INLINE_MAX, .inodes_max = options->inodes,
 	};
 	struct client_call call = { .kind = CLIENT_MOUNT };
 	struct client *client;

@@ -18,9 +18,10 @@ struct load_options {
 	unsigned int depth;		/* calls at a time, of one client */
 	unsigned int files;		/* of one client */
 	uint64_t bytes;			/* of one file */
+	unsigned int inodes;		/* that a client keeps in memory; 0: as many as it does by itself */
 	const char *hook;		/* verify: run between its stages, e.g. to restart servers */
 	bool fsync;			/* write: sync every file */
-	bool keep;			/* do not remove what was made */
+	bool keep;			/* do not remove what was made; hold: not even the names */
 	const char *dir;		/* of the clients' directories, which may be there; NULL: new ones */
 };
 
@@ -47,7 +48,7 @@ int load_run(const struct load_options *options, const enum load_kind *kinds, un
 /* The correctness smoke. 0, or 1 after a line that says what is wrong. */
 int verify_run(const struct load_options *options);
 
-/* Hold files without names until a signal comes. 0, or 1 after a line that says what is wrong. */
+/* Hold files, without names as a rule, until a signal comes. 0, or 1 after a line that says what is wrong. */
 int hold_run(const struct load_options *options);
 
 /* Make one call and run the ring until it is done; its result. */

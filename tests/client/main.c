@@ -16,12 +16,13 @@ static int usage(FILE *out)
 	fprintf(out,
 		"usage: nacre-load -m ADDRESS[:PORT] [options] KIND…\n"
 		"       nacre-load -m ADDRESS[:PORT] --verify [--hook COMMAND] [--keep]\n"
-		"       nacre-load -m ADDRESS[:PORT] --hold [--files N] [--bytes N]\n"
+		"       nacre-load -m ADDRESS[:PORT] --hold [--files N] [--bytes N] [--keep]\n"
 		"  --clients N   clients, each with a session of its own (1)\n"
 		"  --depth N     calls of one client at a time (16)\n"
 		"  --files N     files of one client (10000)\n"
 		"  --bytes N     bytes of one file (4096)\n"
-		"  --hold        make files, remove their names, hold them open until SIGTERM\n"
+		"  --cache N     inodes that a client keeps, with their caps, as long as the rank leaves them to it (10000)\n"
+		"  --hold        make files, remove their names (--keep: do not), hold them open until SIGTERM\n"
 		"  --fsync       write: sync every file\n"
 		"  --keep        leave what was made\n"
 		"  --dir NAME    directories NAME.0, NAME.1 … one a client; without create, files of a run with --keep\n"
@@ -35,7 +36,7 @@ static int usage(FILE *out)
 static const struct option long_options[] = {
 	{ "mds", required_argument, NULL, 'm' }, { "clients", required_argument, NULL, 'c' },
 	{ "depth", required_argument, NULL, 'd' }, { "files", required_argument, NULL, 'f' },
-	{ "bytes", required_argument, NULL, 'b' }, { "hook", required_argument, NULL, 'k' },
+	{ "bytes", required_argument, NULL, 'b' }, { "cache", required_argument, NULL, 'C' }, { "hook", required_argument, NULL, 'k' },
 	{ "verify", no_argument, NULL, 'v' }, { "hold", no_argument, NULL, 'H' }, { "keep", no_argument, NULL, 'K' },
 	{ "dir", required_argument, NULL, 'D' },
 	{ "fsync", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
@@ -68,6 +69,8 @@ static bool parse_option(struct load_options *options, int option, bool *verify,
 	case 'b':
 		options->bytes = strtoull(optarg, &end, 0);
 		return !*end && options->bytes && options->bytes <= 1ull << 30;
+	case 'C':
+		return number(optarg, 1u << 30, &options->inodes);
 	case 'k':
 		options->hook = optarg;
 		return true;

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The rank's memory when clients hold more than it has room for: recalls, who is asked again, and who does not answer. */
+#include "mdst.h"
+
+#define ROOT NACRE_INO_ROOT
+
+static struct mdst_client *client(struct mdst *t, const char *name)
+{
+	struct mdst_client *c = mdst_client_new(t, name);
+
+	mdst_client_open(c);
+	return c;
+}
+
+/* A client that gives nothing back by itself: what it has not used for longest is taken from it. */
+static void test_caps_are_recalled_for_memory(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c;
+	struct mdst_reply r;
+	uint64_t dir, recalls;
+	unsigned int i;
+	char name[16];
+
+	mdst_crash(t);
+	t->cache_inodes = 100;
+	mdst_start(t);
+	c = client(t, "c1");
+	dir = mdst_mkdir(c, ROOT, "d").target.ino;
+	for (i = 0; i < 600; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_int_equal(mdst_create(c, dir, name).result, 0);
+		c->oldest_tid = c->tid;
+	}
+	mdst_run_ms(t, 1000);
+	assert_true(mdst_counter(t, "recalls") >= 480);
+	assert_true(mdst_counter(t, "inodes") <= 100);
+	assert_true(mdst_counter(t, "caps") <= 100);
+	/* files that are open stay, whatever memory holds, and can be used */
+	c->answer_wanted = NACRE_WANT_READ;
+	for (i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		r = mdst_lookup(c, dir, name);
+		assert_int_equal(r.result, 0);
+		c->oldest_tid = c->tid;
+	}
+	mdst_run_ms(t, 3000);
+	assert_in_range(mdst_counter(t, "caps"), 200, 301);
+	/* and are not asked for again and again, though there are more than memory may hold */
+	recalls = mdst_counter(t, "recalls");
+	mdst_run_ms(t, 5000);
+	assert_int_equal(mdst_counter(t, "recalls"), recalls);
+	/* some time they are: it may have been closed */
+	c->answer_wanted = 0;
+	mdst_run_ms(t, 20000);
+	assert_true(mdst_counter(t, "recalls") > recalls);
+	assert_true(mdst_counter(t, "inodes") <= 100);
+	mdst_client_destroy(c);
+}
+
+/*
+ * Inodes that were to leave, did not have to in the end, and that a listing gives caps on: they still counted as leaving,
+ * could not leave, and no others were recalled in their place.
+ */
+static void test_listed_when_it_was_to_leave(void **state)
+{
+	struct mdst *t = *state;
+	struct nacre_inode_info cap, caps[400];
+	struct mdst_client *c;
+	unsigned int i;
+	char name[16];
+	uint64_t dir;
+
+	mdst_crash(t);
+	t->cache_inodes = 200;
+	mdst_start(t);
+	c = client(t, "c1");
+	dir = mdst_mkdir(c, ROOT, "d").target.ino;
+	mds_journal_hold(t->mds, true);
+	for (i = 0; i < 250; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		cap = mdst_create(c, dir, name).target;
+		c->oldest_tid = c->tid;
+		mdst_release(c, &cap);
+	}
+	assert_int_equal(mdst_counter(t, "inodes"), 252);
+	mds_journal_hold(t->mds, false);
+	mdst_run_ms(t, 2000);
+	mdst_readdir(c, dir, 0, 1000);
+	assert_true(mdst_counter(t, "caps") >= 100);
+	/* these are all newer: what was listed has to go for them, and then they go themselves */
+	for (; i < 650; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		caps[i - 250] = mdst_create(c, dir, name).target;
+		c->oldest_tid = c->tid;
+	}
+	mdst_run_ms(t, 5000);
+	assert_true(mdst_counter(t, "inodes") <= 200);
+	for (i = 0; i < 400; i++)
+		mdst_release(c, &caps[i]);
+	mdst_run_ms(t, 1000);
+	assert_in_range(mdst_counter(t, "caps"), 0, 2);
+	mdst_client_destroy(c);
+}
+
+/* A client that gives nothing back when memory is short: others go on meanwhile, and when its time is over it is put out. */
+static void test_nothing_is_given_back(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c, *other;
+	unsigned int i;
+	char name[16];
+	uint64_t dir;
+
+	mdst_crash(t);
+	t->cache_inodes = 100;
+	mdst_start(t);
+	c = client(t, "c1");
+	other = client(t, "c2");
+	dir = mdst_mkdir(c, ROOT, "d").target.ino;
+	c->stubborn = true;
+	for (i = 0; i < 160; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
+		assert_int_equal(mdst_create(c, dir, name).result, 0);
+		c->oldest_tid = c->tid;
+	}
+	for (i = 0; i < 50; i++) {
+		snprintf(name, sizeof(name), "g%u", i);
+		assert_int_equal(mdst_mkdir(other, ROOT, name).result, 0);
+		other->oldest_tid = other->tid;
+	}
+	mdst_run_ms(t, 60000);
+	assert_int_equal(mdst_counter(t, "evictions"), 1);
+	assert_true(mdst_counter(t, "inodes") <= 100);
+	assert_int_equal(mdst_mkdir(other, ROOT, "last").result, 0);
+	mdst_client_destroy(c);
+	mdst_client_destroy(other);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
+		T(test_caps_are_recalled_for_memory), T(test_listed_when_it_was_to_leave), T(test_nothing_is_given_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
