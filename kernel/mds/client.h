@@ -45,6 +45,7 @@ struct nacre_mds_client {
 	struct list_head requests;	/* unanswered, by tid */
 	struct list_head resending;	/* what resending has still before it; empty otherwise */
 	struct list_head unsafe;	/* answered and not journaled, by applied */
+	u64 oldest_unsafe;		/* no tid of theirs is smaller; 0 = to be found anew */
 	u64 applied;			/* highest apply number seen */
 	u64 safe;			/* cumulative, from the rank */
 	struct list_head inos;		/* struct mds_ino_range: numbers delegated to us … */

@@ -25,6 +25,7 @@ void mds_take_safe(struct nacre_mds_client *mds, u64 safe)
 		if (req->applied > mds->safe)
 			break;
 		list_move_tail(&req->link, &done);
+		mds->oldest_unsafe = 0;
 	}
 	spin_unlock(&mds->lock);
 
@@ -71,6 +72,8 @@ static void add_unsafe(struct nacre_mds_client *mds, struct nacre_mds_request *r
 		if (list_entry(at, struct nacre_mds_request, link)->applied < req->applied)
 			break;
 	list_add(&req->link, at);
+	if (mds->oldest_unsafe)
+		mds->oldest_unsafe = min(mds->oldest_unsafe, req->tid);
 	spin_unlock(&mds->lock);
 }
 

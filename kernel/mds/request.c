@@ -151,20 +151,31 @@ static void mark_unsure(struct nacre_mds_request *req, int by)
 
 /* ---- sending -------------------------------------------------------------------------------- */
 
-u64 mds_oldest_tid_locked(struct nacre_mds_client *mds)
+static u64 first_tid(const struct list_head *list)
 {
-	u64 oldest = mds->next_tid;
+	return list_empty(list) ? U64_MAX : list_first_entry(list, struct nacre_mds_request, link)->tid;
+}
+
+/* Unsafe ones may be sent again to a new incarnation. They are in another order, and may be thousands. */
+static u64 oldest_unsafe_locked(struct nacre_mds_client *mds)
+{
 	struct nacre_mds_request *req;
 
-	lockdep_assert_held(&mds->lock);
-	if (!list_empty(&mds->requests))
-		oldest = list_first_entry(&mds->requests, struct nacre_mds_request, link)->tid;
-	/* Unsafe ones may be sent again to a new incarnation; they are few. So are those in between. */
+	if (mds->oldest_unsafe)
+		return mds->oldest_unsafe;
+	mds->oldest_unsafe = U64_MAX;
 	list_for_each_entry(req, &mds->unsafe, link)
-		oldest = min(oldest, req->tid);
+		mds->oldest_unsafe = min(mds->oldest_unsafe, req->tid);
 	list_for_each_entry(req, &mds->resending, link)
-		oldest = min(oldest, req->tid);
-	return oldest;
+		mds->oldest_unsafe = min(mds->oldest_unsafe, req->tid);
+	return mds->oldest_unsafe;
+}
+
+u64 mds_oldest_tid_locked(struct nacre_mds_client *mds)
+{
+	lockdep_assert_held(&mds->lock);
+	return min(min(mds->next_tid, oldest_unsafe_locked(mds)),
+		   min(first_tid(&mds->requests), first_tid(&mds->resending)));
 }
 
 /* The head is the same in every request body. */
@@ -379,6 +390,7 @@ void mds_request_fail(struct nacre_mds_client *mds, int error, bool all)
 	take_failed_locked(mds, &mds->requests, all, &failed);
 	take_failed_locked(mds, &mds->resending, all, &failed);
 	list_splice_tail_init(&mds->unsafe, &lost);
+	mds->oldest_unsafe = 0;
 	spin_unlock(&mds->lock);
 
 	list_for_each_entry_safe(req, next, &failed, link) {

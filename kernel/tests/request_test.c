@@ -190,6 +190,39 @@ static void unsafe_until_said_safe(struct kunit *test)
 	nacre_mds_request_put(req);
 }
 
+static u64 oldest_tid(struct test_world *world)
+{
+	u64 oldest;
+
+	spin_lock(&world->fs->mds->lock);
+	oldest = mds_oldest_tid_locked(world->fs->mds);
+	spin_unlock(&world->fs->mds->lock);
+	return oldest;
+}
+
+/* The journal's order is not the order in which they were asked: the rank forgets no answer that may be asked for again. */
+static void oldest_is_said_until_it_is_safe(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct nacre_mds_request *one = unlinked(world, "a", 3), *two, *three;
+	struct nacre_safe safe = { .safe = 2 };
+
+	KUNIT_EXPECT_EQ(test, oldest_tid(world), one->tid);
+	two = unlinked(world, "b", 1);
+	three = unlinked(world, "c", 2);
+	KUNIT_EXPECT_EQ(test, oldest_tid(world), one->tid);
+	test_server_say(&world->rank, NACRE_MSG_SAFE, &safe);
+	test_wait(world, READ_ONCE(world->fs->mds->safe) == 2);
+	KUNIT_EXPECT_EQ(test, oldest_tid(world), one->tid);
+	safe.safe = 3;
+	test_server_say(&world->rank, NACRE_MSG_SAFE, &safe);
+	test_wait(world, lists_are_empty(world));
+	KUNIT_EXPECT_EQ(test, oldest_tid(world), three->tid + 1);
+	nacre_mds_request_put(one);
+	nacre_mds_request_put(two);
+	nacre_mds_request_put(three);
+}
+
 static int wait_safe(struct test_call *call)
 {
 	return nacre_mds_sync_inode(call->inode);
@@ -482,6 +515,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reply_to_nobody_is_ignored),
 	KUNIT_CASE(change_is_counted_while_under_way),
 	KUNIT_CASE(unsafe_until_said_safe),
+	KUNIT_CASE(oldest_is_said_until_it_is_safe),
 	KUNIT_CASE(fsync_asks_for_the_journal),
 	KUNIT_CASE(log_2_resent_under_its_number),
 	KUNIT_CASE(busy_rank_is_asked_again),

@@ -425,10 +425,7 @@ static void inline_4_an_unmount_waits_for_the_guard(struct kunit *test)
 	reply_well(world, guard);
 	update = update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE));
 	KUNIT_EXPECT_EQ(test, update->update_flags, NACRE_CAP_UPDATE_UNINLINED);
-	world->obliging = true;
-	test_server_say(&world->rank, NACRE_MSG_CAP_FLUSH_ACK,
-			&(struct nacre_cap_flush_ack){ .ino = TEST_INO, .flush_id = update->flush_id,
-						       .flags = NACRE_FLUSH_ACK_SAFE });
+	test_oblige(world);
 	test_call_result(call);
 	KUNIT_EXPECT_EQ(test, world->closes, 1);
 }

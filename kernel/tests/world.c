@@ -512,7 +512,7 @@ static void answer_heard(struct test_server *server)
 	spin_unlock(&server->lock);
 }
 
-static void answer_the_rest(struct test_world *world)
+void test_oblige(struct test_world *world)
 {
 	world->obliging = true;
 	acknowledge_flushes(world);
@@ -542,7 +542,7 @@ void test_world_exit(struct kunit *test)
 	world->map.osd_flags = NACRE_OSD_UP | NACRE_OSD_IN;
 	if (world->mnt) {
 		say_map(world, &world->rank);
-		answer_the_rest(world);
+		test_oblige(world);
 	}
 	end_calls(world);
 	for (u32 i = 0; i < TEST_CALLS; i++)

@@ -63,6 +63,8 @@ struct test_world {
 
 int test_world_init(struct kunit *test);
 void test_world_exit(struct kunit *test);
+/* From now on every request is answered and every flush taken in; so are those that were heard and not answered. */
+void test_oblige(struct test_world *world);
 /* What the end of a case does, earlier: all inodes are dropped, and nothing is mounted any more. */
 void test_unmount(struct test_world *world);
 static inline struct test_world *test_world(struct kunit *test)

@@ -41,6 +41,7 @@ struct sim_daemon {
 
 struct sim_client;
 struct applied;
+struct looked;
 
 /* One call at a time, after another. */
 struct sim_worker {
@@ -114,6 +115,7 @@ struct sim {
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	struct history *history;
 	struct applied *applied;
+	struct looked *looked;		/* groups.c: hash */
 	uint64_t ops_begun;
 	uint64_t faults_done, evictions;
 	uint64_t inline_files;		/* at the end */
