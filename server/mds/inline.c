@@ -54,6 +54,19 @@ static void store(struct mds *mds, struct mds_inode *inode, const struct nacre_c
 		mds_inode_set_data(mds, inode, update->data, update->data_bytes);
 }
 
+/*
+ * Bytes of who shares the file by now. A flush numbered after the file was shared says once more what its sender has not seen
+ * journaled: taken in when its sender was alone, and journaled before anybody else had any of it (SHARE-1). What has left
+ * since, or was cut, is not said anew; and the rest can only be the same.
+ */
+static bool is_known(const struct mds_inode *inode, const struct nacre_cap_update *update)
+{
+	if (!inode->inline_gen || update->truncate_seq < inode->truncate_seq)
+		return true;
+	return inode->data.length == update->data_bytes &&
+	       !(update->data_bytes && memcmp(inode->data.bytes, update->data, update->data_bytes));
+}
+
 void mds_inline_flush(struct mds *mds, struct mds_inode *inode,
 		      const struct nacre_cap_update *update, bool alone)
 {
@@ -62,6 +75,8 @@ void mds_inline_flush(struct mds *mds, struct mds_inode *inode,
 	if (update->update_flags & NACRE_CAP_UPDATE_UNINLINED)
 		mds_inline_step(mds, inode, NACRE_INLINERE_LEFT);
 	if (!(update->update_flags & NACRE_CAP_UPDATE_HAS_DATA))
+		return;
+	if (!alone && is_known(inode, update))
 		return;
 	actions = alone ? step(inode, NACRE_INLINERE_BYTES) : NACRE_INLINERA_REFUSE;
 	if (actions & NACRE_INLINERA_STORE)

@@ -33,13 +33,13 @@ static int print_help(void)
 	       "      --pg-count N     placement groups for file data, a power of two (64);\n"
 	       "                       metadata gets half as many\n"
 	       "      --inline N       files of up to N bytes keep their data in the inode: a\n"
-	       "                       multiple of %u up to %u (0: none do)\n"
+	       "                       multiple of %u up to %u (%u; 0: none do)\n"
 	       "      --ranks N        metadata ranks (1); other metadata servers stand by\n"
 	       "      --force          destroy the file system or stores that are there\n"
 	       "  -q, --quiet          say nothing when all goes well\n"
 	       "      --help           this text\n"
 	       "      --version        version of program and protocol\n",
-	       NACRE_REPLICAS_MAX, NACRE_INLINE_UNIT, NACRE_INLINE_MAX);
+	       NACRE_REPLICAS_MAX, NACRE_INLINE_UNIT, NACRE_INLINE_MAX, NACRE_INLINE_MAX);
 	return TOOL_OK;
 }
 
@@ -85,7 +85,7 @@ static int take_option(int option, const char *which, struct format_options *opt
 
 int main(int argc, char **argv)
 {
-	struct format_options options = { 0 };
+	struct format_options options = { .inline_bytes = NACRE_INLINE_MAX };
 	int option, status;
 
 	tool_name("mkfs.nacre");

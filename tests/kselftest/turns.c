@@ -34,6 +34,26 @@ void turns_hear(unsigned long step)
 	EQUAL(theirs, step);
 }
 
+void turns_send(const void *bytes, size_t count)
+{
+	const char *at = bytes;
+
+	while (count) {
+		ssize_t sent = send(other, at, count, MSG_NOSIGNAL);
+
+		if (sent <= 0)
+			gone(0);
+		at += sent;
+		count -= (size_t)sent;
+	}
+}
+
+void turns_receive(void *bytes, size_t count)
+{
+	if (count && recv(other, bytes, count, MSG_WAITALL) != (ssize_t)count)
+		gone(0);
+}
+
 static void meet(const char *address, int port)
 {
 	struct sockaddr_in where = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };

@@ -15,6 +15,9 @@ bool turns_begin(const char *program, int argc, char **argv);
 /* This side has done step `step`; and: wait until the other side has. */
 void turns_say(unsigned long step);
 void turns_hear(unsigned long step);
+/* Something longer, from one side to the other, which knows how long it is. */
+void turns_send(const void *bytes, size_t count);
+void turns_receive(void *bytes, size_t count);
 /* The program's one line of TAP: "SIDE WHAT". */
 void turns_end(const char *side, const char *what, ...) __attribute__((format(printf, 2, 3)));
 

@@ -65,8 +65,9 @@ cluster() {
 	esac
 }
 
-# With INLINE=N the file system keeps the data of files of up to N bytes in their inodes.
-cluster_up() { cluster up --bind "$HOST_IP" --set time_scale="$TIME_SCALE" ${INLINE:+--inline "$INLINE"} "$@"; }
+# The file system keeps the data of files of up to so many bytes in their inodes; INLINE=0: of none.
+INLINE=${INLINE:-4096}
+cluster_up() { cluster up --bind "$HOST_IP" --set time_scale="$TIME_SCALE" --inline "$INLINE" "$@"; }
 cluster_restart() { cluster start $(cluster names osd) $(cluster names mds); }
 
 # SIGKILL to all at once. What an MDS has counted dies with it, so evictions are taken note of before.

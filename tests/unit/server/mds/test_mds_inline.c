@@ -140,6 +140,51 @@ static void test_left_for_good(void **state)
 	mdst_client_destroy(b);
 }
 
+static unsigned int complaints;
+
+static void count_complaints(void *owner, enum log_level level, const char *line)
+{
+	complaints += level == LOG_ERROR;
+}
+
+static void open_to_write(struct mdst_client *c, uint64_t ino)
+{
+	struct nacre_open_req body = { .oldest_tid = c->oldest_tid, .ino = ino, .wanted = NACRE_WANT_WRITE,
+				       .need = NACRE_CAP_FILE_WRITE,
+				       .open_flags = NACRE_OPEN_READ | NACRE_OPEN_WRITE };
+
+	body.tid = ++c->tid;
+	assert_int_equal(mdst_call(c, NACRE_MSG_OPEN, &body).result, 0);
+}
+
+/*
+ * A client that has not seen its bytes journaled says them again with every flush, also when another has the file by then. That was
+ * called an error, though nothing is wrong. Other bytes than the file's are one, and are not taken in.
+ */
+static void test_bytes_said_again_by_who_shares(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
+
+	complaints = 0;
+	log_set_sink(t->log, count_complaints, NULL);
+	flush(a, &cap, 1, TEXT, strlen(TEXT));
+	a->answer_wanted = NACRE_WANT_WRITE;
+	open_to_write(b, cap.ino);
+	mdst_run_ms(t, 100);
+	flush(a, &cap, 2, TEXT, strlen(TEXT));
+	assert_int_equal(complaints, 0);
+	flush(a, &cap, 3, "other", strlen(TEXT));
+	assert_int_equal(complaints, 1);
+	flush(a, &cap, 4, NULL, strlen(TEXT));
+	flush(a, &cap, 5, TEXT, strlen(TEXT));
+	assert_int_equal(complaints, 1);
+	assert_int_equal(mdst_counter(t, "uninlined"), 1);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* A truncation cuts the bytes and no object; growing makes zeros that nobody stores. */
 static void test_truncate_both_ways(void **state)
 {
@@ -319,6 +364,7 @@ int main(void)
 		CASE(test_inline_5_bytes_go_with_caps),
 		CASE(test_not_asked_for),
 		CASE(test_left_for_good),
+		CASE(test_bytes_said_again_by_who_shares),
 		CASE(test_truncate_both_ways),
 		CASE(test_inline_4_no_mark),
 		CASE(test_inline_4_mark),
