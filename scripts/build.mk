@@ -39,7 +39,13 @@ else
 $(error FLAVOR is san, fuzz or nothing, not "$(FLAVOR)")
 endif
 
-COMPILE := $(CC) -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) $(FLAVOR_CFLAGS)
+# A fresh clone has from ccache, where that is installed, what an earlier one has compiled, wherever that stood.
+CCACHE := $(shell command -v ccache)
+export CCACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(or $(HOME),/root)/.cache)/nacre/ccache
+export CCACHE_MAXSIZE ?= 2G
+export CCACHE_NOHASHDIR := 1
+
+COMPILE := $(CCACHE) $(CC) -std=gnu11 $(CPPFLAGS) $(WARNINGS) $(CFLAGS) $(FLAVOR_CFLAGS)
 LDLIBS  := -Wl,--as-needed -luring -laio -lpcap -lrocksdb -lisal -lxxhash -linih -lbsd -lpthread -lm
 
 # Every .c below a folder, except the files that hold a main().
@@ -134,13 +140,14 @@ endif
 GUEST_TESTS := $(filter-out %/harness.c %/turns.c,$(wildcard tests/kselftest/*.c))
 GUEST_PROGRAMS := $(patsubst tests/kselftest/%.c,build/guest/%,$(GUEST_TESTS)) \
 		  $(patsubst tests/vm/%.c,build/guest/%,$(filter-out %/failing.c,$(wildcard tests/vm/*.c)))
-GUEST_COMPILE := gcc -std=gnu11 $(CPPFLAGS) $(WARNINGS) -O2 -g
+GUEST_COMPILE := $(CCACHE) gcc -std=gnu11 $(CPPFLAGS) $(WARNINGS) -O2 -g
 build/guest-obj/%.o: %.c scripts/build.mk
 	@mkdir -p $(@D)
 	@echo "  CC      $@"
 	$(Q)$(GUEST_COMPILE) -MT $@ -MF $(@:.o=.d) -c -o $@.$$$$ $< && mv $@.$$$$ $@ || { rm -f $@.$$$$; exit 1; }
 build/guest/async: GUEST_LIBS := -laio -luring
-build/guest/coherence build/guest/mapturns build/guest/sizes build/guest/smallturns: build/guest-obj/tests/kselftest/turns.o
+build/guest/coherence build/guest/mapturns build/guest/pingpong build/guest/sizes build/guest/smallturns build/guest/smallorders: \
+	build/guest-obj/tests/kselftest/turns.o
 build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselftest/harness.o
 	@mkdir -p $(@D)
 	@echo "  STATIC  $@"
