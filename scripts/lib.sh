@@ -50,11 +50,16 @@ kernel_headers() {
 	*) echo "$(kernel_dir)/tree" ;;
 	esac
 }
-# The make that builds modules for this kernel.
+# The make that builds modules for this kernel; what was compiled before in a clone that stood here is not again.
 kernel_make() {
 	case $KERNEL in
 	newest) "$ROOT/scripts/kernel-newest" --run make "$@" ;;
-	*) make "$@" ;;
+	*)
+		if command -v ccache > /dev/null; then
+			export CCACHE_DIR=${CCACHE_DIR:-$CACHE/ccache} CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-2G}
+			set -- "$@" CC="ccache gcc"
+		fi
+		make "$@" ;;
 	esac
 }
 # Where modules for this kernel are built.
