@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/wait.h>
+#include <time.h>
 
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_SKIP = 4 };
 
@@ -346,6 +347,30 @@ static bool report(unsigned int number, const struct test *test, int status)
 	return passed;
 }
 
+static time_t seconds_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* A test in a folder of its own, which stays when it fails. What takes long is said: somebody waits for the whole. */
+static bool run_one(unsigned int number, const struct test *test, const char *folder)
+{
+	time_t began = seconds_now(), ended;
+	bool passed;
+
+	remove_folder(folder);
+	passed = report(number, test, run_and_wait(test, folder));
+	ended = seconds_now();
+	if (passed)
+		remove_folder(folder);
+	if (seconds_now() - began >= 5)
+		printf("# %s took %ld s, and %ld s to be removed\n", test->name, (long)(ended - began), (long)(seconds_now() - ended));
+	return passed;
+}
+
 /* Weak: a program that is one test of two processes has a main() of its own. */
 __attribute__((weak)) int main(int argc, char **argv)
 {
@@ -366,11 +391,7 @@ __attribute__((weak)) int main(int argc, char **argv)
 		if (!strstr(t->name, only))
 			continue;
 		snprintf(folder, sizeof(folder), "%s/%s.%s", argv[1], program, t->name);
-		remove_folder(folder);
-		if (report(++number, t, run_and_wait(t, folder)))
-			remove_folder(folder);
-		else
-			failed++;
+		failed += !run_one(++number, t, folder);
 	}
 	return failed ? 1 : 0;
 }

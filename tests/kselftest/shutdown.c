@@ -12,13 +12,14 @@
 
 #define SHUTDOWN _IOR('X', 125, uint32_t)
 
-enum { BYTES = 300000 };
+/* A file system may keep small files in their inodes, and bring them back another way. */
+enum { BYTES = 300000, SMALL_BYTES = 1500 };
 
-static void make_synced(const char *name)
+static void make_synced(const char *name, size_t bytes)
 {
 	int fd;
 
-	make_file(name, BYTES, 1);
+	make_file(name, bytes, 1);
 	fd = OK(open(name, O_RDONLY));
 	OK(fsync(fd));
 	OK(close(fd));
@@ -43,21 +44,26 @@ static void shut_down(uint32_t how)
 
 static void sync_it(void)
 {
-	make_synced("kept");
+	make_synced("kept", BYTES);
+	make_synced("small", SMALL_BYTES);
 	make_file("unsynced", BYTES, 1);
+	make_file("unsynced-small", SMALL_BYTES, 1);
 	shut_down(0);
 }
 
 static void now(void)
 {
-	make_synced("kept");
+	make_synced("kept", BYTES);
+	make_synced("small", SMALL_BYTES);
 	make_file("lost", BYTES, 1);
+	make_file("lost-small", SMALL_BYTES, 1);
 	shut_down(2);
 }
 
 static void after(void)
 {
 	check_file("kept", BYTES, 1);
+	check_file("small", SMALL_BYTES, 1);
 	FAILS(access("late", F_OK), ENOENT);
 }
 
@@ -65,6 +71,7 @@ static void after_sync(void)
 {
 	after();
 	check_file("unsynced", BYTES, 1);
+	check_file("unsynced-small", SMALL_BYTES, 1);
 }
 
 int main(int argc, char **argv)
