@@ -97,7 +97,7 @@ NACRE_STRUCT(nacre_session_open, NACRE_SESSION_OPEN_FIELDS, 24);
 /*
  * Answers SESSION_OPEN, SESSION_RENEW and SESSION_RECONNECT_DONE: the state of
  * the session as the rank sees it; and SESSION_CLOSE, with result NO_SESSION
- * once the end is journaled. Not sent as granted before the
+ * once the end is journaled (one that was cut off is answered by SESSION_KILLED). Not sent as granted before the
  * session and its number range are journaled (INO-1).
  */
 #define NACRE_SESSION_STATE_FIELDS(F, R, T)				\
@@ -119,9 +119,15 @@ NACRE_STRUCT(nacre_session_state, NACRE_SESSION_STATE_FIELDS, 72);
 	F(64, oldest_tid, "every request below it is finished here")
 NACRE_STRUCT(nacre_session_renew, NACRE_SESSION_RENEW_FIELDS, 24);
 
+enum nacre_close_flags {
+	/* Its mount was cut off: it uses nothing of what it holds any more, and what it has not flushed is lost. */
+	NACRE_CLOSE_CUT = 1,
+};
+
 #define NACRE_SESSION_CLOSE_FIELDS(F, R, T)				\
 	F(64, instance, "whose session ends, with nothing dirty left")	\
-	R(64, reserved0)
+	F(32, flags, "enum nacre_close_flags")				\
+	R(32, reserved0)
 NACRE_STRUCT(nacre_session_close, NACRE_SESSION_CLOSE_FIELDS, 16);
 
 /* Why a rank ends a session by itself; the client answers by a new instance. */

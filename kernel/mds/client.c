@@ -419,6 +419,7 @@ void nacre_mds_client_stop(struct nacre_fs *fs)
 		return;
 	if (READ_ONCE(mds->state) != NACRE_SESSION_CLOSED)
 		mds_session_force(mds);
+	mds_session_await_cut(mds);
 	nacre_osd_on_want_map(fs, NULL);
 	nacre_osd_on_dead(fs, NULL);
 	close_inbox(mds);

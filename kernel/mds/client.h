@@ -38,6 +38,7 @@ struct nacre_mds_client {
 	spinlock_t lock;		/* everything below, up to the next lock */
 	u8 state;			/* enum nacre_session_client_state */
 	bool io_stopped;
+	bool cut_said, cut_heard;	/* READ_ONCE; that the mount was cut off */
 	u32 generation;			/* of the session; counts instances */
 	u64 rank_instance;		/* daemon that holds our session */
 	u64 conn_instance;		/* daemon at the other end now */
@@ -90,7 +91,10 @@ void mds_session_event(struct nacre_mds_client *mds, u8 event);
 void mds_session_connected(struct nacre_mds_client *mds, u64 instance);
 void mds_session_state(struct nacre_mds_client *mds, const struct nacre_session_state *state);
 void mds_session_killed(struct nacre_mds_client *mds, const struct nacre_session_killed *killed);
+/* The end of a session that is not closed in order: all fails, and the rank is told. */
 void mds_session_force(struct nacre_mds_client *mds);
+/* If it was told: let that arrive before the connection goes, under a limit of time. */
+void mds_session_await_cut(struct nacre_mds_client *mds);
 void mds_session_renew_work(struct work_struct *work);
 void mds_session_retry_work(struct work_struct *work);
 bool mds_result_kills(u32 result);

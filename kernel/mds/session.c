@@ -10,6 +10,8 @@
 #include "client.h"
 #include "../osd/client.h"
 
+#define CUT_TIMEOUT_MS 2000		/* an unmount waits so long for the rank to hear that it was forced */
+
 /* ---- results of a rank ------------------------------------------------------------------------ */
 
 /* The rank does not know us any more. */
@@ -262,11 +264,37 @@ void mds_session_event(struct nacre_mds_client *mds, u8 event)
 		restart(mds);
 }
 
+/* The rank need not wait for the end of our lease. Out of turn: whoever has send_mutex may be stuck. */
+static void send_cut(struct nacre_mds_client *mds)
+{
+	struct nacre_session_close close = {
+		.instance = READ_ONCE(mds->fs->instance), .flags = NACRE_CLOSE_CUT,
+	};
+	struct nacre_outgoing *out;
+
+	if (!close.instance || !mds->conn)
+		return;
+	out = nacre_outgoing_new(NACRE_MSG_SESSION_CLOSE, &close, GFP_NOFS);
+	if (!IS_ERR(out) && !nacre_conn_send(mds->conn, out))
+		WRITE_ONCE(mds->cut_said, true);
+}
+
 void mds_session_force(struct nacre_mds_client *mds)
 {
+	bool was_over = READ_ONCE(mds->state) == NACRE_SESSION_CLOSED;
+
 	mds_session_event(mds, NACRE_SESE_FORCE);
+	if (!was_over)
+		send_cut(mds);
 	mds_request_fail(mds, -EIO, true);
 	wake_up_all(&mds->wait);
+}
+
+void mds_session_await_cut(struct nacre_mds_client *mds)
+{
+	if (READ_ONCE(mds->cut_said))
+		wait_event_timeout(mds->wait, READ_ONCE(mds->cut_heard) ||
+				   !nacre_conn_is_open(mds->conn), msecs_to_jiffies(CUT_TIMEOUT_MS));
 }
 
 void mds_session_connected(struct nacre_mds_client *mds, u64 instance)
@@ -379,6 +407,11 @@ void mds_session_killed(struct nacre_mds_client *mds, const struct nacre_session
 {
 	if (killed->instance != mds->fs->instance)
 		return;
+	if (READ_ONCE(mds->cut_said)) {
+		WRITE_ONCE(mds->cut_heard, true);
+		wake_up_all(&mds->wait);
+		return;
+	}
 	pr_warn_ratelimited("nacre: %s: the metadata server ends the session: %.*s\n",
 			    mds->fs->options.source, (int)killed->text_bytes, killed->text);
 	mds_session_event(mds, NACRE_SESE_KILLED);

@@ -278,6 +278,19 @@ static void claimed_cap_is_silent_until_granted(struct kunit *test)
 			NACRE_GROUP_AUTH);
 }
 
+/* Others need not wait for the end of its lease: it answers nobody any more. */
+static void fence_2_a_cut_mount_says_so(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+
+	test_inode(world, TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE);
+	nacre_fs_cut(world->fs, "cut by a test");
+	test_wait(world, world->cuts == 1);
+	test_unmount(world);
+	KUNIT_EXPECT_EQ(test, world->cuts, 1);
+	KUNIT_EXPECT_EQ(test, world->closes, 0);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(action_wake),
 	KUNIT_CASE(reply_takes_the_references),
@@ -291,6 +304,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nothing_is_used_without_a_lease),
 	KUNIT_CASE(new_incarnation_gets_claims),
 	KUNIT_CASE(claimed_cap_is_silent_until_granted),
+	KUNIT_CASE(fence_2_a_cut_mount_says_so),
 	{}
 };
 

@@ -430,8 +430,8 @@ static void inline_4_an_unmount_waits_for_the_guard(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, world->closes, 1);
 }
 
-/* A soft one does not, and then says nothing: the rank takes us for dead, and looks at object 0 behind the fence. */
-static void inline_4_a_soft_unmount_leaves_without_a_word(struct kunit *test)
+/* A soft one does not, and then says that it is cut off: the rank looks at object 0 behind the fence. */
+static void inline_4_a_soft_unmount_is_cut_off(struct kunit *test)
 {
 	struct test_world *world = test_world(test);
 	struct leaving it = begin_softly(world);
@@ -442,6 +442,7 @@ static void inline_4_a_soft_unmount_leaves_without_a_word(struct kunit *test)
 	world->osd_is_gone = true;
 	test_unmount(world);
 	KUNIT_EXPECT_EQ(test, world->closes, 0);
+	KUNIT_EXPECT_EQ(test, world->cuts, 1);
 }
 
 static struct kunit_case cases[] = {
@@ -459,7 +460,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_soft_write_ends_before_its_guard),
 	KUNIT_CASE(cap_1_a_late_guard_is_waited_for),
 	KUNIT_CASE(inline_4_an_unmount_waits_for_the_guard),
-	KUNIT_CASE(inline_4_a_soft_unmount_leaves_without_a_word),
+	KUNIT_CASE(inline_4_a_soft_unmount_is_cut_off),
 	{}
 };
 

@@ -89,6 +89,24 @@ static void say_state(struct test_world *world, u32 result, u64 renew_seq)
 	test_server_say(&world->rank, NACRE_MSG_SESSION_STATE, &state);
 }
 
+static void say_killed(struct test_world *world, u64 instance)
+{
+	struct nacre_session_killed killed = { .instance = instance, .result = NACRE_E_EVICTED };
+
+	test_server_say(&world->rank, NACRE_MSG_SESSION_KILLED, &killed);
+}
+
+static void session_ends(struct test_world *world, const struct nacre_session_close *close)
+{
+	if (close->flags & NACRE_CLOSE_CUT) {
+		world->cuts++;
+		say_killed(world, close->instance);
+		return;
+	}
+	world->closes++;
+	say_state(world, NACRE_E_NO_SESSION, 0);
+}
+
 void test_say_state(struct test_world *world, u32 result)
 {
 	say_state(world, result, 0);
@@ -96,13 +114,10 @@ void test_say_state(struct test_world *world, u32 result)
 
 void test_kill_session(struct test_world *world)
 {
-	struct nacre_session_killed killed = {
-		.instance = READ_ONCE(world->fs->instance),
-		.result = NACRE_E_EVICTED,
-	};
+	u64 instance = READ_ONCE(world->fs->instance);
 
-	test_server_say(&world->rank, NACRE_MSG_SESSION_KILLED, &killed);
-	test_wait(world, READ_ONCE(world->fs->instance) > killed.instance);
+	say_killed(world, instance);
+	test_wait(world, READ_ONCE(world->fs->instance) > instance);
 	test_wait(world, nacre_mds_may_io(world->fs));
 }
 
@@ -190,8 +205,7 @@ static bool rank_answer(struct test_server *server, struct test_message *message
 		say_state(world, 0, renew->renew_seq);
 		return true;
 	case NACRE_MSG_SESSION_CLOSE:
-		world->closes++;
-		say_state(world, NACRE_E_NO_SESSION, 0);
+		session_ends(world, (const void *)message->host);
 		return true;
 	case NACRE_MSG_CAP_UPDATE:
 		note_flush(world, (const void *)message->host);

@@ -53,7 +53,7 @@ struct test_world {
 	bool keeps_silent;		/* the rank answers nothing by itself but hellos and the session's messages */
 	bool obliging;			/* the end: every request is answered, every flush taken in … */
 	bool osd_is_gone;		/* … but by the OSD */
-	u32 closes;			/* SESSION_CLOSEs heard */
+	u32 closes, cuts;		/* SESSION_CLOSEs heard: in order; of a mount that was cut off */
 	struct inode *inodes[TEST_INODES];	/* references to be dropped at the end */
 	u32 inode_count;
 	struct file *files[TEST_CALLS];		/* open ones; objects.h */

@@ -364,7 +364,7 @@ static void put_super(struct super_block *sb)
 	if (!fs->mds)
 		return;
 	nacre_caps_drain(fs);
-	/* INLINE-4: else the session ends without a word, as if we had died, and the rank looks at the objects. */
+	/* INLINE-4: else it is cut off, as if we had died, and the rank looks at the objects. */
 	if (!nacre_small_settle(fs))
 		nacre_mds_session_close(fs);
 	nacre_mds_force(fs);		/* nothing is left of a session that was closed in order */

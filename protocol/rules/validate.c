@@ -114,6 +114,8 @@ static const char *validate_session_close(const void *body, __u32 data_bytes)
 {
 	const struct nacre_session_close *m = body;
 
+	if (m->flags & ~(__u32)NACRE_CLOSE_CUT)
+		return "session close: flags";
 	return m->instance ? NULL : "session close: no instance";
 }
 

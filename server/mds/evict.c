@@ -3,8 +3,9 @@
  * The way of a lost client out (FENCE-2):
  *
  *	evict ─▶ instance into the map's dead set ─▶ that map is in force, barrier raised
- *	      ─▶ its lease has run out with margin ─▶ caps dropped, slice by slice: writers' sizes to be probed,
- *	         others go on ─▶ undeclared numbers purged, session's end journaled
+ *	      ─▶ its lease has run out with margin, or it says that its mount was cut off
+ *	      ─▶ caps dropped, slice by slice: writers' sizes to be probed, others go on
+ *	      ─▶ undeclared numbers purged, session's end journaled
  *
  * Also how the instance of a client that went properly gets into the dead set, some day.
  */
@@ -163,7 +164,8 @@ void mds_evict_sweep(struct mds *mds)
 	struct mds_session *session, *next;
 
 	HASH_ITER(hh, mds->sessions, session, next)
-		if (session->state == NACRE_RSES_FENCED && now >= session->renewed_ns + wait)
+		if (session->state == NACRE_RSES_FENCED &&
+		    (session->cut || now >= session->renewed_ns + wait))
 			finish(mds, session);
 	if (mds->dying.count && !mds->burying && mds->bury_at_ns && now >= mds->bury_at_ns)
 		bury_now(mds);

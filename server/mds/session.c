@@ -467,6 +467,11 @@ void mds_session_message(struct mds *mds, struct conn *conn, struct message *mes
 		renew(mds, session, &message->host.session_renew);
 		break;
 	case NACRE_MSG_SESSION_CLOSE:
+		if (message->host.session_close.flags & NACRE_CLOSE_CUT) {
+			session->cut = true;
+			mds_evict(mds, session, "its mount was cut off");
+			break;
+		}
 		mds_requests_drop_session(mds, session);
 		mds_session_step(mds, session, NACRE_RSESE_CLOSE);
 		break;

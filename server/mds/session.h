@@ -59,6 +59,7 @@ struct mds_session {
 	struct mds_commit commit;	/* begin or end on its way to the journal */
 	uint64_t commit_seq;
 	bool committing;
+	bool cut;			/* it relies on nothing any more: its lease need not run out */
 	bool closing_caps;		/* its end is journaled when all its caps are dropped */
 	uint64_t renew_seq;		/* to echo */
 	const char *why;		/* of an eviction, for people */

@@ -161,6 +161,8 @@ struct client_call {
 int client_create(const struct client_config *config, struct client **ret_client);
 /* Whatever is under way ends without `done`. Unsynced changes are lost, as with umount -f. */
 void client_destroy(struct client *client);
+/* The last word of one that ends without having flushed: the rank fences it at once. It may not be used behind that. */
+void client_cut(struct client *client);
 
 void client_start(struct client *client, struct client_call *call);
 /* Free what a finished call holds (entries). */

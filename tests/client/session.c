@@ -50,6 +50,14 @@ static void send_close(struct client *client)
 	rank_send(client, NACRE_MSG_SESSION_CLOSE, &close);
 }
 
+void client_cut(struct client *client)
+{
+	struct nacre_session_close close = { .instance = client->instance, .flags = NACRE_CLOSE_CUT };
+
+	if (client->instance)
+		rank_send(client, NACRE_MSG_SESSION_CLOSE, &close);
+}
+
 static void send_claims(struct client *client)
 {
 	struct nacre_session_reconnect_done done = { .instance = client->instance };

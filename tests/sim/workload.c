@@ -190,8 +190,11 @@ static void run_client_event(struct sim_event *event)
 
 void workload_client_crash(struct sim_client *client, enum sim_crash kind)
 {
-	if (client->client)
+	if (client->client) {
+		if (client->sim->ops_begun % 2)
+			client_cut(client->client);
 		forget_all(client);
+	}
 	sim_host_crash(client->host, kind);
 }
 

@@ -24,7 +24,7 @@ static const struct template_row {
 	{ NACRE_MSG_SESSION_OPEN, "rank {rank}[ as instance {instance}]" },
 	{ NACRE_MSG_SESSION_STATE, "[ {result},] instance {instance}, lease {lease_ms} ms[, renewal {renew_seq}][, inode numbers {ino_first} and {ino_count} on][, safe up to #{safe}][, barrier {barrier_epoch}]" },
 	{ NACRE_MSG_SESSION_RENEW, "renewal {renew_seq}, {inos_left} inode numbers left" },
-	{ NACRE_MSG_SESSION_CLOSE, "instance {instance}" },
+	{ NACRE_MSG_SESSION_CLOSE, "instance {instance}[ ({flags})]" },
 	{ NACRE_MSG_SESSION_KILLED, "instance {instance}: {result} {text}" },
 	{ NACRE_MSG_SESSION_RECONNECT, "instance {instance}[, safe up to #{safe}][ ({flags})]" },
 	{ NACRE_MSG_SESSION_RECONNECT_DONE, "instance {instance}" },

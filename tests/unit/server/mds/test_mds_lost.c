@@ -48,6 +48,30 @@ static void test_fence_2_stubborn(void **state)
 	mdst_client_destroy(b);
 }
 
+/* FENCE-2: one whose mount was cut off says so: the fence is enough, its lease need not run out. */
+static void test_fence_2_cut(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_session_close close = { .instance = a->instance, .flags = NACRE_CLOSE_CUT };
+	uint64_t began = t->world->now_ns;
+	struct mdst_reply r;
+
+	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 0, 1000);
+	a->stubborn = true;
+	mdst_send(a, NACRE_MSG_SESSION_CLOSE, &close);
+	r = mdst_lookup(b, ROOT, "f");
+	assert_int_equal(r.result, 0);
+	assert_true(a->killed);
+	assert_true(t->world->now_ns - began < MDST_LEASE_MS * SIM_NS_PER_MS);
+	/* SIZE-2 */
+	assert_int_equal(r.target.size, 1000);
+	assert_int_equal(mdst_counter(t, "evictions"), 1);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* A silent one whose caps nobody wants is left alone for a while, and then goes too. */
 static void test_silent(void **state)
 {
@@ -350,7 +374,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
-		T(test_fence_2_stubborn), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
+		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
 		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
 		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
 		T(test_b15_a_lost_client_with_many_caps), T(test_b15_many_caps_of_a_client_that_closes),
