@@ -310,6 +310,16 @@ void mds_session_connected(struct nacre_mds_client *mds, u64 instance)
 
 /* ---- what the rank says of the session ---------------------------------------------------------- */
 
+/* Was this the answer that an unmount waits for? */
+static bool cut_is_heard(struct nacre_mds_client *mds)
+{
+	if (!READ_ONCE(mds->cut_said))
+		return false;
+	WRITE_ONCE(mds->cut_heard, true);
+	wake_up_all(&mds->wait);
+	return true;
+}
+
 static void take_numbers(struct nacre_mds_client *mds, const struct nacre_session_state *state)
 {
 	if (state->lease_ms)
@@ -362,6 +372,8 @@ static void refused(struct nacre_mds_client *mds, u32 result)
 	u8 state = READ_ONCE(mds->state);
 
 	if (mds_result_kills(result)) {
+		if (cut_is_heard(mds))
+			return;
 		mds_session_event(mds, state == NACRE_SESSION_CLOSING ? NACRE_SESE_ENDED :
 				  NACRE_SESE_KILLED);
 		return;
@@ -407,11 +419,8 @@ void mds_session_killed(struct nacre_mds_client *mds, const struct nacre_session
 {
 	if (killed->instance != mds->fs->instance)
 		return;
-	if (READ_ONCE(mds->cut_said)) {
-		WRITE_ONCE(mds->cut_heard, true);
-		wake_up_all(&mds->wait);
+	if (cut_is_heard(mds))
 		return;
-	}
 	pr_warn_ratelimited("nacre: %s: the metadata server ends the session: %.*s\n",
 			    mds->fs->options.source, (int)killed->text_bytes, killed->text);
 	mds_session_event(mds, NACRE_SESE_KILLED);
