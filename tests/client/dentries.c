@@ -35,11 +35,18 @@ bool dentry_answers(struct inode *dir, const char *name, uint64_t *ret_ino)
 	return true;
 }
 
+/* A listing that is under way does not make it complete, either: what is not known for sure now may stand in a part that has come. */
+static void not_complete(struct inode *dir)
+{
+	dir->complete = false;
+	dir->dir_cuts++;
+}
+
 void dentry_drop(struct inode *dir, const char *name)
 {
 	struct dentry *dentry = dentry_find(dir, name);
 
-	dir->complete = false;
+	not_complete(dir);
 	if (!dentry)
 		return;
 	HASH_DEL(dir->dentries, dentry);
@@ -67,8 +74,7 @@ void dentries_drop(struct inode *dir)
 {
 	struct dentry *dentry, *next;
 
-	dir->complete = false;
-	dir->dir_cuts++;
+	not_complete(dir);
 	HASH_ITER(hh, dir->dentries, dentry, next) {
 		HASH_DEL(dir->dentries, dentry);
 		free(dentry);
@@ -97,7 +103,7 @@ void dentry_learn(struct inode *dir, const struct request *request,
 		dentry_set(dir, name, ino, mode, 0);
 	} else if (reply->lease_ms) {
 		dentry_set(dir, name, ino, mode, reply->lease_ms);
-		dir->complete = false;
+		not_complete(dir);
 	} else {
 		dentry_drop(dir, name);
 	}

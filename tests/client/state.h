@@ -83,7 +83,7 @@ struct inode {
 	uint32_t ranges;		/* ALLOCATE under way: no write begins, nor goes on */
 	struct dentry *dentries;
 	bool complete;			/* dentries are the whole listing (under DIR_SHARED) */
-	uint64_t dir_cuts;		/* how often dentries were dropped as a whole */
+	uint64_t dir_cuts;		/* how often names were dropped: a listing begun before does not make it complete */
 	struct page *pages;
 	struct nacre_inline_client inlined;
 	uint64_t told_inline;		/* inline generation that the rank last spoke of */
@@ -280,6 +280,7 @@ void caps_want(struct inode *inode, uint32_t extra);
 void caps_want_size(struct inode *inode, uint64_t end);
 void caps_grant(struct client *client, const struct nacre_cap_grant *grant);
 void caps_revoke(struct client *client, const struct nacre_cap_revoke *revoke);
+void caps_revokes(struct client *client, const struct nacre_cap_revokes *several);
 void caps_size_ask(struct client *client, const struct nacre_size_ask *ask);
 void caps_event_all(struct client *client, uint8_t kind);
 bool caps_try_drop(struct inode *inode);
