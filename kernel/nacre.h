@@ -84,7 +84,7 @@ struct nacre_upcalls {
 	void (*caps_put)(struct inode *inode, u32 caps);
 	/* A reference to a cached inode or NULL; *freeing: it is on its way out. Waits for nothing. */
 	struct inode *(*find)(struct nacre_fs *fs, u64 ino, bool *freeing);
-	/* CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK, SIZE_ASK. */
+	/* CAP_GRANT, CAP_REVOKE, CAP_REVOKES, CAP_FLUSH_ACK, SIZE_ASK. */
 	void (*cap_message)(struct nacre_fs *fs, u16 type, const void *host);
 	/* Send SESSION_RECONNECT: claims on all caps, in parts. Called with sending held still. */
 	int (*claim_caps)(struct nacre_fs *fs);

@@ -108,6 +108,15 @@ NACRE_STRUCT(nacre_cap_grant, NACRE_CAP_GRANT_FIELDS, 24);
 	F(64, barrier_epoch, "no OSD request below this map epoch")
 NACRE_STRUCT(nacre_cap_revoke, NACRE_CAP_REVOKE_FIELDS, 40);
 
+/*
+ * rank → client: what is taken back of several inodes at one moment. It means what its parts would mean, had each come
+ * alone, in this order. Only to clients with the feature CAP_REVOKES.
+ */
+#define NACRE_CAP_REVOKES_FIELDS(F, R, T)				\
+	R(32, reserved0)						\
+	T(revokes, 40 * 4096, "nacre_cap_revoke array, two at least")
+NACRE_STRUCT(nacre_cap_revokes, NACRE_CAP_REVOKES_FIELDS, 8);
+
 enum nacre_cap_update_flags {
 	NACRE_CAP_UPDATE_ANSWER = 1,	/* answers the revoke with this seq */
 	NACRE_CAP_UPDATE_UNKNOWN = 2,	/* no such inode or cap here: it is released */
@@ -220,6 +229,7 @@ NACRE_STRUCT(nacre_size_report, NACRE_SIZE_REPORT_FIELDS, 80);
 #define NACRE_CAPS_STRUCTS(S)					\
 	S(nacre_cap_grant, NACRE_CAP_GRANT_FIELDS)		\
 	S(nacre_cap_revoke, NACRE_CAP_REVOKE_FIELDS)		\
+	S(nacre_cap_revokes, NACRE_CAP_REVOKES_FIELDS)		\
 	S(nacre_cap_update, NACRE_CAP_UPDATE_FIELDS)		\
 	S(nacre_cap_updates, NACRE_CAP_UPDATES_FIELDS)		\
 	S(nacre_cap_flush_ack, NACRE_CAP_FLUSH_ACK_FIELDS)	\

@@ -76,6 +76,7 @@ enum nacre_sender {
 	M(CAP_UPDATES, 85, nacre_cap_updates, NACRE_FROM_C, 0, "several CAP_UPDATEs in one") \
 	M(SIZE_ASK, 86, nacre_size_ask, NACRE_FROM_M, 0, "how large is the file that you write") \
 	M(SIZE_REPORT, 87, nacre_size_report, NACRE_FROM_C, 0, "so large; all caps stay where they are") \
+	M(CAP_REVOKES, 88, nacre_cap_revokes, NACRE_FROM_M, 0, "several CAP_REVOKEs in one") \
 	/* objects */									\
 	M(OSD_REQUEST, 96, nacre_osd_request, NACRE_FROM_CMT, NACRE_DATA_MAX, "operations on one object") \
 	M(OSD_REPLY, 97, nacre_osd_reply, NACRE_FROM_O, NACRE_DATA_MAX, "their results")	\

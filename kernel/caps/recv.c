@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Messages of the rank about caps: CAP_GRANT, CAP_REVOKE, CAP_FLUSH_ACK, SIZE_ASK. They come one after the
+ * Messages of the rank about caps: CAP_GRANT, CAP_REVOKE, CAP_REVOKES, CAP_FLUSH_ACK, SIZE_ASK. They come one after the
  * other from the inbox worker; only cap_lock is taken here, the rest is the inode's worker's.
  *
  * Every message about an inode or cap that is not known gets an answer (catalogue B1, B2). An
@@ -75,7 +75,8 @@ static void excuse(struct nacre_fs *fs, struct nacre_inode *ni)
 	nacre_mds_send_end(fs);
 }
 
-static void take_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revoke)
+/* The inode that has to do something about it, with a reference; or NULL. */
+static struct inode *step_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revoke)
 {
 	struct nacre_cap_event event = {
 		.kind = NACRE_CAPE_REVOKE,
@@ -96,7 +97,7 @@ static void take_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revo
 		if (!freeing)
 			answer_unknown(fs, revoke->ino, revoke->cap_id, revoke->cap_gen,
 				       revoke->cap_seq);
-		return;
+		return NULL;
 	}
 	ni = nacre_inode(inode);
 	spin_lock(&ni->cap_lock);
@@ -109,8 +110,52 @@ static void take_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revo
 		answer_unknown(fs, revoke->ino, revoke->cap_id, revoke->cap_gen, revoke->cap_seq);
 	else if (revoke->repeats)
 		excuse(fs, ni);
+	return inode;
+}
+
+static void kick_and_put(struct nacre_fs *fs, struct inode *inode)
+{
 	caps_kick(inode);
 	nacre_mds_iput(fs, inode);
+}
+
+static void take_revoke(struct nacre_fs *fs, const struct nacre_cap_revoke *revoke)
+{
+	struct inode *inode = step_revoke(fs, revoke);
+
+	if (inode)
+		kick_and_put(fs, inode);
+}
+
+/* What has nothing to do but answer does so here, in as few messages as it was asked in; the others when they are ready. */
+static void take_revokes(struct nacre_fs *fs, const struct nacre_cap_revokes *several)
+{
+	int i, ready = 0, count = nacre_array_count(nacre_cap_revoke_desc(), several->revokes_bytes);
+	struct inode **inodes = kvmalloc_array(count, sizeof(*inodes), GFP_NOFS | __GFP_NOWARN);
+	void *buffer = inodes ? caps_batch_buffer() : NULL;
+	struct nacre_cap_revoke revoke;
+	struct inode *inode;
+
+	for (i = 0; i < count; i++) {
+		if (nacre_array_at(nacre_cap_revoke_desc(), several->revokes, i, &revoke))
+			break;		/* validated when it was received */
+		inode = step_revoke(fs, &revoke);
+		if (inode && buffer && READ_ONCE(nacre_inode(inode)->cap_todo) == NACRE_CAPA_ANSWER)
+			inodes[ready++] = inode;
+		else if (inode)
+			kick_and_put(fs, inode);
+		cond_resched();		/* TIME-1 */
+	}
+	nacre_mds_send_begin(fs);
+	caps_batch_begin(fs, buffer);
+	for (i = 0; i < ready; i++)
+		caps_send_todo(inodes[i]);
+	caps_batch_end(fs);
+	nacre_mds_send_end(fs);
+	for (i = 0; i < ready; i++)
+		kick_and_put(fs, inodes[i]);
+	kvfree(buffer);
+	kvfree(inodes);
 }
 
 static void take_flush_ack(struct nacre_fs *fs, const struct nacre_cap_flush_ack *ack)
@@ -194,6 +239,9 @@ void nacre_caps_message(struct nacre_fs *fs, u16 type, const void *host)
 		break;
 	case NACRE_MSG_CAP_REVOKE:
 		take_revoke(fs, host);
+		break;
+	case NACRE_MSG_CAP_REVOKES:
+		take_revokes(fs, host);
 		break;
 	case NACRE_MSG_SIZE_ASK:
 		take_size_ask(fs, host);

@@ -64,6 +64,7 @@ static void take_message(struct nacre_mds_client *mds, struct nacre_incoming *in
 		mds_take_safe(mds, ((const struct nacre_cap_grant *)in->host)->safe);
 		fallthrough;
 	case NACRE_MSG_CAP_REVOKE:
+	case NACRE_MSG_CAP_REVOKES:
 	case NACRE_MSG_SIZE_ASK:
 	case NACRE_MSG_CAP_FLUSH_ACK:
 		mds->fs->upcalls->cap_message(mds->fs, in->type, in->host);

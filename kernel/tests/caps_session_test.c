@@ -3,6 +3,8 @@
 #include <linux/pagemap.h>
 #include "../vfs/data.h"
 #include "objects.h"
+#include "protocol/codec.h"
+#include "protocol/rules/validate.h"
 
 #define ALL_SHARED TEST_CAPS_SHARED
 
@@ -278,6 +280,40 @@ static void claimed_cap_is_silent_until_granted(struct kunit *test)
 			NACRE_GROUP_AUTH);
 }
 
+static void put_revoke(struct nacre_writer *w, u64 ino)
+{
+	struct nacre_cap_revoke revoke = { .ino = ino, .cap_id = ino + 1, .cap_gen = 1, .cap_seq = 2 };
+
+	nacre_encode(nacre_cap_revoke_desc(), w, &revoke);
+}
+
+/* What was asked in one message, and needs no work, is answered in one. */
+static void several_revokes_are_answered_at_once(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	u8 bytes[2 * sizeof(struct nacre_cap_revoke_wire)];
+	struct nacre_writer w = nacre_writer(bytes, sizeof(bytes));
+	struct nacre_cap_revokes several = { .revokes = bytes, .revokes_bytes = sizeof(bytes) };
+	const struct nacre_cap_updates *updates;
+	struct nacre_cap_update update;
+	struct nacre_reader r;
+
+	for (u64 ino = TEST_INO; ino < TEST_INO + 2; ino++) {
+		test_inode(world, ino, S_IFREG | 0644, ALL_SHARED);
+		put_revoke(&w, ino);
+	}
+	test_server_say(&world->rank, NACRE_MSG_CAP_REVOKES, &several);
+	updates = (const void *)test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATES)->host;
+	r = nacre_reader(updates->updates, updates->updates_bytes);
+	for (u64 ino = TEST_INO; ino < TEST_INO + 2; ino++) {
+		KUNIT_ASSERT_TRUE(test, nacre_cap_update_next(&r, &update));
+		KUNIT_EXPECT_EQ(test, update.ino, ino);
+		KUNIT_EXPECT_EQ(test, update.held, 0);
+		KUNIT_EXPECT_EQ(test, update.update_flags, NACRE_CAP_UPDATE_ANSWER);
+	}
+	KUNIT_EXPECT_EQ(test, nacre_reader_left(&r), 0);
+}
+
 /* Others need not wait for the end of its lease: it answers nobody any more. */
 static void fence_2_a_cut_mount_says_so(struct kunit *test)
 {
@@ -304,6 +340,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nothing_is_used_without_a_lease),
 	KUNIT_CASE(new_incarnation_gets_claims),
 	KUNIT_CASE(claimed_cap_is_silent_until_granted),
+	KUNIT_CASE(several_revokes_are_answered_at_once),
 	KUNIT_CASE(fence_2_a_cut_mount_says_so),
 	{}
 };

@@ -99,6 +99,25 @@ static const char *validate_cap_updates(const void *body)
 	return count < 2 ? "cap updates: not several" : NULL;
 }
 
+static const char *validate_cap_revokes(const void *body)
+{
+	const struct nacre_cap_revokes *m = body;
+	int i, count = nacre_array_count(nacre_cap_revoke_desc(), m->revokes_bytes);
+	struct nacre_cap_revoke revoke;
+	const char *reason;
+
+	if (count < 2)
+		return "cap revokes: not several, or their length";
+	for (i = 0; i < count; i++) {
+		if (nacre_array_at(nacre_cap_revoke_desc(), m->revokes, (__u32)i, &revoke))
+			return "cap revokes: one cannot be decoded";
+		reason = validate_cap_revoke(&revoke);
+		if (reason)
+			return reason;
+	}
+	return NULL;
+}
+
 static const char *validate_cap_flush_ack(const void *body)
 {
 	const struct nacre_cap_flush_ack *m = body;
@@ -164,6 +183,7 @@ static const struct check_row checks[] = {
 	{ NACRE_MSG_CAP_FLUSH_ACK, validate_cap_flush_ack },
 	{ NACRE_MSG_CAP_RELEASE, validate_cap_release },
 	{ NACRE_MSG_CAP_UPDATES, validate_cap_updates },
+	{ NACRE_MSG_CAP_REVOKES, validate_cap_revokes },
 	{ NACRE_MSG_SIZE_ASK, validate_size_ask },
 	{ NACRE_MSG_SIZE_REPORT, validate_size_report },
 };

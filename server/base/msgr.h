@@ -55,6 +55,7 @@ union message_host {
 	struct nacre_safe safe;
 	struct nacre_cap_grant cap_grant;
 	struct nacre_cap_revoke cap_revoke;
+	struct nacre_cap_revokes cap_revokes;
 	struct nacre_cap_update cap_update;
 	struct nacre_cap_updates cap_updates;
 	struct nacre_cap_flush_ack cap_flush_ack;

@@ -95,6 +95,9 @@ void mds_caps_tell_orphan(struct mds *mds, struct mds_inode *inode, struct mds_s
 void mds_cap_revoke(struct mds *mds, struct mds_cap *cap, uint32_t caps);
 /* Take all caps on this inode back, to win memory; a client that has it open keeps, or gets again, what it needs. */
 void mds_caps_recall(struct mds *mds, struct mds_inode *inode);
+/* Between `mds->gathering` being set and this, a client's revokes are put together; mds_session_send() lets nothing overtake them. */
+void mds_caps_gather_end(struct mds *mds);
+void mds_caps_send_gathered(struct mds *mds, struct mds_session *session);
 /* An answer has come: is it all? */
 void mds_cap_revoke_answered(struct mds *mds, struct mds_cap *cap);
 void mds_caps_revoke_sweep(struct mds *mds);

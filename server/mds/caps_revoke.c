@@ -3,10 +3,64 @@
  * Taking caps back: sent once at once, then repeated until it is answered (CAP-2), warned of, and in the
  * end the client is evicted. A client that cannot answer for want of an OSD is excused for as long
  * as that placement group is not active in the map.
+ *
+ * What is recalled in one turn goes to each client in one message; nothing that is said to it meanwhile overtakes that.
  */
 #include "core.h"
+#include "protocol/codec.h"
 
 #define REPEAT_MS 1000			/* before scaling */
+#define GATHER_MAX 512			/* revokes in one message */
+
+/* ---- several in one message ------------------------------------------------------------------------------ */
+
+static bool gather(struct mds *mds, struct mds_session *session, const struct nacre_cap_revoke *revoke)
+{
+	const uint32_t each = sizeof(struct nacre_cap_revoke_wire);
+	struct nacre_writer w;
+
+	if (!mds->gathering || !session->conn ||
+	    !(conn_peer_features(session->conn) & NACRE_FEATURE_CAP_REVOKES))
+		return false;
+	if (!session->revokes) {
+		session->revokes = mds_must(malloc((size_t)GATHER_MAX * each));
+		TAILQ_INSERT_TAIL(&mds->gathered, session, revokes_link);
+	}
+	w = nacre_writer(session->revokes + session->revokes_bytes, each);
+	nacre_encode(nacre_cap_revoke_desc(), &w, revoke);
+	session->revokes_bytes += each;
+	if (session->revokes_bytes == GATHER_MAX * each)
+		mds_caps_send_gathered(mds, session);
+	return true;
+}
+
+void mds_caps_send_gathered(struct mds *mds, struct mds_session *session)
+{
+	struct nacre_cap_revokes several = { .revokes = session->revokes, .revokes_bytes = session->revokes_bytes };
+	struct nacre_cap_revoke alone;
+
+	if (!session->revokes)
+		return;
+	TAILQ_REMOVE(&mds->gathered, session, revokes_link);
+	session->revokes = NULL;
+	session->revokes_bytes = 0;
+	if (nacre_array_count(nacre_cap_revoke_desc(), several.revokes_bytes) > 1) {
+		mds_session_send(mds, session, NACRE_MSG_CAP_REVOKES, &several);
+	} else {
+		nacre_array_at(nacre_cap_revoke_desc(), several.revokes, 0, &alone);
+		mds_session_send(mds, session, NACRE_MSG_CAP_REVOKE, &alone);
+	}
+	free((void *)several.revokes);
+}
+
+void mds_caps_gather_end(struct mds *mds)
+{
+	mds->gathering = false;
+	while (!TAILQ_EMPTY(&mds->gathered))
+		mds_caps_send_gathered(mds, TAILQ_FIRST(&mds->gathered));
+}
+
+/* ---- one ------------------------------------------------------------------------------------------------- */
 
 static void send_revoke(struct mds *mds, struct mds_cap *cap)
 {
@@ -21,7 +75,8 @@ static void send_revoke(struct mds *mds, struct mds_cap *cap)
 	};
 
 	cap->revoke_sent_ns = mds_now(mds);
-	mds_session_send(mds, cap->session, NACRE_MSG_CAP_REVOKE, &revoke);
+	if (!gather(mds, cap->session, &revoke))
+		mds_session_send(mds, cap->session, NACRE_MSG_CAP_REVOKE, &revoke);
 }
 
 void mds_cap_revoke(struct mds *mds, struct mds_cap *cap, uint32_t caps)

@@ -157,6 +157,8 @@ struct mds {
 
 	struct mds_session *sessions;	/* by instance */
 	struct mds_session_list tell_safe;
+	struct mds_session_list gathered;	/* sessions whose revokes wait for the end of this turn … */
+	bool gathering;				/* … which is a recall */
 	struct io_timer safe_timer;
 	struct mds_cap_list revoking;	/* oldest first */
 	struct io_timer sweep_timer;

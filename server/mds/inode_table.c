@@ -5,6 +5,7 @@
 #define EVICT_SLICE 256			/* inodes looked at in one turn (TIME-1) */
 #define EXCESS_SHARE 8			/* of the limit: over it by so much, new inodes wait for others to go */
 #define EXCESS_MIN 64
+#define AHEAD_SHARE 32			/* of the limit: so many more are recalled when one has to be */
 #define STAYS_MS 10000			/* before scaling: what a client has use for is not recalled again sooner */
 
 struct mds_inode *mds_inode_peek(struct mds *mds, uint64_t ino)
@@ -193,10 +194,10 @@ bool mds_inodes_are_too_many(const struct mds *mds)
 	       mds_checkpoint_works(mds);
 }
 
-/* Begin to make it idle, if not as many are on their way as have to go. */
-static bool start_leaving(struct mds *mds, struct mds_inode *inode)
+/* Begin to make it idle, if fewer than `most` are on their way. */
+static bool start_leaving(struct mds *mds, struct mds_inode *inode, uint64_t most)
 {
-	if (inode->leaving || mds->leaving_count >= mds_inodes_excess(mds) || mds->state != MDS_ACTIVE ||
+	if (inode->leaving || mds->leaving_count >= most || mds->state != MDS_ACTIVE ||
 	    !inode_is_unused(inode) || mds_now(mds) < inode->recall_after_ns)
 		return false;
 	set_leaving(mds, inode, true);
@@ -219,15 +220,21 @@ static void look_again_later(struct mds *mds, struct mds_inode *inode)
 	TAILQ_INSERT_TAIL(&mds->lru, inode, lru);
 }
 
-void mds_inode_evict(struct mds *mds)
+/* Look at so many, drop the idle ones, begin to make others idle. Returns how many of them. */
+static unsigned int evict_slice(struct mds *mds)
 {
+	uint64_t most = mds_inodes_excess(mds);
 	unsigned int looked, moved = 0;
+
+	/* in company, as one comes after the other where they are made: the next ones then find idle ones that can go at once */
+	if (mds->leaving_count < most)
+		most += mds->config.cache_inodes / AHEAD_SHARE;
 
 	for (looked = 0; looked < EVICT_SLICE && mds_inodes_excess(mds); looked++) {
 		struct mds_inode *inode = TAILQ_FIRST(&mds->lru);
 
 		if (!inode)
-			return;
+			break;
 		if (inode_is_idle(inode)) {
 			drop_inode(mds, inode);
 			moved++;
@@ -238,8 +245,18 @@ void mds_inode_evict(struct mds *mds)
 		look_again_later(mds, inode);
 		if (inode->leaving && !inode_is_unused(inode))
 			set_leaving(mds, inode, false);
-		moved += start_leaving(mds, inode);
+		moved += start_leaving(mds, inode, most);
 	}
+	return moved;
+}
+
+void mds_inode_evict(struct mds *mds)
+{
+	unsigned int moved;
+
+	mds->gathering = true;
+	moved = evict_slice(mds);
+	mds_caps_gather_end(mds);
 	if (!mds_inodes_excess(mds))
 		return;
 	mds_checkpoint_kick(mds);

@@ -318,6 +318,7 @@ static void init_lists(struct mds *mds)
 	TAILQ_INIT(&mds->settle);
 	TAILQ_INIT(&mds->inode_loads);
 	TAILQ_INIT(&mds->tell_safe);
+	TAILQ_INIT(&mds->gathered);
 	TAILQ_INIT(&mds->revoking);
 	TAILQ_INIT(&mds->requests);
 	TAILQ_INIT(&mds->ready);

@@ -45,11 +45,11 @@ static int share_entries(struct mds *mds, struct mds_request *request, struct md
 	return result;
 }
 
-/* Clients with more than their share of caps get attributes without caps. */
+/* A client that has caps on as many inodes as memory has room for gets attributes without: others have to be recalled first. */
 static bool may_have_caps(const struct mds *mds, const struct mds_request *request)
 {
 	return !(request->head->flags & NACRE_REQUEST_NO_CAPS) &&
-	       request->session->cap_count < mds->config.cache_inodes / 2;
+	       request->session->cap_count < mds->config.cache_inodes;
 }
 
 /*

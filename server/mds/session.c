@@ -53,6 +53,9 @@ void mds_session_free(struct mds *mds, struct mds_session *session)
 		mds_journal_forget(mds, &session->commit);
 	if (session->safe_waiting)
 		TAILQ_REMOVE(&mds->tell_safe, session, safe_link);
+	if (session->revokes)
+		TAILQ_REMOVE(&mds->gathered, session, revokes_link);
+	free(session->revokes);
 	HASH_ITER(hh, session->completed, done, next) {
 		HASH_DEL(session->completed, done);
 		free(done);
@@ -112,6 +115,7 @@ void mds_send(struct mds *mds, struct conn *conn, uint16_t type, const void *bod
 
 void mds_session_send(struct mds *mds, struct mds_session *session, uint16_t type, const void *body)
 {
+	mds_caps_send_gathered(mds, session);
 	/* nothing that claims authority leaves without the lease on the rank */
 	if (session->conn && member_lease_valid(mds->member))
 		mds_send(mds, session->conn, type, body);

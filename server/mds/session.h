@@ -64,6 +64,9 @@ struct mds_session {
 	uint64_t renew_seq;		/* to echo */
 	const char *why;		/* of an eviction, for people */
 	TAILQ_ENTRY(mds_session) safe_link;
+	uint8_t *revokes;		/* gathered (caps_revoke.c); NULL: none */
+	uint32_t revokes_bytes;
+	TAILQ_ENTRY(mds_session) revokes_link;
 	UT_hash_handle hh;
 };
 

@@ -234,6 +234,16 @@ void caps_revoke(struct client *client, const struct nacre_cap_revoke *revoke)
 	caps_event(inode, event);
 }
 
+void caps_revokes(struct client *client, const struct nacre_cap_revokes *several)
+{
+	int i, count = nacre_array_count(nacre_cap_revoke_desc(), several->revokes_bytes);
+	struct nacre_cap_revoke revoke;
+
+	for (i = 0; i < count; i++)
+		if (!nacre_array_at(nacre_cap_revoke_desc(), several->revokes, (uint32_t)i, &revoke))
+			caps_revoke(client, &revoke);
+}
+
 /* Somebody stats a file that we write: say how it stands, and give nothing back. */
 void caps_size_ask(struct client *client, const struct nacre_size_ask *ask)
 {

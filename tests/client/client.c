@@ -179,6 +179,9 @@ static void from_rank(struct client *client, struct message *message)
 	case NACRE_MSG_CAP_REVOKE:
 		caps_revoke(client, &message->host.cap_revoke);
 		break;
+	case NACRE_MSG_CAP_REVOKES:
+		caps_revokes(client, &message->host.cap_revokes);
+		break;
 	case NACRE_MSG_SIZE_ASK:
 		caps_size_ask(client, &message->host.size_ask);
 		break;

@@ -57,6 +57,7 @@ static const struct template_row {
 	{ NACRE_MSG_CAP_FLUSH_ACK, "{ino} flush {flush_id}[: {result}][ ({flags})]" },
 	{ NACRE_MSG_CAP_RELEASE, "" },
 	{ NACRE_MSG_CAP_UPDATES, "" },
+	{ NACRE_MSG_CAP_REVOKES, "" },
 	{ NACRE_MSG_SIZE_ASK, "{ino}, question {ask_id}" },
 	{ NACRE_MSG_SIZE_REPORT, "{ino}[ ({report_flags})][: size {size}][, {written} bytes not flushed][, cut {truncate_seq}], question {ask_id}" },
 	{ NACRE_MSG_OSD_REQUEST, "[ ({flags})]" },

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "protocol/codec.h"
 #include "protocol/messages.h"
 
 struct story {
@@ -37,6 +38,15 @@ const char *story_template(uint16_t type);
 /* What is added behind the template; NULL: nothing. */
 typedef void (*story_more)(FILE *out, const struct story *story);
 story_more story_more_find(uint16_t type);
+
+/* Messages that are several in one: the type of their parts (0: it is not such a one), the parts, and room for any of them. */
+union story_part {
+	__u64 ino;			/* begins each */
+	struct nacre_cap_update update;
+	struct nacre_cap_revoke revoke;
+};
+uint16_t story_part_type(uint16_t type);
+struct nacre_reader story_parts(uint16_t type, const void *body);
 
 /* A field's value in its words. */
 void story_value(FILE *out, const struct nacre_field *field, const void *host);

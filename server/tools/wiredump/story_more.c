@@ -162,15 +162,36 @@ static void more_of_cap_update(FILE *out, const struct story *story)
 		fprintf(out, ", %u bytes of xattrs", update->xattrs_bytes);
 }
 
-/* Its parts follow, a line each. */
-static void more_of_cap_updates(FILE *out, const struct story *story)
+uint16_t story_part_type(uint16_t type)
 {
-	const struct nacre_cap_updates *updates = story->body;
-	struct nacre_reader r = nacre_reader(updates->updates, updates->updates_bytes);
-	struct nacre_cap_update update;
+	switch (type) {
+	case NACRE_MSG_CAP_UPDATES:
+		return NACRE_MSG_CAP_UPDATE;
+	case NACRE_MSG_CAP_REVOKES:
+		return NACRE_MSG_CAP_REVOKE;
+	default:
+		return 0;
+	}
+}
+
+struct nacre_reader story_parts(uint16_t type, const void *body)
+{
+	const struct nacre_cap_updates *updates = body;
+	const struct nacre_cap_revokes *revokes = body;
+
+	return type == NACRE_MSG_CAP_UPDATES ? nacre_reader(updates->updates, updates->updates_bytes) :
+					       nacre_reader(revokes->revokes, revokes->revokes_bytes);
+}
+
+/* Its parts follow, a line each. */
+static void more_of_parts(FILE *out, const struct story *story)
+{
+	struct nacre_reader r = story_parts(story->row->type, story->body);
+	const struct nacre_struct *desc = nacre_message_find(story_part_type(story->row->type))->body();
+	union story_part part;
 	unsigned int count = 0;
 
-	while (nacre_cap_update_next(&r, &update))
+	while (nacre_reader_left(&r) && !nacre_decode(desc, &r, &part))
 		count++;
 	fprintf(out, " of %u inodes", count);
 }
@@ -346,7 +367,8 @@ story_more story_more_find(uint16_t type)
 		[NACRE_MSG_REPLY] = more_of_reply,
 		[NACRE_MSG_CAP_GRANT] = more_of_grant,
 		[NACRE_MSG_CAP_UPDATE] = more_of_cap_update,
-		[NACRE_MSG_CAP_UPDATES] = more_of_cap_updates,
+		[NACRE_MSG_CAP_UPDATES] = more_of_parts,
+		[NACRE_MSG_CAP_REVOKES] = more_of_parts,
 		[NACRE_MSG_CAP_RELEASE] = more_of_release,
 		[NACRE_MSG_OSD_REQUEST] = more_of_osd_request,
 		[NACRE_MSG_OSD_REPLY] = more_of_osd_reply,

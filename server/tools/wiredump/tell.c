@@ -228,20 +228,19 @@ static void learn(struct side *side, uint16_t type, const void *body)
 		side->peer = address_book_find(dump->book, &side->endpoint);
 }
 
-/* A line for each, and a question that its acknowledgement answers; with all fields they have been shown. */
+/* A line for each, and a question that its answer or acknowledgement answers; with all fields they have been shown. */
 static void tell_parts(const struct told *whole)
 {
-	const struct nacre_cap_updates *updates = whole->body;
-	struct nacre_reader r = nacre_reader(updates->updates, updates->updates_bytes);
+	struct nacre_reader r = story_parts(whole->row->type, whole->body);
 	struct wiredump *dump = whole->side->conn->dump;
-	struct nacre_cap_update update;
 	struct told part = *whole;
+	union story_part body;
 
-	part.row = nacre_message_find(NACRE_MSG_CAP_UPDATE);
-	part.body = &update;
-	while (nacre_cap_update_next(&r, &update)) {
-		part.question = pairs_answer(&part.side->conn->pairs, part.side->index, part.row->type, &update);
-		part.mentions_ino = dump->options.ino == update.ino;
+	part.row = nacre_message_find(story_part_type(whole->row->type));
+	part.body = &body;
+	while (nacre_reader_left(&r) && !nacre_decode(part.row->body(), &r, &body)) {
+		part.question = pairs_answer(&part.side->conn->pairs, part.side->index, part.row->type, &body);
+		part.mentions_ino = dump->options.ino == body.ino;
 		if (is_wanted(&part) && !dump->options.full) {
 			print_who(part.side);
 			print_line(dump, &part);
@@ -273,7 +272,7 @@ static void tell(struct told *told)
 	ask(told);
 	if (told->question)
 		question_free(told->question);
-	if (row->type == NACRE_MSG_CAP_UPDATES && !told->reason)
+	if (story_part_type(row->type) && !told->reason)
 		tell_parts(told);
 }
 

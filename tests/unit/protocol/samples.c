@@ -326,6 +326,19 @@ static void cap_updates(struct nacre_cap_updates *m)
 	m->updates_bytes = bytes_since(m->updates);
 }
 
+static void cap_revokes(struct nacre_cap_revokes *m)
+{
+	struct nacre_cap_revoke revoke = { .ino = 5, .cap_id = 9, .cap_gen = 1, .cap_seq = 3 };
+
+	memset(m, 0, sizeof(*m));
+	m->revokes = put(nacre_cap_revoke_desc(), &revoke);
+	revoke.ino++;
+	revoke.cap_id++;
+	revoke.keep = NACRE_CAP_PIN;
+	put(nacre_cap_revoke_desc(), &revoke);
+	m->revokes_bytes = bytes_since(m->revokes);
+}
+
 static void session_reconnect(struct nacre_session_reconnect *m)
 {
 	struct nacre_cap_claim claim = { .ino = 1, .cap_id = 2, .held = NACRE_CAPS_ALL_SHARED };
@@ -453,6 +466,9 @@ static int mds_body(__u16 type, void *body)
 			   .flags = NACRE_FLUSH_ACK_SAFE);
 	case NACRE_MSG_CAP_UPDATES:
 		cap_updates(body);
+		return 0;
+	case NACRE_MSG_CAP_REVOKES:
+		cap_revokes(body);
 		return 0;
 	case NACRE_MSG_CAP_RELEASE:
 		cap_release(body);

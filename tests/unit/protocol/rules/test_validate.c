@@ -156,6 +156,10 @@ static void caps(void **state)
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes /= 2);	/* one alone */
 	REFUSED(CAP_UPDATES, nacre_cap_updates, m->updates_bytes--);
 	REFUSED(CAP_UPDATES, nacre_cap_updates, memset((__u8 *)m->updates, 0, 8));	/* of inode 0 */
+	REFUSED(CAP_REVOKES, nacre_cap_revokes, m->revokes_bytes = 0);
+	REFUSED(CAP_REVOKES, nacre_cap_revokes, m->revokes_bytes /= 2);		/* one alone */
+	REFUSED(CAP_REVOKES, nacre_cap_revokes, m->revokes_bytes--);
+	REFUSED(CAP_REVOKES, nacre_cap_revokes, memset((__u8 *)m->revokes, 0, 8));	/* of inode 0 */
 	REFUSED(CAP_RELEASE, nacre_cap_release, m->caps_bytes = 0);
 	REFUSED(CAP_RELEASE, nacre_cap_release, m->caps_bytes--);
 }

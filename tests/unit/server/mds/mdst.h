@@ -67,6 +67,7 @@ struct mdst_client {
 	bool killed;
 	uint32_t answer_wanted;		/* what its answers to revokes say it wants */
 	unsigned int revokes;
+	unsigned int several;		/* CAP_REVOKES: messages with several of them */
 	bool coming_back;		/* reconnects as soon as it is connected */
 	const struct nacre_cap_claim *claims;
 	unsigned int claim_count;

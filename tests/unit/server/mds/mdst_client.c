@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Scripted clients of the rank; see mdst.h. */
 #include "mdst.h"
+#include "protocol/codec.h"
 #include "server/mds/core.h"
 #undef log_info
 
@@ -42,6 +43,23 @@ static void take_state(struct mdst_client *c, const struct nacre_session_state *
 	}
 }
 
+static void came(void *owner, struct conn *conn, struct message *message);
+
+/* As if each had come alone. */
+static void several_came(struct mdst_client *c, struct conn *conn, struct message *message)
+{
+	const struct nacre_cap_revokes *several = &message->host.cap_revokes;
+	int i, count = nacre_array_count(nacre_cap_revoke_desc(), several->revokes_bytes);
+	struct nacre_cap_revoke revoke;
+
+	c->several++;
+	for (i = 0; i < count; i++) {
+		assert_int_equal(nacre_array_at(nacre_cap_revoke_desc(), several->revokes, (uint32_t)i, &revoke), 0);
+		came(c, conn, message_part(message, NACRE_MSG_CAP_REVOKE, &revoke, sizeof(revoke)));
+	}
+	message_put(message);
+}
+
 static void came(void *owner, struct conn *conn, struct message *message)
 {
 	struct mdst_client *c = owner;
@@ -64,6 +82,9 @@ static void came(void *owner, struct conn *conn, struct message *message)
 	case NACRE_MSG_CAP_REVOKE:
 		answer_revoke(c, &message->host.cap_revoke);
 		break;
+	case NACRE_MSG_CAP_REVOKES:
+		several_came(c, conn, message);
+		return;
 	}
 	keep(c, message);
 }
