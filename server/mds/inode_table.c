@@ -194,11 +194,25 @@ bool mds_inodes_are_too_many(const struct mds *mds)
 	       mds_checkpoint_works(mds);
 }
 
+/*
+ * Used while its caps were on their way back: to recall what it was given since, before the answer is there, can go on for ever with a
+ * client whose next request crosses each answer. The answer says whether it stays.
+ */
+static bool is_recalled(const struct mds_inode *inode)
+{
+	const struct mds_cap *cap;
+
+	TAILQ_FOREACH(cap, &inode->caps, inode_link)
+		if (cap->recalled)
+			return true;
+	return false;
+}
+
 /* Begin to make it idle, if fewer than `most` are on their way. */
 static bool start_leaving(struct mds *mds, struct mds_inode *inode, uint64_t most)
 {
 	if (inode->leaving || mds->leaving_count >= most || mds->state != MDS_ACTIVE ||
-	    !inode_is_unused(inode) || mds_now(mds) < inode->recall_after_ns)
+	    !inode_is_unused(inode) || mds_now(mds) < inode->recall_after_ns || is_recalled(inode))
 		return false;
 	set_leaving(mds, inode, true);
 	mds_caps_recall(mds, inode);
