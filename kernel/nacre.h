@@ -314,10 +314,13 @@ static inline u32 nacre_inline_here(const struct nacre_fs *fs)
 	left_ < 0 ? -EINTR : left_ ? 0 : -ETIMEDOUT;						\
 })
 
-/* Times on the wire: signed nanoseconds, as unsigned. */
+/*
+ * Times on the wire: signed nanoseconds, as unsigned. Not by timespec64_to_ns(), which makes KTIME_MIN and KTIME_MAX of the
+ * whole first and last second of the range.
+ */
 static inline u64 nacre_time_ns(struct timespec64 t)
 {
-	return (u64)timespec64_to_ns(&t);
+	return (u64)t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
 }
 
 static inline struct timespec64 nacre_timespec(u64 ns)

@@ -208,6 +208,22 @@ static void extents_merge_and_split(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, nacre_extents_invariant(&set));
 }
 
+/* A time of the first second came back as the one before (xfstests generic/402). */
+static void times_to_the_ends_of_their_range(struct kunit *test)
+{
+	static const struct timespec64 times[] = {
+		{ -9223372036LL, 0 }, { -1, 999999999 }, { 0, 0 }, { 9223372036LL, 0 },
+	};
+	struct timespec64 back;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(times); i++) {
+		back = nacre_timespec(nacre_time_ns(times[i]));
+		KUNIT_EXPECT_EQ(test, back.tv_sec, times[i].tv_sec);
+		KUNIT_EXPECT_EQ(test, back.tv_nsec, times[i].tv_nsec);
+	}
+}
+
 static void ranges_that_wrap(struct kunit *test)
 {
 	struct nacre_extent room[3];
@@ -236,6 +252,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(layout_of_a_range_over_three_objects),
 	KUNIT_CASE(layout_at_the_end_of_the_largest_file),
 	KUNIT_CASE(extents_merge_and_split),
+	KUNIT_CASE(times_to_the_ends_of_their_range),
 	KUNIT_CASE(ranges_that_wrap),
 	{}
 };
