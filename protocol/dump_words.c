@@ -23,6 +23,7 @@ static const struct word nacre_feature[] = { NACRE_FEATURES(FEATURE_WORD) };
 static const struct word nacre_role[] = { W(NACRE_ROLE_, CLIENT), W(NACRE_ROLE_, MDS),
 					  W(NACRE_ROLE_, OSD), W(NACRE_ROLE_, TOOL) };
 static const struct word nacre_map_get_flags[] = { W(NACRE_MAP_, SUBSCRIBE) };
+static const struct word nacre_close_flags[] = { W(NACRE_CLOSE_, CUT) };
 static const struct word nacre_claim_flags[] = { W(NACRE_CLAIM_, OPEN) };
 static const struct word nacre_reconnect_flags[] = { W(NACRE_RECONNECT_, MORE) };
 static const struct word nacre_record_kind[] = { NACRE_RECORDS(RECORD_WORD) };
@@ -99,7 +100,8 @@ struct words {
 
 static const struct words all_words[] = {
 	ROW(nacre_feature, BITS),	     ROW(nacre_role, VALUE),
-	ROW(nacre_map_get_flags, BITS),	     ROW(nacre_claim_flags, BITS),
+	ROW(nacre_map_get_flags, BITS),	     ROW(nacre_close_flags, BITS),
+	ROW(nacre_claim_flags, BITS),
 	ROW(nacre_reconnect_flags, BITS),    ROW(nacre_record_kind, VALUE),
 	ROW(nacre_record_flags, BITS),	     ROW(nacre_set_mask, BITS),
 	ROW(nacre_rename_flags, BITS),	     ROW(nacre_xattr_flags, BITS),
