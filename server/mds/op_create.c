@@ -41,7 +41,7 @@ int mds_choose_ino(struct mds *mds, struct mds_request *request, uint64_t *ret_i
 	 * A re-sent unsafe request names the number that the incarnation before chose for it
 	 * and lost in its crash: replay has left room for those (MDS_INO_GAP).
 	 */
-	if (request->head->applied && ino >= mds->next_ino - MDS_INO_GAP && ino < mds->next_ino)
+	if (request->head->applied && ino >= mds->lost_inos && ino < mds->lost_inos + MDS_INO_GAP)
 		return 0;
 	return EINVAL;
 }

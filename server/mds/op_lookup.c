@@ -81,9 +81,10 @@ static int open_lent(struct mds *mds, struct mds_request *request, struct mds_in
 
 	if (result)
 		return result;
-	mds_request_unclaim(mds, request);
+	/* claims do not bar him to whom it is lent; they stay until he has it, or two that wait for one thing would wake each other for ever */
 	inode->lent = MDS_LENDING;
 	if (mds_caps_ready(mds, request->session, inode, wanted, need)) {
+		mds_request_unclaim(mds, request);
 		result = mds_reply(mds, request, (struct mds_trace[]){
 				{ NACRE_TRACE_TARGET, inode, wanted },
 			}, 1);

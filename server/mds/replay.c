@@ -193,6 +193,7 @@ static void finish(struct mds_replay *replay)
 		damaged(replay, "the tree");
 		return;
 	}
+	mds->lost_inos = mds->next_ino;
 	mds->next_ino += MDS_INO_GAP;
 	mds_replay_free(mds);
 	mds_reconnect_begin(mds);

@@ -5,7 +5,8 @@
  */
 #include "mdst.h"
 #include "protocol/rules/cap_batch.h"
-#include "server/mds/format.h"
+#include "server/mds/core.h"
+#undef log_info
 
 #define ROOT NACRE_INO_ROOT
 
@@ -79,6 +80,32 @@ static uint64_t open_send(struct mdst_client *c, uint64_t ino, uint32_t flags, u
 static struct mdst_reply open_file(struct mdst_client *c, uint64_t ino, uint32_t flags, uint32_t need)
 {
 	return mdst_wait(c, open_send(c, ino, flags, need));
+}
+
+/* One client opens a file twice, to append: both wait until its range is journaled, and do not wake each other meanwhile. */
+static void test_two_opens_wait_for_the_journal(void **state)
+{
+	const uint32_t need = NACRE_CAP_FILE_EXCL | NACRE_CAP_FILE_WRITE;
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	uint64_t one, two;
+
+	mdst_sync(a);
+	mdst_release(a, &cap);
+	mdst_run_ms(t, 100);
+	mds_journal_hold(t->mds, true);
+	one = open_send(a, cap.ino, NACRE_OPEN_WRITE, need);
+	two = open_send(a, cap.ino, NACRE_OPEN_WRITE, need);
+	mdst_run_ms(t, 100);
+	mds_wake(t->mds, &mds_inode_peek(t->mds, cap.ino)->waiters);	/* as anything may */
+	mdst_run_ms(t, 300);
+	assert_false(mdst_has_reply(a, one));
+	assert_false(mdst_has_reply(a, two));
+	mds_journal_hold(t->mds, false);
+	assert_int_equal(mdst_wait(a, one).result, 0);
+	assert_int_equal(mdst_wait(a, two).result, 0);
+	mdst_client_destroy(a);
 }
 
 /* Everything is granted to who is alone, and taken back when another one looks. */
@@ -547,7 +574,7 @@ int main(void)
 		T(test_wish_to_read_revokes_nothing_from_who_is_alone),
 		T(test_exclusive_is_revoked), T(test_directory_shared), T(test_left_files_are_listed),
 		T(test_untar_costs_little), T(test_two_writers), T(test_open_outlives_answers),
-		T(test_two_appenders), T(test_two_mappers), T(test_share_1_waits_for_journal),
+		T(test_two_appenders), T(test_two_opens_wait_for_the_journal), T(test_two_mappers), T(test_share_1_waits_for_journal),
 		T(test_journal_held_for_thousands_of_files),
 		T(test_share_1_absence),
 		T(test_size_1_max_size), T(test_flush), T(test_flush_of_several), T(test_allocated), T(test_renames_against_each_other),

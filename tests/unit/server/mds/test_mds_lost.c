@@ -282,6 +282,45 @@ static void lose_unsafe_create(struct mdst *t, bool too_late)
 	mdst_client_destroy(c);
 }
 
+static struct mdst *rank;
+
+static void send_unsafe_late(struct mdst_client *c)
+{
+	mds_take_inos(rank->mds, 5000);
+	send_unsafe(c);
+}
+
+/*
+ * INO-1: the rank has chosen the number of a file, and dies with it. Its client names the number when it sends the request again, and that
+ * is right however many numbers the new rank has given out before.
+ */
+static void test_ino_1_chosen_by_the_rank_and_lost(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = client(t, "a");
+	struct mdst_reply r;
+
+	mdst_sync(a);
+	mds_journal_hold(t->mds, true);
+	unsafe = mdst_record(a, ROOT, "f");
+	unsafe.kind = NACRE_RECORD_CREATE;
+	unsafe.mode = S_IFREG | 0644;
+	unsafe.set_mask = NACRE_SET_MODE;
+	r = mdst_call(a, NACRE_MSG_CREATE, &unsafe);
+	assert_int_equal(r.result, 0);
+	assert_true(r.applied > r.safe);
+	unsafe.applied = r.applied;
+	unsafe.ino = r.target.ino;
+	mdst_crash(t);
+	mdst_start_only(t);
+	rank = t;
+	mdst_client_reconnect(a, NULL, 0, send_unsafe_late);
+	r = mdst_lookup(a, ROOT, "f");
+	assert_int_equal(r.result, 0);
+	assert_int_equal(r.target.ino, unsafe.ino);
+	mdst_client_destroy(a);
+}
+
 static void test_lost_after_sending_again(void **state)
 {
 	lose_unsafe_create(*state, false);
@@ -374,7 +413,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
-		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
+		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_ino_1_chosen_by_the_rank_and_lost), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
 		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
 		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
 		T(test_b15_a_lost_client_with_many_caps), T(test_b15_many_caps_of_a_client_that_closes),
