@@ -241,6 +241,25 @@ static void send_unsafe(struct mdst_client *c)
 	mdst_send(c, NACRE_MSG_CREATE, &unsafe);
 }
 
+/* "f" under this number, or one that the rank chooses (0), is made and answered, and will not be journaled. */
+static void create_unsafely(struct mdst *t, struct mdst_client *c, uint64_t ino)
+{
+	struct mdst_reply r;
+
+	mdst_sync(c);
+	mds_journal_hold(t->mds, true);
+	unsafe = mdst_record(c, ROOT, "f");
+	unsafe.kind = NACRE_RECORD_CREATE;
+	unsafe.ino = ino;
+	unsafe.mode = S_IFREG | 0644;
+	unsafe.set_mask = NACRE_SET_MODE;
+	r = mdst_call(c, NACRE_MSG_CREATE, &unsafe);
+	assert_int_equal(r.result, 0);
+	assert_true(r.applied > r.safe);
+	unsafe.applied = r.applied;
+	unsafe.ino = r.target.ino;
+}
+
 /*
  * INO-1: the rank dies with a create that was answered unsafe; its client sends it again, and is lost while the next rank still waits
  * for others, or comes when it is being evicted already. What it had written belongs to nothing, though it came back.
@@ -248,18 +267,8 @@ static void send_unsafe(struct mdst_client *c)
 static void lose_unsafe_create(struct mdst *t, bool too_late)
 {
 	struct mdst_client *a = client(t, "a"), *b = client(t, "b"), *c;
-	struct mdst_reply r;
 
-	mdst_sync(a);
-	mds_journal_hold(t->mds, true);
-	unsafe = mdst_record(a, ROOT, "f");
-	unsafe.kind = NACRE_RECORD_CREATE;
-	unsafe.ino = a->ino_next;
-	unsafe.mode = S_IFREG | 0644;
-	unsafe.set_mask = NACRE_SET_MODE;
-	r = mdst_call(a, NACRE_MSG_CREATE, &unsafe);
-	assert_true(r.applied > r.safe);
-	unsafe.applied = r.applied;
+	create_unsafely(t, a, a->ino_next);
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, unsafe.ino, 2, 100);
 	mdst_crash(t);
 	mdst_start_only(t);
@@ -300,17 +309,7 @@ static void test_ino_1_chosen_by_the_rank_and_lost(void **state)
 	struct mdst_client *a = client(t, "a");
 	struct mdst_reply r;
 
-	mdst_sync(a);
-	mds_journal_hold(t->mds, true);
-	unsafe = mdst_record(a, ROOT, "f");
-	unsafe.kind = NACRE_RECORD_CREATE;
-	unsafe.mode = S_IFREG | 0644;
-	unsafe.set_mask = NACRE_SET_MODE;
-	r = mdst_call(a, NACRE_MSG_CREATE, &unsafe);
-	assert_int_equal(r.result, 0);
-	assert_true(r.applied > r.safe);
-	unsafe.applied = r.applied;
-	unsafe.ino = r.target.ino;
+	create_unsafely(t, a, 0);
 	mdst_crash(t);
 	mdst_start_only(t);
 	rank = t;
