@@ -244,6 +244,7 @@ void mds_caps_extend(struct mds *mds, struct mds_cap *cap, uint64_t wanted)
 	struct mds_inode *inode = cap->inode;
 	struct mds_writer_slot *slot = mds_writer_get(inode, cap->session->instance);
 	struct mds_change change;
+	uint64_t max_size;
 
 	if (!slot || (slot->max_size && !wanted))
 		return;
@@ -252,8 +253,10 @@ void mds_caps_extend(struct mds *mds, struct mds_cap *cap, uint64_t wanted)
 		cap->regrant |= slot->safe_max >= wanted;
 		return;
 	}
-	slot->max_size = nacre_size_next_max(inode->size, slot->max_size, wanted,
-					     inode->object_bytes);
+	max_size = nacre_size_next_max(inode->size, slot->max_size, wanted, inode->object_bytes);
+	if (inode->quota && !mds_quota_grant(mds, cap, wanted, &max_size))
+		return;
+	slot->max_size = max_size;
 	mds_change_begin(&change, mds, cap->session);
 	mds_change_inode(&change, inode);
 	mds_caps_tell_max(mds, cap, mds_change_commit(&change));
@@ -264,6 +267,7 @@ void mds_caps_end_writer(struct mds *mds, struct mds_inode *inode, uint64_t inst
 	if (!mds_writer_find(inode, instance))
 		return;
 	mds_writer_drop(inode, instance);
+	mds_quota_reserve(mds, inode);
 	/* no event of its own: a replay that still finds the range only probes once too often */
 	mds_inode_mark_dirty(mds, inode, false, mds->journal.safe_seq);
 }
@@ -301,6 +305,16 @@ static bool recall_is_done(struct mds *mds, struct mds_cap *cap)
 	return false;
 }
 
+/* Does a writer who has to step back for a moment keep the range that he may go on in? Not where others wait for the room. */
+static bool keeps_range(struct mds *mds, const struct mds_cap *cap)
+{
+	uint32_t bits = cap->rank.held;
+
+	if (!cap->inode->quota || !mds_quota_limits(mds, cap->inode))
+		bits |= cap->rank.wanted | cap->asked;
+	return bits & WRITING;
+}
+
 static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_cap_update *update)
 {
 	struct mds_inode *inode = cap->inode;
@@ -315,7 +329,7 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 		cap->waiting_since_ns = mds_now(mds);
 	}
 	/* a range for an OPEN that waits, or for a writer who has to step back for a moment, is kept */
-	if (!((cap->rank.held | cap->rank.wanted | cap->asked) & WRITING) && !cap->claimed_dirty)
+	if (!keeps_range(mds, cap) && !cap->claimed_dirty)
 		mds_caps_end_writer(mds, inode, instance);
 	mds_cap_revoke_answered(mds, cap);
 	if (recall_is_done(mds, cap))
