@@ -305,16 +305,6 @@ static bool recall_is_done(struct mds *mds, struct mds_cap *cap)
 	return false;
 }
 
-/* Does a writer who has to step back for a moment keep the range that he may go on in? Not where others wait for the room. */
-static bool keeps_range(struct mds *mds, const struct mds_cap *cap)
-{
-	uint32_t bits = cap->rank.held;
-
-	if (!cap->inode->quota || !mds_quota_limits(mds, cap->inode))
-		bits |= cap->rank.wanted | cap->asked;
-	return bits & WRITING;
-}
-
 static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_cap_update *update)
 {
 	struct mds_inode *inode = cap->inode;
@@ -329,8 +319,10 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 		cap->waiting_since_ns = mds_now(mds);
 	}
 	/* a range for an OPEN that waits, or for a writer who has to step back for a moment, is kept */
-	if (!keeps_range(mds, cap) && !cap->claimed_dirty)
+	if (!((cap->rank.held | cap->rank.wanted | cap->asked) & WRITING) && !cap->claimed_dirty)
 		mds_caps_end_writer(mds, inode, instance);
+	else if (inode->quota && !(cap->rank.held & WRITING) && !cap->claimed_dirty)
+		mds_quota_cut_range(mds, cap);
 	mds_cap_revoke_answered(mds, cap);
 	if (recall_is_done(mds, cap))
 		news |= NACRE_CAPR_GONE;

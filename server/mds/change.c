@@ -3,6 +3,7 @@
 #include "change.h"
 #include "core.h"
 #include "split.h"
+#include "server/base/mutate.h"
 
 void mds_change_begin(struct mds_change *change, struct mds *mds, struct mds_session *session)
 {
@@ -144,6 +145,8 @@ static uint32_t put_quotas(struct mds *mds, struct nacre_writer *w)
 	uint32_t count = 0;
 
 	TAILQ_FOREACH(quota, &mds->quotas.touched, touch) {
+		if (quota->seq && mutate(MUTATE_QUOTA_UNSAVED))
+			continue;
 		mds_quota_image(quota, &image);
 		put_item(mds, w, MDS_ITEM_QUOTA, mds_quota_image_desc(), &image);
 		count++;

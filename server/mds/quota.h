@@ -117,10 +117,10 @@ int mds_quota_req_size(struct mds *mds, struct mds_request *request, struct mds_
 bool mds_quota_grant(struct mds *mds, struct mds_cap *cap, uint64_t wanted, uint64_t *max_size);
 /* To begin with, whoever it is. */
 uint64_t mds_quota_first_max(struct mds *mds, const struct mds_inode *inode);
+/* A writer has stepped back: he has flushed what he wrote, and what he was granted ahead of it is free. */
+void mds_quota_cut_range(struct mds *mds, struct mds_cap *cap);
 /* Writers' ranges have changed without a change to journal. */
 void mds_quota_reserve(struct mds *mds, struct mds_inode *inode);
-/* Is the inode in a tree whose bytes are limited? */
-bool mds_quota_limits(const struct mds *mds, const struct mds_inode *inode);
 void mds_quota_room_free(struct mds *mds);
 void mds_quota_look(struct io_timer *timer);
 

@@ -53,7 +53,7 @@ int mds_quota_room(struct mds *mds, uint32_t from, uint32_t to, int64_t files, i
 	return 0;
 }
 
-bool mds_quota_limits(const struct mds *mds, const struct mds_inode *inode)
+static bool limits_bytes(const struct mds *mds, const struct mds_inode *inode)
 {
 	const struct mds_quota *quota = inode->quota ? mds_quota_find(mds, inode->quota) : NULL;
 
@@ -175,7 +175,7 @@ uint64_t mds_quota_first_max(struct mds *mds, const struct mds_inode *inode)
 {
 	uint64_t most = nacre_size_next_max(inode->size, 0, 0, inode->object_bytes), ahead;
 
-	if (!inode->quota || !mds_quota_limits(mds, inode))
+	if (!inode->quota || !limits_bytes(mds, inode))
 		return most;
 	ahead = bytes_left(mds, inode, false) / AHEAD_SHARE;
 	if (ahead > inode->object_bytes)
@@ -224,7 +224,7 @@ bool mds_quota_grant(struct mds *mds, struct mds_cap *cap, uint64_t wanted, uint
 	uint64_t until_ns = mds->quotas.until_ns ? mds->quotas.until_ns : mds_now(mds) + patience(mds);
 	uint64_t most;
 
-	if (!mds_quota_limits(mds, inode) || !can_be_refused(cap->session))
+	if (!limits_bytes(mds, inode) || !can_be_refused(cap->session))
 		return true;
 	if (!wanted) {
 		*max_size = mds_quota_first_max(mds, inode);
@@ -248,6 +248,23 @@ bool mds_quota_grant(struct mds *mds, struct mds_cap *cap, uint64_t wanted, uint
 	}
 }
 
+/*
+ * The range stays, or it would have to be journaled before he goes on; a shorter one than is journaled is always right. One that is on its way
+ * to him is left alone: he waits for it.
+ */
+void mds_quota_cut_range(struct mds *mds, struct mds_cap *cap)
+{
+	struct mds_inode *inode = cap->inode;
+	struct mds_writer_slot *slot = mds_writer_find(inode, cap->session->instance);
+	uint64_t least = inode->size ? inode->size : 1;
+
+	if (!slot || slot->safe_max != slot->max_size || slot->max_size <= least || !limits_bytes(mds, inode))
+		return;
+	slot->max_size = slot->safe_max = least;
+	mds_quota_reserve(mds, inode);
+	mds_inode_mark_dirty(mds, inode, false, mds->journal.safe_seq);
+}
+
 /* He asks once more, as if he had just now, but for how long he may yet wait. */
 static void look_at(struct mds *mds, const struct mds_quota_ask *ask)
 {
@@ -255,8 +272,13 @@ static void look_at(struct mds *mds, const struct mds_quota_ask *ask)
 	struct mds_inode *inode = mds_inode_peek(mds, ask->ino);
 	struct mds_cap *cap = session && inode ? mds_cap_find(inode, session) : NULL;
 
-	if (!cap || !(cap->rank.held & NACRE_CAP_FILE_WRITE))
+	if (!cap || !((cap->rank.held | cap->rank.wanted) & NACRE_CAP_FILE_WRITE))
 		return;
+	if (!(cap->rank.held & NACRE_CAP_FILE_WRITE) && mds_now(mds) < ask->until_ns) {
+		/* he has to step back for a moment, and will not ask again when he goes on */
+		wait_for_room(mds, cap, ask->wanted, ask->until_ns);
+		return;
+	}
 	mds->quotas.until_ns = ask->until_ns;
 	mds_caps_extend(mds, cap, ask->wanted);
 	mds->quotas.until_ns = 0;
