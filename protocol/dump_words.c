@@ -49,7 +49,8 @@ static const struct word nacre_trace_role[] = {
 	W(NACRE_TRACE_, VICTIM), W(NACRE_TRACE_, GRANT),  W(NACRE_TRACE_, ENTRY),
 };
 static const struct word nacre_info_flags[] = { W(NACRE_INFO_, HAS_XATTRS), W(NACRE_INFO_, NO_XATTRS),
-						W(NACRE_INFO_, HAS_DATA), W(NACRE_INFO_, REPORTED) };
+						W(NACRE_INFO_, HAS_DATA), W(NACRE_INFO_, REPORTED),
+						W(NACRE_INFO_, NO_ROOM) };
 static const struct word nacre_reply_flags[] = { W(NACRE_REPLY_, SAFE), W(NACRE_REPLY_, END),
 						 W(NACRE_REPLY_, CREATED), W(NACRE_REPLY_, QUEUED) };
 static const struct word nacre_filelock_kind[] = { W(NACRE_FILELOCK_, POSIX), W(NACRE_FILELOCK_, OFD),

@@ -194,6 +194,15 @@ NACRE_STRUCT(nacre_readdir_req, NACRE_READDIR_REQ_FIELDS, 56);
 	NACRE_REQUEST_HEAD(F)
 NACRE_STRUCT(nacre_statfs_req, NACRE_STATFS_REQ_FIELDS, 32);
 
+/*
+ * The quota of the tree that an inode is in: answered by nacre_quota. Quotas are set as extended attributes of a directory,
+ * by SETXATTR and RMXATTR with names of rules/quota.h. Only to ranks with the feature QUOTA.
+ */
+#define NACRE_QUOTA_REQ_FIELDS(F, R, T)					\
+	NACRE_REQUEST_HEAD(F)						\
+	F(64, ino, "inode")
+NACRE_STRUCT(nacre_quota_req, NACRE_QUOTA_REQ_FIELDS, 40);
+
 /* What an inode's info stands for in a reply. */
 enum nacre_trace_role {
 	NACRE_TRACE_TARGET = 1,		/* the inode looked up, made or changed */
@@ -254,6 +263,8 @@ enum nacre_info_flags {
 					   or BUFFER is issued on an inode with inline_gen (INLINE-5) */
 	NACRE_INFO_REPORTED = 8,	/* FILE is not valid, but its values are what its writers reported for this request:
 					   they answer the call that asked, and are kept by nobody */
+	NACRE_INFO_NO_ROOM = 16,	/* CAP_GRANT: the max_size asked for is more than a quota leaves room for (EDQUOT).
+					   Only to clients with the feature QUOTA */
 };
 
 enum nacre_reply_flags {
@@ -274,7 +285,7 @@ enum nacre_reply_flags {
 	F(32, lease_ms, "the name in the request may be cached so long without a directory cap") \
 	R(32, reserved0)						\
 	T(traces, 1 << 20, "nacre_inode_info sequence, by role")	\
-	T(extra, 1 << 20, "READDIR: nacre_dirent sequence; STATFS: nacre_statfs; FILELOCK: nacre_filelock")
+	T(extra, 1 << 20, "READDIR: nacre_dirent sequence; STATFS: nacre_statfs; QUOTA: nacre_quota; FILELOCK: nacre_filelock")
 NACRE_STRUCT(nacre_reply, NACRE_REPLY_FIELDS, 56);
 
 /* One entry of a listing; its `info` is one nacre_inode_info, or empty. */
@@ -293,6 +304,22 @@ NACRE_STRUCT(nacre_dirent, NACRE_DIRENT_FIELDS, 32);
 	F(64, files, "inodes in use")					\
 	F(64, files_free, "inodes that could still be made")
 NACRE_STRUCT(nacre_statfs, NACRE_STATFS_FIELDS, 32);
+
+/*
+ * The nearest directory, from the inode asked for upwards, that a quota was set on; all zero if there is none. Below it, what
+ * a caller of statfs() is to see: of all directories upwards the one with the least room.
+ */
+#define NACRE_QUOTA_FIELDS(F, R, T)					\
+	F(64, dir, "the directory; 0 = none, and all else is 0")	\
+	F(64, max_bytes, "its limit of bytes; 0 = none")		\
+	F(64, max_files, "its limit of inodes; 0 = none")		\
+	F(64, used_bytes, "sum of the sizes of all regular files below it") \
+	F(64, used_files, "inodes below it")				\
+	F(64, bytes_total, "tightest limit of bytes upwards; 0 = none")	\
+	F(64, bytes_free, "what it leaves")				\
+	F(64, files_total, "tightest limit of inodes upwards; 0 = none")	\
+	F(64, files_free, "what it leaves")
+NACRE_STRUCT(nacre_quota, NACRE_QUOTA_FIELDS, 72);
 
 /* Cumulative news about the journal, sent when no reply is at hand to carry it. */
 #define NACRE_SAFE_FIELDS(F, R, T)					\
@@ -315,10 +342,12 @@ NACRE_STRUCT(nacre_sync_req, NACRE_SYNC_REQ_FIELDS, 40);
 	S(nacre_open_req, NACRE_OPEN_REQ_FIELDS)		\
 	S(nacre_readdir_req, NACRE_READDIR_REQ_FIELDS)		\
 	S(nacre_statfs_req, NACRE_STATFS_REQ_FIELDS)		\
+	S(nacre_quota_req, NACRE_QUOTA_REQ_FIELDS)		\
 	S(nacre_inode_info, NACRE_INODE_INFO_FIELDS)		\
 	S(nacre_reply, NACRE_REPLY_FIELDS)			\
 	S(nacre_dirent, NACRE_DIRENT_FIELDS)			\
 	S(nacre_statfs, NACRE_STATFS_FIELDS)			\
+	S(nacre_quota, NACRE_QUOTA_FIELDS)			\
 	S(nacre_safe, NACRE_SAFE_FIELDS)			\
 	S(nacre_sync_req, NACRE_SYNC_REQ_FIELDS)
 

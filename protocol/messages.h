@@ -50,6 +50,7 @@ enum nacre_sender {
 	M(STATFS, 36, nacre_statfs_req, NACRE_FROM_C, 0, "space and counts")		\
 	M(SYNC, 37, nacre_sync_req, NACRE_FROM_C, 0, "answer when all is journaled")	\
 	M(FILELOCK, 38, nacre_filelock_req, NACRE_FROM_C, 0, "take, test or give up a file lock; wait for one") \
+	M(QUOTA, 39, nacre_quota_req, NACRE_FROM_C, 0, "the quota that an inode counts in, and its use") \
 	/* requests that change: one record each */					\
 	M(CREATE, 48, nacre_record_req, NACRE_FROM_C, 0, "make or open a regular file")	\
 	M(MKDIR, 49, nacre_record_req, NACRE_FROM_C, 0, "make a directory")		\

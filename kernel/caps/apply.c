@@ -208,6 +208,12 @@ static void take_cap_locked(struct nacre_inode *ni, const struct nacre_inode_inf
 		return;
 	if (ni->cap.cap_id != info->cap_id || ni->cap.seq != info->cap_seq)
 		return;		/* older than what is known */
+	if (info->info_flags & NACRE_INFO_NO_ROOM && ni->max_size_wanted > info->max_size) {
+		ni->max_size_refused = ni->max_size_wanted;
+		ni->max_size_refusals++;
+		ni->max_size_wanted = 0;
+		wake_up_all(&ni->cap_wait);
+	}
 	if (info->max_size != ni->max_size) {
 		ni->max_size = info->max_size;
 		if (ni->max_size >= ni->max_size_wanted)

@@ -50,6 +50,28 @@ static bool has_room(struct nacre_inode *ni, u32 need, u64 end)
 	return over;
 }
 
+/*
+ * The answer is a larger max_size, or that a quota leaves no room (EDQUOT). A refusal speaks of all that was asked for here at
+ * that time: whoever needs less asks again for himself.
+ */
+static int wait_room(struct inode *inode, u32 need, u64 end)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+	u32 before = READ_ONCE(ni->max_size_refusals);
+	int err;
+
+	ask_max_size(inode, end);
+	err = nacre_wait(nacre_inode_fs(inode), ni->cap_wait, has_room(ni, need, end) ||
+			 READ_ONCE(ni->max_size_refusals) != before);
+	if (err)
+		return err;
+	spin_lock(&ni->cap_lock);
+	if (ni->max_size_refusals != before && end > ni->max_size && end >= ni->max_size_refused)
+		err = -EDQUOT;
+	spin_unlock(&ni->cap_lock);
+	return err;
+}
+
 /* ---- references ---------------------------------------------------------------------------------- */
 
 enum outcome {
@@ -191,7 +213,6 @@ static int wait_granted(struct inode *inode, u32 need)
 
 int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 {
-	struct nacre_inode *ni = nacre_inode(inode);
 	struct nacre_fs *fs = nacre_inode_fs(inode);
 	bool ask_ahead;
 	int err;
@@ -219,8 +240,7 @@ int nacre_caps_get(struct inode *inode, u32 need, u32 want, u64 end, u32 *got)
 				err = wait_granted(inode, need);
 			break;
 		case NEED_ROOM:
-			ask_max_size(inode, end);
-			err = nacre_wait(fs, ni->cap_wait, has_room(ni, need, end));
+			err = wait_room(inode, need, end);
 			break;
 		}
 		if (err)

@@ -52,6 +52,7 @@ struct nacre_mds_request {
 		struct nacre_open_req open;
 		struct nacre_readdir_req readdir;
 		struct nacre_statfs_req statfs;
+		struct nacre_quota_req quota;
 		struct nacre_sync_req sync;
 		struct nacre_filelock_req filelock;
 	} body;
@@ -100,6 +101,9 @@ int nacre_mds_call(struct nacre_mds_request *req);
 /* iput that waits for nothing: the last one is left to a worker. Any context. */
 void nacre_mds_iput(struct nacre_fs *fs, struct inode *inode);
 
+/* Can the rank do that, as it said when it was last connected? One bit of enum nacre_feature. */
+bool nacre_mds_has_feature(struct nacre_fs *fs, u64 feature);
+
 /* ---- ready-made requests (ops.c) ------------------------------------------------------------- */
 
 /*
@@ -118,6 +122,8 @@ struct nacre_mds_request *nacre_mds_open(struct inode *inode, u32 need, u32 want
 struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 max_bytes,
 					    u32 max_entries, bool data);
 int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out);
+/* The quota that an inode counts in; all zero if there is none, or the rank knows of none. */
+int nacre_mds_quota(struct inode *inode, struct nacre_quota *out);
 /*
  * FILELOCK: test, take, give up a lock, wait for one. Giving up and cancelling are sent whatever happens to the caller,
  * and one that is about to end waits a little only.

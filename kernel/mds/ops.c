@@ -19,6 +19,7 @@ static const struct nacre_mds_op ops[] = {
 	{ NACRE_MSG_OPEN, .name = "OPEN" },
 	{ NACRE_MSG_READDIR, .keeps_reply = true, .name = "READDIR" },
 	{ NACRE_MSG_STATFS, .keeps_reply = true, .name = "STATFS" },
+	{ NACRE_MSG_QUOTA, .keeps_reply = true, .name = "QUOTA" },
 	{ NACRE_MSG_SYNC, .name = "SYNC" },
 	{ NACRE_MSG_FILELOCK, .keeps_reply = true, .name = "FILELOCK" },
 	{ NACRE_MSG_CREATE, .parent_groups = NACRE_GROUP_FILE,
@@ -161,21 +162,52 @@ struct nacre_mds_request *nacre_mds_readdir(struct inode *dir, u64 after, u32 ma
 	return call(req);
 }
 
-int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out)
+bool nacre_mds_has_feature(struct nacre_fs *fs, u64 feature)
 {
-	struct nacre_mds_request *req = nacre_mds_request_new(fs, NACRE_MSG_STATFS);
+	struct nacre_mds_client *mds = fs->mds;
+	bool has;
+
+	mutex_lock(&mds->send_mutex);
+	has = mds->conn && nacre_conn_features(mds->conn) & feature;
+	mutex_unlock(&mds->send_mutex);
+	return has;
+}
+
+/* What the answer has beside inodes: one structure. The request ends here. */
+static int take_extra(struct nacre_mds_request *req, const struct nacre_struct *desc, void *out)
+{
 	const struct nacre_reply *reply;
 	int err;
 
-	if (IS_ERR(req))
-		return PTR_ERR(req);
 	req = call(req);
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	reply = req->in->host;
-	err = nacre_decode_all(nacre_statfs_desc(), reply->extra, reply->extra_bytes, out);
+	err = nacre_decode_all(desc, reply->extra, reply->extra_bytes, out);
 	nacre_mds_request_put(req);
 	return err;
+}
+
+int nacre_mds_statfs(struct nacre_fs *fs, struct nacre_statfs *out)
+{
+	struct nacre_mds_request *req = nacre_mds_request_new(fs, NACRE_MSG_STATFS);
+
+	return IS_ERR(req) ? PTR_ERR(req) : take_extra(req, nacre_statfs_desc(), out);
+}
+
+int nacre_mds_quota(struct inode *inode, struct nacre_quota *out)
+{
+	struct nacre_fs *fs = nacre_inode_fs(inode);
+	struct nacre_mds_request *req;
+
+	memset(out, 0, sizeof(*out));
+	if (!nacre_mds_has_feature(fs, NACRE_FEATURE_QUOTA))
+		return 0;
+	req = nacre_mds_request_new(fs, NACRE_MSG_QUOTA);
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	req->body.quota.ino = inode->i_ino;
+	return take_extra(req, nacre_quota_desc(), out);
 }
 
 struct nacre_mds_request *nacre_mds_filelock(struct nacre_fs *fs, const struct nacre_filelock_req *body)

@@ -103,6 +103,35 @@ static void size_1_write_waits_for_max_size(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_call_result(call), 0);
 }
 
+/* A refusal speaks of all that was asked for here: whoever needs less asks again for himself. */
+static void who_is_refused_room_hears_edquot(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct nacre_inode_info info = test_info_cap(TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE, 1);
+	struct test_call *large, *small;
+	struct inode *inode;
+
+	info.max_size = 4096;
+	inode = test_learn(world, &info);
+	small = want_caps(world, inode, NACRE_CAP_FILE_WRITE, 10000);
+	test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE);
+	large = want_caps(world, inode, NACRE_CAP_FILE_WRITE, 20000);
+	KUNIT_EXPECT_EQ(test, update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE))->max_size_wanted,
+			20000);
+	info = test_info_cap(TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE, 2);
+	info.max_size = 4096;
+	info.info_flags |= NACRE_INFO_NO_ROOM;
+	test_grant(world, &info);
+	KUNIT_EXPECT_EQ(test, test_call_result(large), -EDQUOT);
+	KUNIT_EXPECT_EQ(test, update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE))->max_size_wanted,
+			10000);
+	KUNIT_EXPECT_FALSE(test, test_call_is_over(small));
+	info = test_info_cap(TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE, 3);
+	info.max_size = 10000;
+	test_grant(world, &info);
+	KUNIT_EXPECT_EQ(test, test_call_result(small), 0);
+}
+
 /* An OSD outage evicts nobody: the rank hears which group is waited for. */
 static void waiting_for_a_group_is_said(struct kunit *test)
 {
@@ -332,6 +361,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reply_takes_the_references),
 	KUNIT_CASE(wishes_travel_with_the_next_message),
 	KUNIT_CASE(size_1_write_waits_for_max_size),
+	KUNIT_CASE(who_is_refused_room_hears_edquot),
 	KUNIT_CASE(waiting_for_a_group_is_said),
 	KUNIT_CASE(action_reflush),
 	KUNIT_CASE(action_release),

@@ -402,14 +402,29 @@ static int freeze_fs(struct super_block *sb)
 	return nacre_fs_error(nacre_fs(sb));
 }
 
+/* Inside a tree with a quota that is the space there is, if the disks have as much. */
+static void apply_quota(const struct nacre_quota *quota, struct nacre_statfs *space)
+{
+	if (quota->bytes_total) {
+		space->bytes_total = min(space->bytes_total, quota->bytes_total);
+		space->bytes_free = min(space->bytes_free, quota->bytes_free);
+	}
+	if (quota->files_total) {
+		space->files_free = min(space->files_free, quota->files_free);
+		space->files = quota->files_total - min(quota->files_total, quota->files_free);
+	}
+}
+
 int nacre_statfs(struct dentry *dentry, struct kstatfs *buf)
 {
 	struct nacre_fs *fs = nacre_fs(dentry->d_sb);
 	struct nacre_statfs space;
-	int err = nacre_mds_statfs(fs, &space);
+	struct nacre_quota quota;
+	int err = nacre_mds_statfs(fs, &space) ?: nacre_quota_get(d_inode(dentry), &quota);
 
 	if (err)
 		return err;
+	apply_quota(&quota, &space);
 	buf->f_type = NACRE_SUPER_MAGIC;
 	buf->f_bsize = PAGE_SIZE;
 	buf->f_frsize = PAGE_SIZE;

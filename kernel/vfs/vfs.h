@@ -125,6 +125,8 @@ ssize_t nacre_listxattr(struct dentry *dentry, char *buffer, size_t buffer_bytes
 ssize_t nacre_xattr_read(struct inode *inode, const char *name, void *value, size_t value_bytes);
 int nacre_xattr_write(struct inode *inode, const char *name, const void *value, size_t value_bytes,
 		      int flags);
+/* The quota that an inode counts in, with what was written here; all zero: none. */
+int nacre_quota_get(struct inode *inode, struct nacre_quota *quota);
 
 struct posix_acl *nacre_get_acl(struct inode *inode, int type, bool rcu);
 int nacre_set_acl(struct mnt_idmap *idmap, struct dentry *dentry, struct posix_acl *acl, int type);

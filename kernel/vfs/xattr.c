@@ -8,6 +8,7 @@
 #include <linux/posix_acl_xattr.h>
 #include <linux/slab.h>
 #include "vfs.h"
+#include "protocol/rules/quota.h"
 #include "protocol/rules/validate.h"
 
 /* ---- the sequence ------------------------------------------------------------------------------------------- */
@@ -272,10 +273,71 @@ static const struct xattr_handler security_handler = {
 	.set = handler_set,
 };
 
+/* Files that grew here may not have said so yet: they do, on the same way before the question. */
+int nacre_quota_get(struct inode *inode, struct nacre_quota *quota)
+{
+	int err = nacre_mds_quota(inode, quota);
+
+	if (err || !quota->dir)
+		return err;
+	err = nacre_caps_sync_fs(nacre_inode_fs(inode), false);
+	return err ?: nacre_mds_quota(inode, quota);
+}
+
+/*
+ * Quotas (rules/quota.h). Nothing of them is kept here: use changes with whatever anybody does in the tree. Who may set a limit is
+ * not its directory's owner, whom it limits, but the administrator.
+ */
+static int own_get(const struct xattr_handler *handler, struct dentry *dentry, struct inode *inode,
+		   const char *name, void *value, size_t value_bytes)
+{
+	const char *full = xattr_full_name(handler, name);
+	enum nacre_quota_xattr xattr = nacre_quota_xattr((const u8 *)full, strlen(full));
+	char text[NACRE_QUOTA_TEXT_BYTES];
+	struct nacre_quota quota;
+	u32 bytes;
+	int err;
+
+	if (xattr == NACRE_QUOTA_NONE)
+		return -EOPNOTSUPP;
+	err = nacre_quota_get(inode, &quota);
+	if (err)
+		return err;
+	if (quota.dir != inode->i_ino ||
+	    (nacre_quota_is_settable(xattr) && !nacre_quota_value(xattr, &quota)))
+		return -ENODATA;
+	bytes = nacre_quota_text(nacre_quota_value(xattr, &quota), text);
+	if (value_bytes && value_bytes < bytes)
+		return -ERANGE;
+	if (value_bytes)
+		memcpy(value, text, bytes);
+	return bytes;
+}
+
+static int own_set(const struct xattr_handler *handler, struct mnt_idmap *idmap, struct dentry *dentry,
+		   struct inode *inode, const char *name, const void *value, size_t value_bytes,
+		   int flags)
+{
+	if (!nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_QUOTA))
+		return -EOPNOTSUPP;
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (value_bytes > NACRE_QUOTA_TEXT_BYTES)
+		return -EINVAL;
+	return write_there(inode, xattr_full_name(handler, name), value, value_bytes, flags);
+}
+
+static const struct xattr_handler own_handler = {
+	.prefix = NACRE_XATTR_OWN_PREFIX,
+	.get = own_get,
+	.set = own_set,
+};
+
 /* POSIX ACLs come through get_inode_acl and set_acl. */
 const struct xattr_handler * const nacre_xattr_handlers[] = {
 	&user_handler,
 	&trusted_handler,
 	&security_handler,
+	&own_handler,
 	NULL
 };

@@ -210,6 +210,7 @@ SAME_HEAD(nacre_getattr_req);
 SAME_HEAD(nacre_open_req);
 SAME_HEAD(nacre_readdir_req);
 SAME_HEAD(nacre_statfs_req);
+SAME_HEAD(nacre_quota_req);
 SAME_HEAD(nacre_sync_req);
 SAME_HEAD(nacre_record_req);
 SAME_HEAD(nacre_filelock_req);
@@ -301,6 +302,13 @@ static const char *validate_filelock(const void *body, __u32 data_bytes)
 	if (waits != !!m->waiter)
 		return "file lock: waiter";
 	return nacre_filelock_check(m->kind, m->lock_mode, m->start, m->last) ?: check_head(body);
+}
+
+static const char *validate_quota(const void *body, __u32 data_bytes)
+{
+	const struct nacre_quota_req *m = body;
+
+	return m->ino ? check_head(body) : "quota: no inode";
 }
 
 static const char *validate_head_only(const void *body, __u32 data_bytes)
@@ -430,6 +438,7 @@ static const struct check_row checks[] = {
 	{ NACRE_MSG_OPEN, validate_open },
 	{ NACRE_MSG_READDIR, validate_readdir },
 	{ NACRE_MSG_STATFS, validate_head_only },
+	{ NACRE_MSG_QUOTA, validate_quota },
 	{ NACRE_MSG_SYNC, validate_head_only },
 	{ NACRE_MSG_FILELOCK, validate_filelock },
 	NACRE_RECORDS(RECORD_ROW)

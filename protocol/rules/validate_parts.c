@@ -38,12 +38,15 @@ static const char *check_info_tails(const struct nacre_inode_info *info)
 {
 	const __u32 xattrs = NACRE_INFO_HAS_XATTRS | NACRE_INFO_NO_XATTRS;
 
-	if (info->info_flags & ~(xattrs | NACRE_INFO_HAS_DATA | NACRE_INFO_REPORTED))
+	if (info->info_flags & ~(xattrs | NACRE_INFO_HAS_DATA | NACRE_INFO_REPORTED |
+				  NACRE_INFO_NO_ROOM))
 		return "info: flags";
 	if ((info->info_flags & NACRE_INFO_REPORTED) &&
 	    (info->mode >> 12 != MODE_TYPE_REG || info->role != NACRE_TRACE_TARGET ||
 	     (info->valid & NACRE_GROUP_FILE)))
 		return "info: a size report of no file, or of one whose size is known";
+	if ((info->info_flags & NACRE_INFO_NO_ROOM) && info->role != NACRE_TRACE_GRANT)
+		return "info: no room, where nobody asked for any";
 	if ((info->info_flags & xattrs) == xattrs)
 		return "info: xattrs there and not there";
 	if (info->xattrs_bytes && !(info->info_flags & NACRE_INFO_HAS_XATTRS))

@@ -47,6 +47,7 @@ union message_host {
 	struct nacre_open_req open;
 	struct nacre_readdir_req readdir;
 	struct nacre_statfs_req statfs;
+	struct nacre_quota_req quota;
 	struct nacre_sync_req sync;
 	struct nacre_record_req record;
 	struct nacre_reply reply;

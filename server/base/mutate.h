@@ -24,6 +24,8 @@
 	  "FLOCK-2: a new incarnation does not heed the file locks that are declared")	\
 	M(MDS_LOSE_WAKE_UP, "mds-lose-wake-up",					\
 	  "FLOCK-3: nobody goes on when a file lock is given up")			\
+	M(QUOTA_UNSAVED, "quota-unsaved",					\
+	  "decision 0012: a change does not bring the sums of quotas into the journal") \
 	M(SIZE_UNASKED, "size-unasked",						\
 	  "size reports: a rank answers a stat by what a writer reported before, and asks nobody") \
 	M(INLINE_FORGET, "inline-forget",					\

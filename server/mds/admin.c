@@ -199,6 +199,7 @@ int mds_admin_register(struct mds *mds, struct admin *admin)
 		{ "slowest", "requests that took longest, what they waited for and what went on; forget", slowest },
 		{ "journal", "where it stands; hold, release, writeback", journal },
 		{ "filelocks", "file locks that clients hold and wait for; on an inode 0xINO", mds_filelocks_show },
+		{ "quotas", "quotas of directory trees: limits, use, what is reserved", mds_quotas_show },
 		{ "evict", "put the client INSTANCE out", evict },
 		{ "audit", "objects compared with inodes: where it stands; start, stop", mds_audit_command },
 	};

@@ -31,6 +31,7 @@ struct mds_cap {
 	uint32_t repeats;
 	bool warned;
 	bool recalled;			/* all of it is wanted back: it ends with the answer, if the client has no use for it */
+	bool no_room;			/* what it asked for is more than a quota leaves: the next grant says so */
 	bool regrant;			/* the client may have lost our last grant: say it again */
 	TAILQ_ENTRY(mds_cap) inode_link;
 	TAILQ_ENTRY(mds_cap) session_link;

@@ -494,6 +494,9 @@ void mds_caps_send_grant(struct mds *mds, struct mds_cap *cap)
 	info.cap_seq = cap->rank.seq;
 	info.issued = cap->rank.issued;
 	mds_inline_fill(cap->inode, false, &info);
+	if (cap->no_room)
+		info.info_flags |= NACRE_INFO_NO_ROOM;
+	cap->no_room = false;
 	if (nacre_encode(nacre_inode_info_desc(), &w, &info))
 		return;
 	grant.info_bytes = (uint32_t)nacre_writer_bytes(&w);

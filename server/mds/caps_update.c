@@ -244,6 +244,7 @@ void mds_caps_extend(struct mds *mds, struct mds_cap *cap, uint64_t wanted)
 	struct mds_inode *inode = cap->inode;
 	struct mds_writer_slot *slot = mds_writer_get(inode, cap->session->instance);
 	struct mds_change change;
+	uint64_t max_size;
 
 	if (!slot || (slot->max_size && !wanted))
 		return;
@@ -252,8 +253,10 @@ void mds_caps_extend(struct mds *mds, struct mds_cap *cap, uint64_t wanted)
 		cap->regrant |= slot->safe_max >= wanted;
 		return;
 	}
-	slot->max_size = nacre_size_next_max(inode->size, slot->max_size, wanted,
-					     inode->object_bytes);
+	max_size = nacre_size_next_max(inode->size, slot->max_size, wanted, inode->object_bytes);
+	if (inode->quota && !mds_quota_grant(mds, cap, wanted, &max_size))
+		return;
+	slot->max_size = max_size;
 	mds_change_begin(&change, mds, cap->session);
 	mds_change_inode(&change, inode);
 	mds_caps_tell_max(mds, cap, mds_change_commit(&change));
@@ -264,6 +267,7 @@ void mds_caps_end_writer(struct mds *mds, struct mds_inode *inode, uint64_t inst
 	if (!mds_writer_find(inode, instance))
 		return;
 	mds_writer_drop(inode, instance);
+	mds_quota_reserve(mds, inode);
 	/* no event of its own: a replay that still finds the range only probes once too often */
 	mds_inode_mark_dirty(mds, inode, false, mds->journal.safe_seq);
 }
@@ -317,6 +321,8 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 	/* a range for an OPEN that waits, or for a writer who has to step back for a moment, is kept */
 	if (!((cap->rank.held | cap->rank.wanted | cap->asked) & WRITING) && !cap->claimed_dirty)
 		mds_caps_end_writer(mds, inode, instance);
+	else if (inode->quota && !(cap->rank.held & WRITING) && !cap->claimed_dirty)
+		mds_quota_cut_range(mds, cap);
 	mds_cap_revoke_answered(mds, cap);
 	if (recall_is_done(mds, cap))
 		news |= NACRE_CAPR_GONE;

@@ -3,6 +3,7 @@
 #include "change.h"
 #include "core.h"
 #include "split.h"
+#include "server/base/mutate.h"
 
 void mds_change_begin(struct mds_change *change, struct mds *mds, struct mds_session *session)
 {
@@ -137,6 +138,22 @@ static void put_other(struct mds_change *change, struct nacre_writer *w, unsigne
 	}
 }
 
+static uint32_t put_quotas(struct mds *mds, struct nacre_writer *w)
+{
+	const struct mds_quota *quota;
+	struct mds_quota_image image;
+	uint32_t count = 0;
+
+	TAILQ_FOREACH(quota, &mds->quotas.touched, touch) {
+		if (quota->seq && mutate(MUTATE_QUOTA_UNSAVED))
+			continue;
+		mds_quota_image(quota, &image);
+		put_item(mds, w, MDS_ITEM_QUOTA, mds_quota_image_desc(), &image);
+		count++;
+	}
+	return count;
+}
+
 /* Entries first (an inode leaves its place), then inodes (it takes another), then what is gone. */
 static uint64_t append_event(struct mds_change *change, uint64_t applied)
 {
@@ -164,6 +181,7 @@ static uint64_t append_event(struct mds_change *change, uint64_t applied)
 		put_inode(mds, &w, change->inodes[i]);
 	for (i = 0; i < change->item_count; i++)
 		put_other(change, &w, i);
+	event.item_count += put_quotas(mds, &w);
 	event.items_bytes = (uint32_t)nacre_writer_bytes(&w);
 	return mds_journal_append(mds, &event, change->session);
 }
@@ -222,7 +240,10 @@ uint64_t mds_change_commit(struct mds_change *change)
 		applied = ++session->applied;
 	for (i = 0; i < change->inode_count; i++)
 		change->inodes[i]->version += !change->unseen;
+	for (i = 0; i < change->inode_count; i++)
+		mds_quota_charge(mds, change->inodes[i]);
 	seq = append_event(change, applied);
+	mds_quotas_commit(mds, seq);
 	for (i = 0; i < change->inode_count; i++)
 		mark_inode(change, change->inodes[i], change->renamed[i], seq);
 	for (i = 0; i < change->entry_count; i++)

@@ -145,6 +145,7 @@ void mds_header_write(struct mds *mds, uint64_t expire_seq, uint64_t expire_pos,
 		.expire_seq = expire_seq,
 		.expire_pos = expire_pos,
 		.next_ino = mds->next_ino,
+		.next_quota = mds->quotas.next_id,
 		.incarnation = mds->incarnation,
 	};
 	uint8_t bytes[sizeof(struct mds_header_wire)];

@@ -23,6 +23,7 @@
 #include "leftover.h"
 #include "load.h"
 #include "purge.h"
+#include "quota.h"
 #include "mds.h"
 #include "reconnect.h"
 #include "record.h"
@@ -77,6 +78,9 @@
 	C(waits_for_memory, "times that a request waited for inodes to leave memory")	\
 	C(sealed, "requests that wrote back what was not journaled yet, behind its batch")	\
 	C(busy, "requests refused because a queue was full")			\
+	C(quotas, "quotas of directory trees")					\
+	C(quota_refusals, "what was refused because a quota leaves no room")	\
+	C(quota_recalls, "files whose caps were taken back, so that what they had reserved in a quota is free") \
 	C(longest_request_us, "longest request, from its arrival to its end; the others: see slowest") \
 	C(longest_revoke_us, "longest time from a revoke to its answer")	\
 	C(longest_load_us, "longest read of entries or inodes")			\
@@ -187,6 +191,7 @@ struct mds {
 	struct mds_replay *replay;
 	struct mds_reconnect *reconnect;
 	struct mds_statfs_cache *statfs;
+	struct mds_quotas quotas;
 	struct mds_ids *ids;
 	struct mds_map_readers *map_readers;
 	struct mds_slowest *slowest;

@@ -9,6 +9,7 @@ static const struct mds_op ops[] = {
 	{ NACRE_MSG_OPEN, 0, mds_op_open },
 	{ NACRE_MSG_READDIR, 0, mds_op_readdir },
 	{ NACRE_MSG_STATFS, 0, mds_op_statfs },
+	{ NACRE_MSG_QUOTA, 0, mds_op_quota },
 	{ NACRE_MSG_SYNC, 0, mds_op_sync },
 	{ NACRE_MSG_FILELOCK, 0, mds_op_filelock },
 	{ NACRE_MSG_CREATE, NACRE_RECORD_CREATE, mds_op_create },

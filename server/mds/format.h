@@ -16,7 +16,7 @@
  *			in the file's data pool: finds an inode by its number
  *	table		(NACRE_INO_TABLE(rank), 0): key "header" = mds_header, "s"+instance =
  *			mds_session_image, "o"+ino = orphan, "w"+ino = has writers' ranges,
- *			"p"+ino = mds_purge_image; numbers as 16 hex digits
+ *			"p"+ino = mds_purge_image, "q"+id = mds_quota_image; numbers as 16 hex digits
  *
  * Everything here grows only at the end and by version (mds_header.version).
  */
@@ -26,8 +26,8 @@
 #include "protocol/mds.h"
 #include "protocol/osd.h"
 
-#define MDS_FORMAT_VERSION 4
-#define MDS_FORMAT_OLDEST 2		/* that is understood: 2 has no fragments of directories, 3 no inline data */
+#define MDS_FORMAT_VERSION 5
+#define MDS_FORMAT_OLDEST 2		/* that is understood: 2 has no fragments of directories, 3 no inline data, 4 no quotas */
 #define MDS_JOURNAL_OBJECT_BYTES (4u << 20)
 #define MDS_BATCH_MAGIC 0x4a43524eu	/* "NRCJ" */
 #define MDS_BATCH_MAX (3u << 20)	/* bytes of one batch, header included */
@@ -80,7 +80,7 @@ enum mds_image_flags {
 	T(xattrs, NACRE_XATTRS_MAX, "nacre_xattr sequence")		\
 	T(data, NACRE_INLINE_MAX, "inline data")			\
 	T(writers, 16 * 1024, "mds_writer array")			\
-	R(32, reserved1)
+	F(32, quota, "id of the quota that it is charged to; 0 = none")
 NACRE_STRUCT(mds_image, MDS_IMAGE_FIELDS, 176);
 
 /* Value of a directory entry. `image` is the inode, or empty: it has its own object. */
@@ -140,10 +140,27 @@ enum mds_purge_flags {
 	MDS_PURGE_META = 1,		/* the object in the metadata pool, too */
 };
 
+/* A quota of a directory tree (quota.h), its limits and what is charged to it. */
+#define MDS_QUOTA_IMAGE_FIELDS(F, R, T)					\
+	F(32, id, "of the quota; never used again")			\
+	F(32, parent, "id of the quota that its directory is charged to; 0 = none") \
+	F(64, dir, "directory it was set on; 0 = lifted")		\
+	F(64, max_bytes, "limit of bytes; 0 = none")			\
+	F(64, max_files, "limit of inodes; 0 = none")			\
+	F(64, used_bytes, "sum of the sizes of regular files below it")	\
+	F(64, used_files, "inodes below it")				\
+	F(32, quota_flags, "enum mds_quota_flags")			\
+	R(32, reserved0)
+NACRE_STRUCT(mds_quota_image, MDS_QUOTA_IMAGE_FIELDS, 56);
+
+enum mds_quota_flags {
+	MDS_QUOTA_GONE = 1,		/* journal: there is no such quota any more */
+};
+
 /* What replay starts from. Written last of all when the journal is trimmed. */
 #define MDS_HEADER_FIELDS(F, R, T)					\
 	F(32, version, "MDS_FORMAT_VERSION")				\
-	R(32, reserved0)						\
+	F(32, next_quota, "lowest quota id never given out; 0 = as 1")	\
 	F(64, expire_seq, "batch with which replay begins")		\
 	F(64, expire_pos, "byte of the journal where it stands")	\
 	F(64, next_ino, "lowest inode number never given out")		\
@@ -218,7 +235,8 @@ NACRE_STRUCT(mds_session_item, MDS_SESSION_ITEM_FIELDS, 32);
 	I(6, NEXT_INO, "mds_interval: `first` is the lowest number never given out") \
 	I(7, BLOCK, "mds_interval: instance ids taken from the map")	\
 	I(8, PURGE, "mds_purge_image: the inode is gone, its objects are to be deleted") \
-	I(9, PURGED, "mds_interval: the objects of inode `first` are deleted")
+	I(9, PURGED, "mds_interval: the objects of inode `first` are deleted") \
+	I(10, QUOTA, "mds_quota_image: the quota is now this")
 
 #define MDS_ITEM_ENUM(number, name, doc) MDS_ITEM_##name = number,
 enum mds_item_type {
@@ -234,6 +252,7 @@ enum mds_item_type {
 	S(mds_completed, MDS_COMPLETED_FIELDS)			\
 	S(mds_session_image, MDS_SESSION_IMAGE_FIELDS)		\
 	S(mds_purge_image, MDS_PURGE_IMAGE_FIELDS)		\
+	S(mds_quota_image, MDS_QUOTA_IMAGE_FIELDS)		\
 	S(mds_header, MDS_HEADER_FIELDS)			\
 	S(mds_batch_header, MDS_BATCH_FIELDS)			\
 	S(mds_event, MDS_EVENT_FIELDS)				\

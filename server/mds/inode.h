@@ -24,6 +24,7 @@ struct mds_dir;
 struct mds_cap;
 struct mds_claim;
 struct mds_request;
+struct mds_charge;
 
 TAILQ_HEAD(mds_waitlist, mds_request);
 TAILQ_HEAD(mds_cap_list, mds_cap);
@@ -70,6 +71,8 @@ struct mds_inode {
 	struct mds_blob symlink, xattrs, data;
 	struct mds_writer_slot *writers;
 	uint32_t writer_count;
+	uint32_t quota;			/* as in its image: id of the quota that it is charged to; 0 = none */
+	struct mds_charge *charge;	/* quota.h; NULL: none */
 
 	uint32_t pins;			/* loads, trims, probes and whoever else needs it here */
 	uint32_t cap_count;

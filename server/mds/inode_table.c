@@ -105,6 +105,7 @@ void mds_inode_free(struct mds *mds, struct mds_inode *inode)
 	if (inode->settling)
 		TAILQ_REMOVE(&mds->settle, inode, settle);
 	set_leaving(mds, inode, false);
+	mds_quota_inode_free(mds, inode);
 	HASH_DEL(mds->inodes, inode);
 	TAILQ_REMOVE(&mds->lru, inode, lru);
 	mds->counters.inodes--;
@@ -355,7 +356,7 @@ void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,
 		.object_bytes = inode->object_bytes, .pool = inode->pool,
 		.image_flags = (inode->own ? MDS_IMAGE_OWN : 0) |
 			       (inode->probe ? MDS_IMAGE_PROBE : 0),
-		.nsubdirs = inode->nsubdirs, .fragments = inode->fragments,
+		.nsubdirs = inode->nsubdirs, .fragments = inode->fragments, .quota = inode->quota,
 		.size = inode->size, .data_end = inode->data_end,
 		.allocated = inode->allocated,
 		.trim_end = inode->trim_end, .truncate_size = inode->truncate_size,
@@ -433,7 +434,11 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	mds_blob_set(&inode->symlink, image->symlink, image->symlink_bytes);
 	mds_blob_set(&inode->xattrs, image->xattrs, image->xattrs_bytes);
 	mds_inode_set_data(mds, inode, image->data, image->data_bytes);
-	return writers_from_image(inode, image);
+	if (writers_from_image(inode, image))
+		return -EBADMSG;
+	inode->quota = image->quota;
+	mds_quota_inode_known(mds, inode);
+	return 0;
 }
 
 /* ---- writers ------------------------------------------------------------------------------------ */

@@ -364,6 +364,7 @@ static void make_parts(struct mds *mds)
 	mds_checkpoint_init(mds);
 	mds_purge_init(mds);
 	mds_filelocks_init(mds);
+	mds_quotas_init(mds);
 	mds->audit_task.run = mds_audit_task;
 	mds_recover_init(mds);
 	mds_ids_init(mds);
@@ -462,6 +463,7 @@ static void free_parts(struct mds *mds)
 	mds_recover_free(mds);
 	mds_load_free_all(mds);
 	mds_inode_free_all(mds);
+	mds_quotas_free(mds);
 	mds_record_free_all(mds);
 	mds_intervals_free(&mds->closed);
 	mds_intervals_free(&mds->dying);

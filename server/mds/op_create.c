@@ -87,6 +87,8 @@ struct mds_inode *mds_make_inode(struct mds_change *change, struct mds_dentry *d
 		mds_dentry_set_primary(dentry, inode);
 	else
 		inode->nlink = 0;
+	if (dentry)
+		inode->quota = mds_quota_inside(mds, dentry->dir->inode);
 	inode->own = !dentry;		/* an orphan from the beginning: stays as long as somebody holds it */
 	mds_change_home(change, inode);
 	return inode;
@@ -98,7 +100,7 @@ static void give_writer(struct mds *mds, struct mds_session *session, struct mds
 {
 	struct mds_writer_slot *slot = mds_writer_get(inode, session->instance);
 
-	slot->max_size = nacre_size_next_max(0, 0, 0, inode->object_bytes);
+	slot->max_size = mds_quota_first_max(mds, inode);
 	slot->safe_max = delegated ? slot->max_size : 0;
 }
 
@@ -189,6 +191,8 @@ static int make_new(struct mds *mds, struct mds_request *request, struct mds_ino
 	result = req_room(mds, request);
 	if (!result)
 		result = req_change(mds, request, dir, groups);
+	if (!result && !request->head->applied)
+		result = mds_quota_room(mds, 0, mds_quota_inside(mds, dir), 1, 0);
 	return result ? result : make(mds, request, dir);
 }
 

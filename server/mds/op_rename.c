@@ -95,6 +95,41 @@ static int judge(const struct move *move)
 	return judge_types(move);
 }
 
+/*
+ * Between trees with different quotas what moves takes its sums along, if they are known: those of a file, of an empty
+ * directory, of a directory with a quota of its own. Anything else is to be copied, as between file systems.
+ */
+static int judge_quota(struct mds *mds, const struct mds_request *request, const struct move *move)
+{
+	const struct mds_quota *own = mds_quota_of_dir(mds, move->inode->ino);
+	uint32_t from = mds_quota_now(mds, move->inode->quota), to = mds_quota_inside(mds, move->to);
+	bool whiteout = move->record->rename_flags & NACRE_RENAME_WHITEOUT;
+	int64_t files = 1, bytes = 0;
+
+	if (request->head->applied)
+		return 0;
+	if (exchanges(move) && from != to)
+		return EXDEV;
+	if (from == to)
+		return mds_quota_room(mds, 0, to, whiteout && !move->victim, 0);
+	if (own) {
+		files += (int64_t)own->used_files;
+		bytes = (int64_t)own->used_bytes;
+	} else if (mds_inode_is_dir(move->inode)) {
+		if (move->inode->size)
+			return EXDEV;
+	} else if (move->inode->nlink > 1) {
+		return EXDEV;
+	} else if (S_ISREG(move->inode->mode)) {
+		bytes = (int64_t)move->inode->size;
+	}
+	if (move->victim && (mds_inode_is_dir(move->victim) || move->victim->nlink == 1)) {
+		files--;
+		bytes -= S_ISREG(move->victim->mode) ? (int64_t)move->victim->size : 0;
+	}
+	return mds_quota_room(mds, from, to, files, bytes);
+}
+
 static int lock(struct mds *mds, struct mds_request *request, const struct move *move)
 {
 	uint32_t groups = NACRE_GROUP_DIR | NACRE_GROUP_FILE;
@@ -165,6 +200,8 @@ static void apply(struct mds *mds, struct mds_request *request, struct move *mov
 	mds_dentry_clear(move->old);
 	mds_dentry_clear(move->new);
 	put(&change, move->new, move->inode);
+	if (mds->quotas.by_id && mds_quota_now(mds, move->inode->quota) != mds_quota_inside(mds, move->to))
+		mds_quota_move(mds, move->inode, move->to);
 	move->inode->ctime = nacre_time_later(move->inode->ctime, now);
 	count(&change, move, now);
 	if (exchanges(move)) {
@@ -196,6 +233,8 @@ int mds_op_rename(struct mds *mds, struct mds_request *request)
 	/* two names of one inode: nothing is to be done, says POSIX */
 	if (!result && move.inode != move.victim)
 		result = lock(mds, request, &move);
+	if (!result && move.inode != move.victim && mds->quotas.by_id)
+		result = judge_quota(mds, request, &move);
 	if (result)
 		return result;
 	if (move.inode != move.victim)

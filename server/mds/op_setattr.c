@@ -76,6 +76,8 @@ int mds_set_size(struct mds *mds, struct mds_request *request, struct mds_inode 
 	if (!result)
 		result = is_cut(inode, size) ? req_alone(mds, request, inode) :
 					       req_change(mds, request, inode, NACRE_GROUP_FILE);
+	if (!result)
+		result = mds_quota_req_size(mds, request, inode, size);
 	if (result)
 		return result;
 	set_size(mds, inode, size, mds_op_time(mds, request));

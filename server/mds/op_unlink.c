@@ -8,8 +8,10 @@ void mds_name_lost(struct mds_change *change, struct mds_inode *inode, uint64_t 
 {
 	inode->ctime = nacre_time_later(inode->ctime, now);
 	inode->nlink = mds_inode_is_dir(inode) ? 0 : inode->nlink - 1;
-	if (!inode->nlink)
+	if (!inode->nlink) {
 		inode->own = true;	/* an orphan: stays as long as somebody holds it */
+		mds_quota_orphan(change->mds, inode);
+	}
 	mds_change_home(change, inode);
 }
 
@@ -23,6 +25,19 @@ static void move_out(struct mds_change *change, struct mds_inode *inode)
 	mds_dentry_set_remote(home, inode->ino, inode->mode);
 	inode->own = true;
 	mds_change_entry(change, home);
+}
+
+/* A name in another tree would make a file count in two; one without a name comes to count with its first. */
+static int judge_quota(struct mds *mds, const struct mds_request *request, const struct mds_inode *dir,
+		       const struct mds_inode *inode)
+{
+	uint32_t inside = mds_quota_inside(mds, dir);
+
+	if (request->head->applied)
+		return 0;
+	if (!inode->nlink)
+		return mds_quota_room(mds, 0, inside, 1, (int64_t)inode->size);
+	return mds_quota_now(mds, inode->quota) == inside ? 0 : EXDEV;
 }
 
 int mds_op_link(struct mds *mds, struct mds_request *request)
@@ -57,6 +72,11 @@ int mds_op_link(struct mds *mds, struct mds_request *request)
 		return ENOENT;
 	if (inode->nlink >= NACRE_LINK_MAX)
 		return EMLINK;
+	result = judge_quota(mds, request, dir, inode);
+	if (result)
+		return result;
+	if (!inode->nlink)
+		inode->quota = mds_quota_inside(mds, dir);
 	mds_change_begin_request(&change, request);
 	change.ino = inode->ino;
 	move_out(&change, inode);

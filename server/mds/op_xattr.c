@@ -2,6 +2,7 @@
 /* SETXATTR, RMXATTR. An inode's xattrs are one nacre_xattr sequence, rebuilt at every change. */
 #include "core.h"
 #include "ops.h"
+#include "protocol/rules/quota.h"
 #include "protocol/rules/size.h"
 #include "protocol/rules/validate.h"
 
@@ -61,9 +62,12 @@ int mds_op_setxattr(struct mds *mds, struct mds_request *request)
 		.value = record->value, .value_bytes = record->value_bytes,
 	};
 	struct mds_inode *inode;
-	int room, result = find(mds, request, &inode);
+	int room, result;
 	bool found;
 
+	if (nacre_xattr_is_own(record->name, record->name_bytes))
+		return mds_op_quota_set(mds, request);
+	result = find(mds, request, &inode);
 	if (result)
 		return result;
 	found = copy_others(inode, record, &w, &room);
@@ -78,13 +82,17 @@ int mds_op_setxattr(struct mds *mds, struct mds_request *request)
 
 int mds_op_rmxattr(struct mds *mds, struct mds_request *request)
 {
+	const struct nacre_record_req *record = &request->message->host.record;
 	struct nacre_writer w = nacre_writer(mds->scratch, NACRE_XATTRS_MAX);
 	struct mds_inode *inode;
-	int room, result = find(mds, request, &inode);
+	int room, result;
 
+	if (nacre_xattr_is_own(record->name, record->name_bytes))
+		return mds_op_quota_set(mds, request);
+	result = find(mds, request, &inode);
 	if (result)
 		return result;
-	if (!copy_others(inode, &request->message->host.record, &w, &room))
+	if (!copy_others(inode, record, &w, &room))
 		return ENODATA;
 	return commit_xattrs(mds, request, inode, &w);
 }

@@ -11,6 +11,7 @@ int mds_op_getattr(struct mds *mds, struct mds_request *request);
 int mds_op_open(struct mds *mds, struct mds_request *request);
 int mds_op_readdir(struct mds *mds, struct mds_request *request);
 int mds_op_statfs(struct mds *mds, struct mds_request *request);
+int mds_op_quota(struct mds *mds, struct mds_request *request);
 int mds_op_sync(struct mds *mds, struct mds_request *request);
 int mds_op_filelock(struct mds *mds, struct mds_request *request);
 int mds_op_create(struct mds *mds, struct mds_request *request);

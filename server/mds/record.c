@@ -25,7 +25,8 @@ void mds_record_set(struct mds *mds, enum mds_record_kind kind, uint64_t number,
 		    uint64_t seq)
 {
 	struct mds_record *record = mds_record_find(mds, kind, number);
-	bool has_value = kind == MDS_RECORD_SESSION || kind == MDS_RECORD_PURGE;
+	bool has_value = kind == MDS_RECORD_SESSION || kind == MDS_RECORD_PURGE ||
+			 kind == MDS_RECORD_QUOTA;
 
 	if (!record && !live)
 		return;
@@ -80,7 +81,7 @@ int mds_record_key_parse(const uint8_t *text, uint32_t length, struct mds_record
 	char digits[17] = { 0 };
 	char *end;
 
-	if (length != 17 || !memchr("sowp", text[0], 4))
+	if (length != 17 || !memchr("sowpq", text[0], 5))
 		return -EBADMSG;
 	memcpy(digits, text + 1, 16);
 	key->kind = text[0];

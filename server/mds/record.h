@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Keys of the rank's table object: sessions, orphans, inodes with writers, purges. A record
+ * Keys of the rank's table object: sessions, orphans, inodes with writers, purges, quotas. A record
  * says that such a key is to be there (live) or not; its value is made when it is written.
  */
 #ifndef MDS_RECORD_H
@@ -16,6 +16,7 @@ enum mds_record_kind {
 	MDS_RECORD_ORPHAN = 'o',
 	MDS_RECORD_WRITERS = 'w',
 	MDS_RECORD_PURGE = 'p',
+	MDS_RECORD_QUOTA = 'q',
 };
 
 struct mds_record_key {

@@ -73,6 +73,8 @@ static int take_header(struct mds_replay *replay, const struct nacre_key_value *
 	}
 	replay->found_header = true;
 	mds->next_ino = header->next_ino;
+	if (mds->quotas.next_id < header->next_quota)
+		mds->quotas.next_id = header->next_quota;
 	mds_ids_set_block(mds, header->block_first, header->block_count);
 	return 0;
 }
@@ -95,6 +97,8 @@ static int take_key(struct mds_replay *replay, const struct nacre_key_value *ite
 			return 0;
 		mds_purge_known(mds, &purge, 0);
 	}
+	if (key.kind == MDS_RECORD_QUOTA && mds_quota_known(mds, item->value, item->value_bytes, 0))
+		return -EBADMSG;
 	mds_record_loaded(mds, (enum mds_record_kind)key.kind, key.number);
 	if (key.kind == MDS_RECORD_SESSION)
 		return mds_session_decode(mds, item->value, item->value_bytes);
@@ -289,6 +293,7 @@ static void journal_is_read(struct mds_replay *replay)
 		 (unsigned long long)replay->header.expire_seq,
 		 (unsigned long long)replay->seq - 1);
 	mds_journal_start(mds, replay->seq, replay->end_pos);
+	mds_quotas_ready(mds);
 	if (replay->seq == 1 && !mds_inode_find(mds, NACRE_INO_ROOT))
 		make_root(mds);
 	load_wanted(replay);

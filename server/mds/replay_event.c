@@ -167,6 +167,8 @@ static int apply_item(struct mds *mds, const struct mds_event *event, const stru
 		return apply_session(mds, item->type, item->payload, item->payload_bytes, seq);
 	case MDS_ITEM_PURGE:
 		return apply_purge(mds, item->payload, item->payload_bytes, seq);
+	case MDS_ITEM_QUOTA:
+		return mds_quota_known(mds, item->payload, item->payload_bytes, seq);
 	default:
 		return apply_interval(mds, item->type, item->payload, item->payload_bytes, seq);
 	}

@@ -24,7 +24,8 @@ struct admin_answer;
 	W(MEMORY, "inodes in memory to be written back")	\
 	W(TRIM, "truncated objects")			\
 	W(ACTIVE, "the rank to become active")		\
-	W(STATFS, "the OSDs' counts")
+	W(STATFS, "the OSDs' counts")			\
+	W(QUOTA, "what others have reserved in a quota")
 
 #define MDS_WAIT_ENUM(name, doc) MDS_WAIT_##name,
 enum mds_wait { MDS_WAITS(MDS_WAIT_ENUM) MDS_WAIT_KINDS };

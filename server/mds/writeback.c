@@ -358,6 +358,8 @@ static uint32_t encode_record(struct mds *mds, const struct mds_record *record)
 		return mds_session_encode(session, mds->scratch, MDS_SESSION_IMAGE_ROOM);
 	case MDS_RECORD_PURGE:
 		return mds_purge_encode(mds, record->key.number, mds->scratch);
+	case MDS_RECORD_QUOTA:
+		return mds_quota_encode(mds, record->key.number, mds->scratch);
 	default:
 		mds->scratch[0] = 1;
 		return 1;

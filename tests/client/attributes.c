@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "protocol/rules/names.h"
+#include "protocol/rules/quota.h"
 #include "protocol/rules/record.h"
 #include "protocol/rules/validate.h"
 #include "state.h"
@@ -248,7 +249,8 @@ static void step_change_xattr(struct client_call *call, uint16_t kind)
 	if (!call_may_go(call))
 		return;
 	inode = inode_get(call->client, call->ino);
-	if (caps_can(inode, NACRE_CAP_XATTR_EXCL) && inode->xattrs_known && !inode->changing)
+	if (caps_can(inode, NACRE_CAP_XATTR_EXCL) && inode->xattrs_known && !inode->changing &&
+	    !nacre_xattr_is_own((const __u8 *)call->name, (__u32)strlen(call->name)))
 		change_xattr_locally(call, inode, kind == NACRE_RECORD_RMXATTR);
 	else
 		change_xattr(call, kind);

@@ -166,6 +166,19 @@ void caps_want_size(struct inode *inode, uint64_t end)
 	caps_update_send(inode, false, 0, false);
 }
 
+void caps_wait_size(struct client_call *call, struct inode *inode, uint64_t end)
+{
+	if (call->asked_size && call->refusals != inode->max_size_refusals &&
+	    end >= inode->max_size_refused) {
+		call_end(call, -EDQUOT);
+		return;
+	}
+	call->asked_size = true;
+	call->refusals = inode->max_size_refusals;
+	caps_want_size(inode, end);
+	call_wait(&inode->waiters, call);
+}
+
 void caps_event_all(struct client *client, uint8_t kind)
 {
 	const struct nacre_cap_event event = { .kind = kind };

@@ -63,6 +63,7 @@ struct client_config {
 	C(READDIR, "ino flags: CLIENT_WITH_DATA [entries entry_count]: the whole listing, without dots") \
 	C(LIST, "ino offset [entries entry_count offset]: one answer's part of the listing, behind position `offset` (0: the start); offset 0 is the end") \
 	C(STATFS, "[bytes: free]")							\
+	C(QUOTA, "ino [quota]: that it counts in; dir 0: in none")			\
 	C(CREATE, "ino name mode flags [attr created]: make or open a regular file, for writing") \
 	C(TMPFILE, "ino mode [attr]: make a regular file without a name, and open it for writing") \
 	C(MKDIR, "ino name mode [attr]")						\
@@ -139,6 +140,7 @@ struct client_call {
 	/* what came of it */
 	int result;			/* 0 or -errno */
 	struct client_attr attr;
+	struct nacre_quota quota;
 	uint64_t bytes;
 	struct client_entry *entries;	/* freed by client_call_clean() */
 	size_t entry_count;
@@ -154,6 +156,8 @@ struct client_call {
 	uint32_t refs;
 	int error;
 	uint64_t mark;
+	bool asked_size;		/* for room to write: … */
+	uint32_t refusals;		/* … and no quota had refused more than so often by then */
 	uint64_t sent;			/* WRITE: bytes of it that object requests have been made for */
 	uint64_t began_ns;
 };

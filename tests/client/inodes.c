@@ -174,6 +174,10 @@ struct inode *inode_learn(struct client *client, const struct nacre_inode_info *
 	grant.caps = info->issued;
 	grant.missing = NACRE_GROUPS_ALL & ~info->valid;
 	if (inode->cap.cap_id != info->cap_id || info->cap_seq > inode->cap.seq) {
+		if (info->info_flags & NACRE_INFO_NO_ROOM) {
+			inode->max_size_refused = inode->max_size_asked;
+			inode->max_size_refusals++;
+		}
 		inode->max_size = info->max_size;
 		inode->max_size_asked = 0;
 	}

@@ -103,8 +103,7 @@ void step_ALLOCATE(struct client_call *call)
 	} else if (!caps_can(inode, NACRE_CAP_FILE_WRITE)) {
 		call_acquire(call, inode, NACRE_CAP_FILE_WRITE);
 	} else if (end > inode->size.size && end > inode->max_size) {
-		caps_want_size(inode, end);
-		call_wait(&inode->waiters, call);
+		caps_wait_size(call, inode, end);
 	} else if (call->flags && caps_can(inode, WRITE_BUFFERED) && inline_stays(inode, stays)) {
 		zero_inline(call, inode);
 	} else if (inode->dirty_pages || inode->writing_pages || inode->refs[WRITE_BIT]) {

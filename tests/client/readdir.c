@@ -155,6 +155,25 @@ static void got_statfs(struct request *request, const struct nacre_reply *reply)
 	call_end(call, reply_error(reply));
 }
 
+static void got_quota(struct request *request, const struct nacre_reply *reply)
+{
+	struct client_call *call = request->call;
+
+	if (!reply->result && nacre_decode_all(nacre_quota_desc(), reply->extra, reply->extra_bytes,
+					       &call->quota))
+		call_end(call, -EBADMSG);
+	else
+		call_end(call, reply_error(reply));
+}
+
+void step_QUOTA(struct client_call *call)
+{
+	struct nacre_quota_req body = { .ino = call->ino };
+
+	if (call_may_go(call))
+		call_submit(call, NACRE_MSG_QUOTA, &body, got_quota, NULL, NULL, NULL);
+}
+
 void step_STATFS(struct client_call *call)
 {
 	struct nacre_statfs_req body = { .tid = 0 };

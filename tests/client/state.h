@@ -66,6 +66,8 @@ struct inode {
 	uint64_t atime, mtime, ctime;
 	struct nacre_size size;
 	uint64_t max_size, max_size_asked;
+	uint64_t max_size_refused;	/* a quota left no room for that … */
+	uint32_t max_size_refusals;	/* … and how often that was said */
 	uint64_t written, written_sent;	/* bytes of blocks for the next flush, and in unacknowledged ones */
 	__u64 written_end;		/* block behind the last write that was counted */
 	char *symlink;
@@ -278,6 +280,8 @@ void caps_dirty(struct inode *inode, uint32_t groups);
 /* Tell the rank what open files, and this call, want. */
 void caps_want(struct inode *inode, uint32_t extra);
 void caps_want_size(struct inode *inode, uint64_t end);
+/* A call that needs the room waits for it, or ends with -EDQUOT if it was refused since it came here first. */
+void caps_wait_size(struct client_call *call, struct inode *inode, uint64_t end);
 void caps_grant(struct client *client, const struct nacre_cap_grant *grant);
 void caps_revoke(struct client *client, const struct nacre_cap_revoke *revoke);
 void caps_revokes(struct client *client, const struct nacre_cap_revokes *several);

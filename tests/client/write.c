@@ -182,8 +182,7 @@ void step_WRITE(struct client_call *call)
 		else
 			call_acquire(call, inode, NACRE_CAP_FILE_WRITE);
 	} else if (extends && write_end(call) > inode->max_size) {
-		caps_want_size(inode, write_end(call));
-		call_wait(&inode->waiters, call);
+		caps_wait_size(call, inode, write_end(call));
 	} else if (caps_can(inode, WRITE_BUFFERED)) {
 		write_buffered(call, inode);
 	} else if (inode->dirty_pages || inode->writing_pages) {
@@ -221,8 +220,7 @@ static void find_place(struct client_call *call, struct inode *inode)
 	} else if (end > NACRE_FILE_MAX) {
 		call_end(call, -EFBIG);
 	} else if (end > inode->max_size) {
-		caps_want_size(inode, end);
-		call_wait(&inode->waiters, call);
+		caps_wait_size(call, inode, end);
 	} else if (!caps_can(inode, WRITE_BUFFERED) &&
 		   (inode->dirty_pages || inode->writing_pages)) {
 		pages_write_back(inode);

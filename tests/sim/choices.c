@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "choices.h"
+#include "quotas.h"
 #include "protocol/session.h"
 
 static struct sim_random *random_of(const struct sim_worker *worker)
@@ -329,6 +330,16 @@ static bool choose_statfs(struct sim_worker *worker)
 	return true;
 }
 
+static bool choose_quota(struct sim_worker *worker)
+{
+	uint64_t dir = worker->client->dirs[worker_dice(worker, SIM_DIRS)];
+
+	if (!dir || !worker->client->sim->quotas)
+		return false;
+	quotas_choose(worker->client->sim, &worker->call, dir, sim_random_next(random_of(worker)));
+	return true;
+}
+
 static const struct {
 	unsigned int weight;
 	bool (*choose)(struct sim_worker *worker);
@@ -339,6 +350,7 @@ static const struct {
 	{ 3, choose_setxattr }, { 3, choose_getxattr }, { 8, choose_open }, { 6, choose_close },
 	{ 18, choose_read }, { 15, choose_write }, { 4, choose_append }, { 4, choose_allocate }, { 4, choose_seek },
 	{ 4, choose_fsync }, { 1, choose_sync }, { 1, choose_statfs },
+	{ 3, choose_quota },
 };
 
 void worker_choose(struct sim_worker *worker)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "history_state.h"
+#include "protocol/rules/quota.h"
 
 static struct reg *name_reg(struct history *history, uint64_t dir, const char *name)
 {
@@ -178,7 +179,8 @@ static uint64_t xattr_value(const void *bytes, size_t length)
 
 static void saw_setxattr(struct history *history, struct op *op, const struct client_call *call)
 {
-	if (!call->result)
+	/* what quotas are is judged by their sums (quotas.c) */
+	if (!call->result && !nacre_xattr_is_own((const __u8 *)call->name, (__u32)strlen(call->name)))
 		history_add(history, op, history_reg(history, REG_XATTR, call->ino, 0), REG_SET,
 			    xattr_value(call->value, call->value_bytes), 0);
 }
@@ -308,7 +310,7 @@ static const char *saw_read(struct history *history, struct op *op,
 /* ---- all -------------------------------------------------------------------------------- */
 
 /* Errors that a correct system may give to a correct client. */
-static const char *judge_error(const struct op *op, const struct client_call *call)
+static const char *judge_error(const struct history *history, const struct op *op, const struct client_call *call)
 {
 	static char text[80];
 
@@ -326,6 +328,14 @@ static const char *judge_error(const struct op *op, const struct client_call *ca
 		if (op->kind == CLIENT_SEEK)
 			return NULL;
 		break;
+	case -EXDEV:
+		if (history->quotas && (op->kind == CLIENT_RENAME || op->kind == CLIENT_LINK))
+			return NULL;
+		break;
+	case -EDQUOT:
+		if (history->quotas)
+			return NULL;
+		break;
 	case -EINVAL:
 	case -ELOOP:
 		if (op->kind == CLIENT_RENAME)
@@ -339,7 +349,7 @@ static const char *judge_error(const struct op *op, const struct client_call *ca
 
 const char *history_events(struct history *history, struct op *op, const struct client_call *call)
 {
-	const char *wrong = judge_error(op, call);
+	const char *wrong = judge_error(history, op, call);
 
 	if (wrong)
 		return wrong;

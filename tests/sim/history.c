@@ -25,6 +25,11 @@ unsigned int history_name_number(const char *name)
 	return i;
 }
 
+void history_may_be_refused(struct history *history, bool quotas)
+{
+	history->quotas = quotas;
+}
+
 struct history *history_create(void)
 {
 	struct history *history = calloc(1, sizeof(*history));

@@ -20,6 +20,8 @@
 struct history;
 
 struct history *history_create(void);
+/* There are quotas: EDQUOT and EXDEV are right answers, at any time. */
+void history_may_be_refused(struct history *history, bool quotas);
 void history_destroy(struct history *history);
 
 /* A name from the workload's small set; its number stands for it. */

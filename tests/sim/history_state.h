@@ -54,6 +54,7 @@ struct history {
 	uint32_t op_count, op_room;
 	uint32_t lives;
 	struct history_counts counts;
+	bool quotas;			/* calls may be refused for want of room in a quota */
 };
 
 struct reg *history_reg(struct history *history, enum reg_kind kind, uint64_t ino, uint32_t sub);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "groups.h"
+#include "quotas.h"
 #include "sim.h"
 
 #define SLICE_NS (100 * SIM_NS_PER_MS)
@@ -124,6 +125,7 @@ static void prepare(struct sim *sim)
 		sim->clients[i].host = sim_host_add(sim->world, name);
 	}
 	choose_inlines(sim);
+	quotas_begin(sim);
 }
 
 static void report(struct sim *sim)
@@ -134,11 +136,12 @@ static void report(struct sim *sim)
 		printf("%.1f virtual s, %" PRIu64 " events, %" PRIu64 " calls (%" PRIu64
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
-		       " evictions, %" PRIu64 " audits, %" PRIu64 " inline files%s\n",
+		       " evictions, %" PRIu64 " audits, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
+		       " judged\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->inline_files, sim->inlines ? "" : " (off)");
+		       sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged);
 	if (!sim->failed)
 		return;
 	fprintf(stderr, "--- the last that happened\n");

@@ -113,6 +113,8 @@ struct sim {
 	struct sim_client clients[SIM_CLIENTS_MAX];
 	unsigned int client_count;
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
+	bool quotas;			/* directories have quotas */
+	uint64_t quotas_set, quotas_judged;
 	struct history *history;
 	struct applied *applied;
 	struct looked *looked;		/* groups.c: hash */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "protocol/session.h"
+#include "quotas.h"
 #include "sim.h"
 #include "stores.h"
 
@@ -25,6 +26,7 @@ struct tree {
 	struct store_inode inodes[INODES_MAX];	/* everything, directories included */
 	uint32_t names[INODES_MAX];	/* how many names it has */
 	uint32_t nlink[INODES_MAX];
+	struct quotas_inode places[INODES_MAX];	/* the same, for who adds up what is below a directory */
 	size_t count;
 };
 
@@ -129,7 +131,7 @@ static bool leave(struct sim *sim, struct sim_client *client)
 /* ---- reading the tree ------------------------------------------------------------------- */
 
 static void tree_add(struct reader *reader, struct tree *tree, const struct store_inode *found,
-		     uint32_t nlink)
+		     uint32_t nlink, uint64_t parent)
 {
 	uint64_t ino = found->ino;
 	bool is_dir = found->is_dir;
@@ -143,7 +145,8 @@ static void tree_add(struct reader *reader, struct tree *tree, const struct stor
 		return;
 	}
 	if (i == tree->count) {
-		tree->inodes[tree->count++] = *found;
+		tree->inodes[i] = *found;
+		tree->places[tree->count++] = (struct quotas_inode){ ino, parent, found->size };
 		if (is_dir)
 			tree->dirs[tree->dir_count++] = ino;
 	} else if (is_dir) {
@@ -171,7 +174,7 @@ static bool read_link(struct reader *reader, uint64_t ino)
 	return !reader->sim->failed;
 }
 
-static bool read_entry(struct reader *reader, struct tree *tree, uint64_t ino)
+static bool read_entry(struct reader *reader, struct tree *tree, uint64_t ino, uint64_t parent)
 {
 	struct store_inode found = { .ino = ino };
 	uint32_t mode;
@@ -183,7 +186,7 @@ static bool read_entry(struct reader *reader, struct tree *tree, uint64_t ino)
 	found.is_dir = S_ISDIR(mode);
 	found.is_inline = reader->call.attr.inline_gen;
 	reader->sim->inline_files += found.is_inline;
-	tree_add(reader, tree, &found, reader->call.attr.nlink);
+	tree_add(reader, tree, &found, reader->call.attr.nlink, parent);
 	if (S_ISREG(mode))
 		return read_file(reader, ino);
 	return S_ISLNK(mode) ? read_link(reader, ino) : !reader->sim->failed;
@@ -200,7 +203,7 @@ static bool read_dir(struct reader *reader, struct tree *tree, uint64_t ino)
 	entries = reader->call.entries;
 	count = reader->call.entry_count;
 	for (i = 0, good = true; good && i < count; i++)
-		good = read_entry(reader, tree, entries[i].ino);
+		good = read_entry(reader, tree, entries[i].ino, ino);
 	for (i = 0; i < count; i++)
 		free(entries[i].name);
 	free(entries);
@@ -218,6 +221,18 @@ static void check_links(struct sim *sim, const struct tree *tree)
 				 tree->nlink[i]);
 }
 
+static bool read_quotas(struct reader *reader, const struct tree *tree)
+{
+	size_t i;
+
+	for (i = 0; i < tree->dir_count; i++) {
+		if (!must(reader, CLIENT_QUOTA, tree->dirs[i]))
+			return false;
+		quotas_check(reader->sim, tree->dirs[i], &reader->call.quota, tree->places, tree->count);
+	}
+	return !reader->sim->failed;
+}
+
 static bool read_tree(struct sim *sim, struct tree *tree)
 {
 	struct sim_host *host = sim_host_add(sim->world, "reader");
@@ -233,9 +248,10 @@ static bool read_tree(struct sim *sim, struct tree *tree)
 	if (client_create(&config, &reader->client))
 		abort();
 	good = must(reader, CLIENT_MOUNT, 0);
-	tree_add(reader, tree, &(struct store_inode){ .ino = NACRE_INO_ROOT, .is_dir = true }, 1);
+	tree_add(reader, tree, &(struct store_inode){ .ino = NACRE_INO_ROOT, .is_dir = true }, 1, 0);
 	while (good && tree->dir_read < tree->dir_count)
 		good = read_dir(reader, tree, tree->dirs[tree->dir_read++]);
+	good = good && read_quotas(reader, tree);
 	good = good && must(reader, CLIENT_UNMOUNT, 0);
 	if (good)
 		client_destroy(reader->client);

@@ -21,6 +21,7 @@ static const struct pair_row {
 	{ NACRE_MSG_OPEN, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_READDIR, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_STATFS, NACRE_MSG_REPLY, { "tid" } },
+	{ NACRE_MSG_QUOTA, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_SYNC, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_FILELOCK, NACRE_MSG_REPLY, { "tid" } },
 	{ NACRE_MSG_CREATE, NACRE_MSG_REPLY, { "tid" } },

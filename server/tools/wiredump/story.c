@@ -34,6 +34,7 @@ static const struct template_row {
 	{ NACRE_MSG_OPEN, "{ino}[ to {open_flags}][, needs {need}]" },
 	{ NACRE_MSG_READDIR, "{ino}[ behind {after}][, at most {max_entries} entries]" },
 	{ NACRE_MSG_STATFS, "" },
+	{ NACRE_MSG_QUOTA, "of {ino}" },
 	{ NACRE_MSG_SYNC, "[ up to #{upto}]" },
 	{ NACRE_MSG_FILELOCK, "{op} {kind} {lock_mode} on {ino}, owner {owner}[, waiter {waiter}][, process {pid}]" },
 	{ NACRE_MSG_CREATE, NEW_INODE "[ mode {mode}][ ({record_flags})]" },

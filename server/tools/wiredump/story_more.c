@@ -74,6 +74,20 @@ static void tell_holder(FILE *out, const struct nacre_reply *reply)
 	tell_range(out, lock.start, lock.last);
 }
 
+static void tell_quota(FILE *out, const struct nacre_reply *reply)
+{
+	struct nacre_quota quota;
+
+	if (nacre_decode_all(nacre_quota_desc(), reply->extra, reply->extra_bytes, &quota))
+		return;
+	if (!quota.dir)
+		fputs(", no quota", out);
+	else
+		fprintf(out, ", quota of %#" PRIx64 ": %" PRIu64 " of %" PRIu64 " bytes, %" PRIu64 " of %" PRIu64
+			" files", (uint64_t)quota.dir, (uint64_t)quota.used_bytes, (uint64_t)quota.max_bytes,
+			(uint64_t)quota.used_files, (uint64_t)quota.max_files);
+}
+
 static void more_of_reply(FILE *out, const struct story *story)
 {
 	const struct nacre_reply *reply = story->body;
@@ -99,6 +113,8 @@ static void more_of_reply(FILE *out, const struct story *story)
 		tell_dirents(out, reply);
 	else if (reply->extra_bytes && story->answered == NACRE_MSG_STATFS)
 		tell_statfs(out, reply);
+	else if (reply->extra_bytes && story->answered == NACRE_MSG_QUOTA)
+		tell_quota(out, reply);
 	else if (reply->extra_bytes && story->answered == NACRE_MSG_FILELOCK)
 		tell_holder(out, reply);
 }

@@ -439,6 +439,8 @@ static int mds_body(__u16 type, void *body)
 			   .max_bytes = 65536);
 	case NACRE_MSG_STATFS:
 		return SET(nacre_statfs_req, HEAD);
+	case NACRE_MSG_QUOTA:
+		return SET(nacre_quota_req, HEAD, .ino = 1);
 	case NACRE_MSG_SYNC:
 		return SET(nacre_sync_req, HEAD, .upto = 7);
 	case NACRE_MSG_FILELOCK:
