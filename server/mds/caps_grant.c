@@ -463,7 +463,8 @@ bool mds_caps_ready(struct mds *mds, struct mds_session *session, struct mds_ino
 	if ((wanted & NACRE_CAP_FILE_WRITE) && S_ISREG(inode->mode))
 		mds_caps_extend(mds, cap, 0);
 	need &= ~cap->rank.issued;
-	return !(need & ~grantable(inode, session->instance, need));
+	/* what is on its way back is given again when it has arrived, and not by this reply */
+	return !(need & cap->rank.held) && !(need & ~grantable(inode, session->instance, need));
 }
 
 void mds_caps_creator(struct mds *mds, struct mds_session *session, struct mds_inode *inode)

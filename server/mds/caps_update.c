@@ -324,6 +324,8 @@ static void update_cap(struct mds *mds, struct mds_cap *cap, const struct nacre_
 	else if (inode->quota && !(cap->rank.held & WRITING) && !cap->claimed_dirty)
 		mds_quota_cut_range(mds, cap);
 	mds_cap_revoke_answered(mds, cap);
+	if (news & NACRE_CAPR_SHRUNK)
+		mds_wake(mds, &inode->waiters);		/* perhaps for what was on its way back */
 	if (recall_is_done(mds, cap))
 		news |= NACRE_CAPR_GONE;
 	if (news & NACRE_CAPR_GONE) {

@@ -118,30 +118,36 @@ int req_change(struct mds *mds, struct mds_request *request, struct mds_inode *i
 	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
 }
 
-/* EXCL of the client has in it what SYNC would give it. */
-static bool is_there(const struct nacre_lock *lock, uint64_t client, bool exclusive)
-{
-	return (lock->state == NACRE_LOCK_EXCL && lock->loner == client) ||
-	       (!exclusive && lock->state == NACRE_LOCK_SYNC);
-}
-
-int req_file(struct mds *mds, struct mds_request *request, struct mds_inode *inode, bool exclusive)
+/* The FILE lock is in one of these states, EXCL for this client; `event` brings it there. */
+static int req_file_in(struct mds *mds, struct mds_request *request, struct mds_inode *inode, bool sync, bool exclusive,
+		       uint8_t event)
 {
 	int file = nacre_group_index(NACRE_GROUP_FILE);
 	const struct nacre_lock *lock = &inode->locks[file];
 	uint64_t client = request->session->instance;
+	int looks;
 
-	if (!inode->probe && !inode->trim_end) {
-		if (!is_there(lock, client, exclusive) &&
-		    !mds_claimed(inode, NACRE_GROUP_FILE, request))
-			mds_lock_step(mds, inode, file, exclusive ? NACRE_LOCKE_NEED_EXCL :
-								    NACRE_LOCKE_NEED_SYNC,
-				      client);
-		if (is_there(lock, client, exclusive))
+	for (looks = 0; looks < 2 && !inode->probe && !inode->trim_end; looks++) {
+		if ((sync && lock->state == NACRE_LOCK_SYNC) ||
+		    (exclusive && lock->state == NACRE_LOCK_EXCL && lock->loner == client))
 			return 0;
+		if (!looks && !mds_claimed(inode, NACRE_GROUP_FILE, request))
+			mds_lock_step(mds, inode, file, event, client);
 	}
 	mds_request_claim(request, inode, NACRE_GROUP_FILE);
 	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
+}
+
+int req_file(struct mds *mds, struct mds_request *request, struct mds_inode *inode, bool exclusive)
+{
+	/* EXCL of the client has in it what SYNC would give it */
+	return req_file_in(mds, request, inode, !exclusive, true,
+			   exclusive ? NACRE_LOCKE_NEED_EXCL : NACRE_LOCKE_NEED_SYNC);
+}
+
+int req_no_writer(struct mds *mds, struct mds_request *request, struct mds_inode *inode)
+{
+	return req_file_in(mds, request, inode, true, false, NACRE_LOCKE_NEED_SYNC);
 }
 
 int req_room(struct mds *mds, struct mds_request *request)

@@ -99,7 +99,7 @@ static int judge(const struct move *move)
  * Between trees with different quotas what moves takes its sums along, if they are known: those of a file, of an empty
  * directory, of a directory with a quota of its own. Anything else is to be copied, as between file systems.
  */
-static int judge_quota(struct mds *mds, const struct mds_request *request, const struct move *move)
+static int judge_quota(struct mds *mds, struct mds_request *request, const struct move *move)
 {
 	const struct mds_quota *own = mds_quota_of_dir(mds, move->inode->ino);
 	uint32_t from = mds_quota_now(mds, move->inode->quota), to = mds_quota_inside(mds, move->to);
@@ -114,13 +114,17 @@ static int judge_quota(struct mds *mds, const struct mds_request *request, const
 		return mds_quota_room(mds, 0, to, whiteout && !move->victim, 0);
 	if (own) {
 		files += (int64_t)own->used_files;
-		bytes = (int64_t)own->used_bytes;
+		bytes = (int64_t)(own->used_bytes + own->reserved);
 	} else if (mds_inode_is_dir(move->inode)) {
 		if (move->inode->size)
 			return EXDEV;
 	} else if (move->inode->nlink > 1) {
 		return EXDEV;
 	} else if (S_ISREG(move->inode->mode)) {
+		int result = mds_quota_req_known(mds, request, move->inode);
+
+		if (result)
+			return result;
 		bytes = (int64_t)move->inode->size;
 	}
 	if (move->victim && (mds_inode_is_dir(move->victim) || move->victim->nlink == 1)) {

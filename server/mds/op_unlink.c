@@ -28,16 +28,18 @@ static void move_out(struct mds_change *change, struct mds_inode *inode)
 }
 
 /* A name in another tree would make a file count in two; one without a name comes to count with its first. */
-static int judge_quota(struct mds *mds, const struct mds_request *request, const struct mds_inode *dir,
-		       const struct mds_inode *inode)
+static int judge_quota(struct mds *mds, struct mds_request *request, const struct mds_inode *dir,
+		       struct mds_inode *inode)
 {
 	uint32_t inside = mds_quota_inside(mds, dir);
+	int result;
 
-	if (request->head->applied)
+	if (request->head->applied || (!inside && !inode->quota))
 		return 0;
-	if (!inode->nlink)
-		return mds_quota_room(mds, 0, inside, 1, (int64_t)inode->size);
-	return mds_quota_now(mds, inode->quota) == inside ? 0 : EXDEV;
+	if (inode->nlink)
+		return mds_quota_now(mds, inode->quota) == inside ? 0 : EXDEV;
+	result = mds_quota_req_known(mds, request, inode);
+	return result ? result : mds_quota_room(mds, 0, inside, 1, (int64_t)inode->size);
 }
 
 int mds_op_link(struct mds *mds, struct mds_request *request)

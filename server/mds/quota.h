@@ -119,6 +119,8 @@ bool mds_quota_grant(struct mds *mds, struct mds_cap *cap, uint64_t wanted, uint
 uint64_t mds_quota_first_max(struct mds *mds, const struct mds_inode *inode);
 /* A writer has stepped back: he has flushed what he wrote, and what he was granted ahead of it is free. */
 void mds_quota_cut_range(struct mds *mds, struct mds_cap *cap);
+/* It is going to count elsewhere: waits until all that was written is told of, and nothing granted ahead. 0, or parks. */
+int mds_quota_req_known(struct mds *mds, struct mds_request *request, struct mds_inode *inode);
 /* Writers' ranges have changed without a change to journal. */
 void mds_quota_reserve(struct mds *mds, struct mds_inode *inode);
 void mds_quota_room_free(struct mds *mds);

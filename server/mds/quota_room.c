@@ -252,17 +252,41 @@ bool mds_quota_grant(struct mds *mds, struct mds_cap *cap, uint64_t wanted, uint
  * The range stays, or it would have to be journaled before he goes on; a shorter one than is journaled is always right. One that is on its way
  * to him is left alone: he waits for it.
  */
-void mds_quota_cut_range(struct mds *mds, struct mds_cap *cap)
+static void cut(struct mds *mds, struct mds_inode *inode, struct mds_writer_slot *slot)
 {
-	struct mds_inode *inode = cap->inode;
-	struct mds_writer_slot *slot = mds_writer_find(inode, cap->session->instance);
 	uint64_t least = inode->size ? inode->size : 1;
 
-	if (!slot || slot->safe_max != slot->max_size || slot->max_size <= least || !limits_bytes(mds, inode))
+	if (slot->safe_max != slot->max_size || slot->max_size <= least)
 		return;
 	slot->max_size = slot->safe_max = least;
 	mds_quota_reserve(mds, inode);
 	mds_inode_mark_dirty(mds, inode, false, mds->journal.safe_seq);
+}
+
+void mds_quota_cut_range(struct mds *mds, struct mds_cap *cap)
+{
+	struct mds_writer_slot *slot = mds_writer_find(cap->inode, cap->session->instance);
+
+	if (slot && limits_bytes(mds, cap->inode))
+		cut(mds, cap->inode, slot);
+}
+
+int mds_quota_req_known(struct mds *mds, struct mds_request *request, struct mds_inode *inode)
+{
+	int result = S_ISREG(inode->mode) ? req_no_writer(mds, request, inode) : 0;
+	uint32_t i;
+
+	for (i = 0; !result && i < inode->writer_count; i++) {
+		struct mds_writer_slot *slot = &inode->writers[i];
+
+		if (slot->safe_max != slot->max_size) {
+			mds_journal_flush(mds);
+			result = mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
+		} else {
+			cut(mds, inode, slot);
+		}
+	}
+	return result;
 }
 
 /* He asks once more, as if he had just now, but for how long he may yet wait. */

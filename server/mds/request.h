@@ -169,6 +169,8 @@ int req_read(struct mds *mds, struct mds_request *request, struct mds_inode *ino
 	     uint32_t groups);
 /* The FILE lock is EXCL for this client, or at least SYNC, though others may want it elsewhere. */
 int req_file(struct mds *mds, struct mds_request *request, struct mds_inode *inode, bool exclusive);
+/* Nobody writes, the client neither, and what was written is told of. */
+int req_no_writer(struct mds *mds, struct mds_request *request, struct mds_inode *inode);
 int req_change(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
 	       uint32_t groups);
 /* Other sessions' changes of this inode are journaled (SHARE-1). */

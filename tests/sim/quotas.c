@@ -18,13 +18,20 @@ void quotas_begin(struct sim *sim)
 	history_may_be_refused(sim->history, sim->quotas);
 }
 
+/* Other directories have a limit of one kind only: that of bytes is there from the first byte on, and never above MAX_BYTES_MOST. */
+static bool may_have_both(uint64_t dir)
+{
+	return dir % 4 == 3;
+}
+
 void quotas_choose(struct sim *sim, struct client_call *call, uint64_t dir, uint64_t dice)
 {
-	const char *value = dice % 4 ? (dice & 16 ? limits_files : limits_bytes)[dice / 32 % 3] : "0";
+	bool files = may_have_both(dir) ? dice & 16 : dir & 1;
+	const char *value = dice % 4 ? (files ? limits_files : limits_bytes)[dice / 32 % 3] : "0";
 
 	call->kind = CLIENT_SETXATTR;
 	call->ino = dir;
-	call->name = dice & 16 ? "nacre.quota.max_files" : "nacre.quota.max_bytes";
+	call->name = files ? "nacre.quota.max_files" : "nacre.quota.max_bytes";
 	call->value = value;
 	call->value_bytes = strlen(value);
 	sim->quotas_set++;
@@ -70,9 +77,9 @@ void quotas_check(struct sim *sim, uint64_t dir, const struct nacre_quota *quota
 		sim_fail(sim, "the quota of %" PRIx64 " says %" PRIu64 " files, %" PRIu64 " bytes; there are %" PRIu64
 			      ", %" PRIu64, dir, (uint64_t)quota->used_files, (uint64_t)quota->used_bytes, files, bytes);
 	/* each empty file may have had its first byte; what a crash of the rank had answered is not refused again */
-	if (quota->max_bytes == MAX_BYTES_MOST && !(sim->options.faults & SIM_FAULT_MDS_CRASH) &&
-	    bytes > quota->max_bytes + files)
-		sim_fail(sim, "the quota of %" PRIx64 " allows %" PRIu64 " bytes, and there are %" PRIu64, dir,
-			 (uint64_t)quota->max_bytes, bytes);
+	if (quota->max_bytes && !may_have_both(dir) && !(sim->options.faults & SIM_FAULT_MDS_CRASH) &&
+	    bytes > MAX_BYTES_MOST + files)
+		sim_fail(sim, "the quota of %" PRIx64 " never allowed more than %u bytes, and there are %" PRIu64, dir,
+			 MAX_BYTES_MOST, bytes);
 	sim->quotas_judged++;
 }

@@ -323,6 +323,25 @@ static void test_rename_across(void **state)
 	mdst_client_destroy(c);
 }
 
+/* What somebody writes into a file while it moves counts where it goes: he steps back, and what he was granted ahead is void. */
+static void test_rename_of_a_file_that_is_written(void **state)
+{
+	struct mdst_client *c = client(*state, "c");
+	uint64_t dir = limited(c, ROOT, "d", NULL, "64K");
+	struct nacre_inode_info cap = mdst_create(c, ROOT, "f").target;
+
+	assert_true(cap.issued & NACRE_CAP_FILE_WRITE);
+	assert_true(cap.max_size > 64 << 10);
+	c->revokes = 0;
+	assert_int_equal(mdst_rename(c, ROOT, "f", dir, "f", 0).result, 0);
+	assert_true(c->revokes > 0);
+	used(c, dir, 1, 0);
+	/* all but an empty file's first byte is for others */
+	assert_int_equal(mdst_truncate(c, file(c, dir, "g", 0), (64 << 10) - 1).result, 0);
+	assert_int_equal(mdst_counter(*state, "quota_recalls"), 0);
+	mdst_client_destroy(c);
+}
+
 /* The inner one counts in the outer one, and goes on doing so after it is lifted. */
 static void test_nested(void **state)
 {
@@ -464,6 +483,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_set), T(test_files), T(test_removed_open_file), T(test_truncate), T(test_writer),
 		T(test_reserve_is_taken_back), T(test_reserve_stays), T(test_rename_across), T(test_nested),
+		T(test_rename_of_a_file_that_is_written),
 		T(test_restart), T(test_unsafe_is_repeated), T(test_lost_writer),
 	};
 

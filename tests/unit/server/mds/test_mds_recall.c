@@ -139,11 +139,52 @@ static void test_nothing_is_given_back(void **state)
 	mdst_client_destroy(other);
 }
 
+/* What an OPEN needs is on its way back: its answer comes after that, and has it in it. Seed 606 of the simulator asked for ever. */
+static void test_opened_when_it_is_recalled(void **state)
+{
+	struct mdst *t = *state;
+	struct nacre_open_req open = { .open_flags = NACRE_OPEN_READ, .need = NACRE_CAP_FILE_READ,
+				       .wanted = NACRE_CAP_FILE_READ };
+	struct mdst_client *c, *other;
+	struct mdst_reply r;
+	unsigned int i;
+	char name[16];
+
+	mdst_crash(t);
+	t->cache_inodes = 100;
+	mdst_start(t);
+	c = client(t, "c1");
+	other = client(t, "c2");
+	open.ino = mdst_create(other, ROOT, "f").target.ino;
+	open.tid = ++c->tid;
+	open.oldest_tid = c->oldest_tid;
+	assert_true(mdst_call(c, NACRE_MSG_OPEN, &open).target.issued & NACRE_CAP_FILE_READ);
+	c->stubborn = true;
+	for (i = 0; i < 150 && !c->revokes; i++) {
+		snprintf(name, sizeof(name), "g%u", i);
+		assert_int_equal(mdst_create(other, ROOT, name).result, 0);
+		other->oldest_tid = other->tid;
+	}
+	assert_true(c->revokes > 0);
+	open.tid = ++c->tid;
+	mdst_send(c, NACRE_MSG_OPEN, &open);
+	mdst_run_ms(t, 50);
+	assert_false(mdst_has_reply(c, open.tid));
+	c->stubborn = false;
+	c->answer_wanted = NACRE_WANT_READ;
+	r = mdst_wait(c, open.tid);
+	assert_int_equal(r.result, 0);
+	assert_true(r.target.issued & NACRE_CAP_FILE_READ);
+	mdst_client_destroy(c);
+	mdst_client_destroy(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_caps_are_recalled_for_memory), T(test_listed_when_it_was_to_leave), T(test_nothing_is_given_back),
+		T(test_opened_when_it_is_recalled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
