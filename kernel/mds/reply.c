@@ -278,13 +278,14 @@ void mds_reply(struct nacre_mds_client *mds, struct nacre_incoming *in)
 		mod_delayed_work(mds->fs->work, &mds->retry_work, msecs_to_jiffies(NACRE_RETRY_MS));
 		return;
 	}
+	/* before whoever asked goes on: his syncfs waits for this one, too */
+	spin_lock(&mds->lock);
+	mds->applied = max(mds->applied, reply->applied);
+	spin_unlock(&mds->lock);
 	req = find_request(mds, reply->tid);
 	if (req) {
 		answer(mds, req, in, reply);
 		mds_reap_request(mds, req);
 	}
-	spin_lock(&mds->lock);
-	mds->applied = max(mds->applied, reply->applied);
-	spin_unlock(&mds->lock);
 	mds_take_safe(mds, reply->safe);
 }
