@@ -50,6 +50,7 @@ struct osd_exec {
 	struct mem_bytes read_data;
 	uint64_t version;		/* of the object before it */
 	bool writes;			/* the request has operations that change */
+	bool condition_met;		/* what is behind an IF_NOXATTR was carried out */
 	/* Its own. */
 	struct osd_view view;
 	uint64_t taken_mask;		/* bit i: operation i changes, and was not skipped */

@@ -37,6 +37,8 @@ uint32_t osd_op_if_noxattr(struct osd_exec *exec, struct osd_op *op)
 {
 	if (find(exec, op))
 		op->skip = (uint32_t)op->wire->length;
+	else
+		exec->condition_met = true;
 	return 0;
 }
 

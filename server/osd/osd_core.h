@@ -20,6 +20,7 @@
 	C(requests_executed, "object requests executed")			\
 	C(requests_refused, "object requests refused before execution: map, lease, group")	\
 	C(requests_busy, "object requests refused because too many were queued")	\
+	C(conditions_met, "changes carried out because an attribute was not there (a file's data that leaves its inode)") \
 	C(requests_known, "re-sent requests answered as before")		\
 	C(requests_discarded, "requests of an older connection generation, never executed") \
 	C(replies_kept_back, "answers not sent because the lease had run out")	\

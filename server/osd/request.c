@@ -160,6 +160,7 @@ static void executed(struct request *request)
 	} else if (!reply_remember(request, pg->last + 1, &remembered)) {
 		refuse(request, E2BIG);
 	} else {
+		request->osd->stats.conditions_met += exec->condition_met;
 		commit(request, &remembered);
 	}
 	mem_bytes_free(&remembered);
