@@ -134,6 +134,7 @@ TEST(privilege)
 	FAILS(ioctl(fd, FS_IOC_SETFLAGS, &flags), EPERM);
 	flags = FS_NODUMP_FL;
 	OK(ioctl(fd, FS_IOC_SETFLAGS, &flags));
+	become_user(0);
 	become_user(1001);
 	flags = 0;
 	CHECK(ioctl(fd, FS_IOC_SETFLAGS, &flags) && (errno == EACCES || errno == EPERM));
