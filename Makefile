@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 include scripts/build.mk
 
-.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests run shell bench bigdir recall fmt docs \
+.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests smoke run shell bench bigdir recall fmt docs \
 	install uninstall deb clean
 
 help: ## list the targets
@@ -66,6 +66,10 @@ vm: build module guest ## the suites that run inside guests (SUITE=name for one 
 
 xfstests: build module guest ## tests of xfstests on a mount in a guest (XFSTESTS=source, TESTS="generic/001 ...", RECORD=1)
 	@XFSTESTS='$(XFSTESTS)' tests/vm/xfstests/run $(if $(RECORD),--record) $(TESTS)
+
+smoke: export KERNEL := debug
+smoke: build module guest ## quick tests of xfstests on the debug kernel, which says nothing (XFSTESTS=source)
+	@XFSTESTS='$(XFSTESTS)' tests/vm/xfstests/run --smoke
 
 run: ## the demonstration: cluster, guest, mount, untar, verify, table (HOST=1: without a guest, on this machine's kernel)
 	@scripts/run

@@ -12,6 +12,7 @@
 
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/fileattr.h>
 #include <linux/net.h>
 #include <linux/netfs.h>
 #include <linux/posix_acl_xattr.h>
@@ -61,6 +62,13 @@ static inline unsigned int nacre_compat_inode_state(struct inode *inode)
 	return READ_ONCE(inode->i_state);
 #endif
 }
+
+/* What ->fileattr_get fills and ->fileattr_set is given. */
+#ifdef NACRE_HAVE_FILE_KATTR
+typedef struct file_kattr nacre_compat_fileattr_t;
+#else
+typedef struct fileattr nacre_compat_fileattr_t;
+#endif
 
 /* ->update_time: the parameters that say which times; is it atime; and the change itself. */
 #ifdef NACRE_HAVE_FS_UPDATE_TIME

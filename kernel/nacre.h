@@ -255,6 +255,7 @@ struct nacre_inode {
 	u64 unsafe_applied;		/* highest apply number that concerns this inode … */
 	u32 unsafe_generation;		/* … in this generation of the session */
 	u64 btime_ns;
+	u32 flags;			/* enum nacre_inode_flags, as last said; vfs/flags.c */
 	struct list_head lock_link;	/* nacre_locks.inodes */
 	struct list_head lock_calls;	/* struct lock_call; under nacre_locks.lock */
 	bool locks_lost;		/* its file locks went with a session: EIO until they are given up */

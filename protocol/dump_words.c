@@ -34,7 +34,11 @@ static const struct word nacre_set_mask[] = {
 	W(NACRE_SET_, MODE),  W(NACRE_SET_, UID),   W(NACRE_SET_, GID),
 	W(NACRE_SET_, SIZE),  W(NACRE_SET_, ATIME), W(NACRE_SET_, MTIME),
 	W(NACRE_SET_, CTIME), W(NACRE_SET_, BTIME), W(NACRE_SET_, KILL_PRIV),
+	W(NACRE_SET_, FLAGS),
 };
+static const struct word nacre_inode_flags[] = { W(NACRE_INODE_, IMMUTABLE), W(NACRE_INODE_, APPEND),
+						 W(NACRE_INODE_, NOATIME), W(NACRE_INODE_, NODUMP),
+						 W(NACRE_INODE_, SYNC) };
 static const struct word nacre_rename_flags[] = { W(NACRE_RENAME_, NOREPLACE),
 						  W(NACRE_RENAME_, EXCHANGE),
 						  W(NACRE_RENAME_, WHITEOUT) };
@@ -105,6 +109,7 @@ static const struct words all_words[] = {
 	ROW(nacre_claim_flags, BITS),
 	ROW(nacre_reconnect_flags, BITS),    ROW(nacre_record_kind, VALUE),
 	ROW(nacre_record_flags, BITS),	     ROW(nacre_set_mask, BITS),
+	ROW(nacre_inode_flags, BITS),
 	ROW(nacre_rename_flags, BITS),	     ROW(nacre_xattr_flags, BITS),
 	ROW(nacre_request_flags, BITS),	     ROW(nacre_open_flags, BITS),
 	ROW(nacre_trace_role, VALUE),	     ROW(nacre_info_flags, BITS),

@@ -74,7 +74,19 @@ enum nacre_set_mask {
 	NACRE_SET_CTIME = 64,
 	NACRE_SET_BTIME = 128,
 	NACRE_SET_KILL_PRIV = 256,	/* drop setuid and setgid as a write would */
+	NACRE_SET_FLAGS = 512,		/* `rdev` is enum nacre_inode_flags; only to ranks with the feature INODE_FLAGS */
 };
+
+/* What chattr(1) sets. They belong to the group AUTH. The rank holds everybody to the first two. */
+enum nacre_inode_flags {
+	NACRE_INODE_IMMUTABLE = 1,	/* i: nothing of it changes, neither its names nor, of a directory, its entries */
+	NACRE_INODE_APPEND = 2,		/* a: is only appended to; of a directory: entries only come */
+	NACRE_INODE_NOATIME = 4,	/* A */
+	NACRE_INODE_NODUMP = 8,		/* d */
+	NACRE_INODE_SYNC = 16,		/* S: a write returns when it is durable */
+};
+#define NACRE_INODE_FIXED ((__u32)(NACRE_INODE_IMMUTABLE | NACRE_INODE_APPEND))
+#define NACRE_INODE_FLAGS_KNOWN ((__u32)31)
 
 enum nacre_rename_flags {
 	NACRE_RENAME_NOREPLACE = 1,
@@ -104,7 +116,7 @@ enum nacre_record_flags {
 	F(32, mode, "file type and permissions")				\
 	F(32, uid, "owner")							\
 	F(32, gid, "group")							\
-	F(32, rdev, "device: major << 20 | minor")				\
+	F(32, rdev, "device: major << 20 | minor; SETATTR: enum nacre_inode_flags")	\
 	F(64, size, "bytes")							\
 	F(64, atime, "ns")							\
 	F(64, mtime, "ns")							\
@@ -249,7 +261,7 @@ enum nacre_trace_role {
 	F(32, cap_gen, "session generation the cap belongs to")			\
 	F(32, cap_seq, "counts messages about this cap, from 1")		\
 	F(32, issued, "cap bits now issued under cap_id")			\
-	R(32, reserved1)							\
+	F(32, inode_flags, "enum nacre_inode_flags; 0 to clients without the feature INODE_FLAGS") \
 	F(32, info_flags, "enum nacre_info_flags")				\
 	T(symlink, NACRE_SYMLINK_MAX, "target of a symbolic link")		\
 	T(xattrs, NACRE_XATTRS_MAX, "nacre_xattr sequence, if HAS_XATTRS")	\

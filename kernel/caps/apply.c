@@ -107,6 +107,8 @@ static void take_auth_locked(struct inode *inode, const struct nacre_inode_info 
 	inode->i_mode = (inode->i_mode & S_IFMT) | (info->mode & ~S_IFMT);
 	i_uid_write(inode, info->uid);
 	i_gid_write(inode, info->gid);
+	nacre_inode(inode)->flags = info->inode_flags;
+	nacre_flags_show_locked(nacre_inode(inode));
 }
 
 static void take_link_locked(struct inode *inode, const struct nacre_inode_info *info)

@@ -135,6 +135,8 @@ int nacre_pages_invalidate(struct inode *inode);
 /* The size changed elsewhere, or by our truncate: i_size, page cache, netfs zero_point. */
 void nacre_pages_set_size(struct inode *inode, u64 size, bool truncated);
 bool nacre_pages_dirty(struct inode *inode);
+/* By vfs/flags.c, under cap_lock: i_flags follow ni->flags and the cap on AUTH. */
+void nacre_flags_show_locked(struct nacre_inode *ni);
 /* A small file is about to be flushed: let the flush have what its pages have. Waits for nothing. */
 void nacre_pages_keep_small(struct inode *inode);
 

@@ -104,6 +104,7 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 	if (step.actions & NACRE_CAPA_INVALIDATE_DIR)
 		forget_entries_locked(ni);
 	forget_xattrs_locked(ni);
+	nacre_flags_show_locked(ni);
 	if (step.actions & NACRE_CAPA_LOST) {
 		ni->lost_groups |= step.flush;
 		ni->flush_todo = 0;

@@ -67,6 +67,10 @@ int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 			return err;
 	}
 	generic_fillattr(idmap, request_mask, inode, stat);
+	generic_fill_statx_attr(inode, stat);
+	stat->attributes_mask |= STATX_ATTR_NODUMP;
+	if (READ_ONCE(ni->flags) & NACRE_INODE_NODUMP)
+		stat->attributes |= STATX_ATTR_NODUMP;
 	stat->result_mask |= STATX_BTIME;
 	stat->btime = nacre_timespec(ni->btime_ns);
 	stat->blocks = blocks_of(ni, stat->size);
@@ -88,6 +92,8 @@ int nacre_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 		if (err)
 			return err;
 	}
+	if (mask & MAY_WRITE && READ_ONCE(nacre_inode(inode)->flags) & NACRE_INODE_IMMUTABLE)
+		return -EPERM;
 	return generic_permission(idmap, inode, mask);
 }
 
@@ -224,6 +230,10 @@ int nacre_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 	int err;
 
 	err = nacre_caps_refresh(inode, NACRE_GROUP_AUTH, false);
+	if (err)
+		return err;
+	/* Again, as the flags may be others now. What a write does to the mode comes with FORCE. */
+	err = attr->ia_valid & ATTR_FORCE ? 0 : may_setattr(idmap, inode, attr->ia_valid);
 	if (err)
 		return err;
 	err = setattr_prepare(idmap, dentry, attr);

@@ -39,6 +39,8 @@ int nacre_file_open(struct inode *inode, struct file *file)
 {
 	int err = generic_file_open(inode, file);
 
+	if (!err && file->f_mode & FMODE_WRITE && !(file->f_flags & O_APPEND))
+		err = nacre_flags_forbid(inode, NACRE_INODE_APPEND);
 	if (err)
 		return err;
 	file->f_mode |= FMODE_CAN_ODIRECT;
@@ -236,7 +238,9 @@ static ssize_t write_locked(struct kiocb *iocb, struct iov_iter *from)
 	ssize_t done, total = 0;
 	size_t wanted;
 
-	done = file_remove_privs(iocb->ki_filp);
+	done = nacre_flags_forbid(inode, NACRE_INODE_IMMUTABLE);
+	if (!done)
+		done = file_remove_privs(iocb->ki_filp);
 	if (done)
 		return done;
 	if (iocb->ki_flags & IOCB_DIRECT && !nacre_small_fits(inode, direct_end(iocb, from)))

@@ -15,8 +15,8 @@ enum {
 };
 
 /*
- * To the servers this is a client that falls silent: its session ends with its lease, its instance is fenced, and sizes of files it was
- * extending are probed (SIZE-2).
+ * To the servers this is a client that is lost, and says so: its instance is fenced at once, and sizes of files it was extending are
+ * probed (SIZE-2).
  */
 static int shut_down(struct super_block *sb, u32 __user *argument)
 {

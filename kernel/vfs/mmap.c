@@ -94,7 +94,9 @@ static vm_fault_t page_mkwrite(struct vm_fault *vmf)
 	int err;
 
 	sb_start_pagefault(inode->i_sb);
-	err = nacre_caps_get(inode, MKWRITE_CAPS, NACRE_CAP_FILE_EXCL, end, &got);
+	err = nacre_flags_forbid(inode, NACRE_INODE_IMMUTABLE);
+	if (!err)
+		err = nacre_caps_get(inode, MKWRITE_CAPS, NACRE_CAP_FILE_EXCL, end, &got);
 	if (err) {
 		ret = fault_error(err);
 		goto out;

@@ -496,4 +496,6 @@ const struct inode_operations nacre_dir_inode_ops = {
 	.listxattr = nacre_listxattr,
 	.get_inode_acl = nacre_get_acl,
 	.set_acl = nacre_set_acl,
+	.fileattr_get = nacre_fileattr_get,
+	.fileattr_set = nacre_fileattr_set,
 };

@@ -56,6 +56,13 @@ struct inode *nacre_inode_find(struct nacre_fs *fs, u64 ino, bool *freeing);
 int nacre_inode_cache_init(void);
 void nacre_inode_cache_exit(void);
 
+/* ---- flags.c: attributes of chattr(1) ------------------------------------------------------- */
+
+int nacre_fileattr_get(struct dentry *dentry, nacre_compat_fileattr_t *attr);
+int nacre_fileattr_set(struct mnt_idmap *idmap, struct dentry *dentry, nacre_compat_fileattr_t *attr);
+/* -EPERM if the inode has one of these (enum nacre_inode_flags); may ask the rank. 0, or why it could not be asked. */
+int nacre_flags_forbid(struct inode *inode, u32 which);
+
 /* ---- attr.c: attributes -------------------------------------------------------------------- */
 
 int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat *stat,

@@ -234,6 +234,9 @@ int nacre_xattr_write(struct inode *inode, const char *name, const void *value, 
 		return -ERANGE;
 	if (value_bytes > NACRE_XATTR_VALUE_MAX)
 		return -E2BIG;
+	err = nacre_flags_forbid(inode, NACRE_INODE_FIXED);
+	if (err)
+		return err;
 	err = write_here(inode, name, value, value_bytes, flags);
 	if (err == -EAGAIN)
 		err = write_there(inode, name, value, value_bytes, flags);

@@ -48,7 +48,7 @@ static const struct nacre_record_rule rules[] = {
 	  .rename_flags = NACRE_RENAME_NOREPLACE | NACRE_RENAME_EXCHANGE |
 			  NACRE_RENAME_WHITEOUT },
 	{ .kind = NACRE_RECORD_SETATTR, .name = "SETATTR", .must = NACRE_PART_INO | NACRE_PART_ATTRS,
-	  .set_mask = NEW_SET | NACRE_SET_SIZE | NACRE_SET_KILL_PRIV },
+	  .may = NACRE_PART_RDEV, .set_mask = NEW_SET | NACRE_SET_SIZE | NACRE_SET_KILL_PRIV | NACRE_SET_FLAGS },
 	{ .kind = NACRE_RECORD_SETXATTR, .name = "SETXATTR",
 	  .must = NACRE_PART_INO | NACRE_PART_NAME, .may = NACRE_PART_VALUE,
 	  .xattr_flags = NACRE_XATTR_CREATE | NACRE_XATTR_REPLACE },
@@ -155,6 +155,8 @@ static const char *check_attributes(const struct nacre_record_rule *rule,
 		return "record: file type";
 	if (r->size > NACRE_FILE_MAX)
 		return "record: size";
+	if (r->set_mask & NACRE_SET_FLAGS)
+		return r->rdev & ~NACRE_INODE_FLAGS_KNOWN ? "record: inode flags" : NULL;
 	if (r->rdev && r->mode >> 12 != TYPE_CHR && r->mode >> 12 != TYPE_BLK)
 		return "record: device number of what is no device";
 	return NULL;

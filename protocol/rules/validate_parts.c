@@ -41,6 +41,8 @@ static const char *check_info_tails(const struct nacre_inode_info *info)
 	if (info->info_flags & ~(xattrs | NACRE_INFO_HAS_DATA | NACRE_INFO_REPORTED |
 				  NACRE_INFO_NO_ROOM))
 		return "info: flags";
+	if (info->inode_flags & ~NACRE_INODE_FLAGS_KNOWN)
+		return "info: inode flags";
 	if ((info->info_flags & NACRE_INFO_REPORTED) &&
 	    (info->mode >> 12 != MODE_TYPE_REG || info->role != NACRE_TRACE_TARGET ||
 	     (info->valid & NACRE_GROUP_FILE)))

@@ -26,8 +26,9 @@
 #include "protocol/mds.h"
 #include "protocol/osd.h"
 
-#define MDS_FORMAT_VERSION 5
-#define MDS_FORMAT_OLDEST 2		/* that is understood: 2 has no fragments of directories, 3 no inline data, 4 no quotas */
+#define MDS_FORMAT_VERSION 6
+/* That is understood: 2 has no fragments of directories, 3 no inline data, 4 no quotas, 5 no inode flags. */
+#define MDS_FORMAT_OLDEST 2
 #define MDS_JOURNAL_OBJECT_BYTES (4u << 20)
 #define MDS_BATCH_MAGIC 0x4a43524eu	/* "NRCJ" */
 #define MDS_BATCH_MAX (3u << 20)	/* bytes of one batch, header included */
@@ -46,7 +47,9 @@ NACRE_STRUCT(mds_writer, MDS_WRITER_FIELDS, 16);
 enum mds_image_flags {
 	MDS_IMAGE_OWN = 1,		/* lives in an object of its own, not in an entry */
 	MDS_IMAGE_PROBE = 2,		/* a writer was lost: the size is to be probed before anyone sees it (SIZE-2) */
+	MDS_IMAGE_INODE_FLAGS = 0xff00,	/* enum nacre_inode_flags << 8 */
 };
+#define MDS_IMAGE_INODE_FLAGS_SHIFT 8
 
 /* An inode, whole. The same bytes in the journal, in an entry, and in an own object. */
 #define MDS_IMAGE_FIELDS(F, R, T)					\

@@ -66,6 +66,7 @@ struct mds_inode {
 	bool recorded;			/* the next two are what the table's records say */
 	bool recorded_orphan, recorded_writers;
 	uint32_t fragments;		/* of a directory, as in its image: mds_dir_fragments() */
+	uint32_t flags;			/* enum nacre_inode_flags */
 	uint64_t size, data_end, allocated, trim_end, truncate_size, inline_gen;
 	uint64_t atime, mtime, ctime, btime, xattr_version;
 	struct mds_blob symlink, xattrs, data;

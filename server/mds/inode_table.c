@@ -355,7 +355,8 @@ void mds_inode_to_image(const struct mds_inode *inode, struct mds_image *image,
 		.nlink = inode->nlink, .rdev = inode->rdev,
 		.object_bytes = inode->object_bytes, .pool = inode->pool,
 		.image_flags = (inode->own ? MDS_IMAGE_OWN : 0) |
-			       (inode->probe ? MDS_IMAGE_PROBE : 0),
+			       (inode->probe ? MDS_IMAGE_PROBE : 0) |
+			       (uint16_t)(inode->flags << MDS_IMAGE_INODE_FLAGS_SHIFT),
 		.nsubdirs = inode->nsubdirs, .fragments = inode->fragments, .quota = inode->quota,
 		.size = inode->size, .data_end = inode->data_end,
 		.allocated = inode->allocated,
@@ -416,6 +417,7 @@ int mds_inode_from_image(struct mds *mds, struct mds_inode *inode, const struct 
 	inode->own = image->image_flags & MDS_IMAGE_OWN;
 	inode->own_stored |= inode->own;
 	inode->probe = image->image_flags & MDS_IMAGE_PROBE;
+	inode->flags = image->image_flags >> MDS_IMAGE_INODE_FLAGS_SHIFT & NACRE_INODE_FLAGS_KNOWN;
 	inode->nsubdirs = image->nsubdirs;
 	inode->fragments = image->fragments;
 	inode->size = image->size;

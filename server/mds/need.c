@@ -118,6 +118,11 @@ int req_change(struct mds *mds, struct mds_request *request, struct mds_inode *i
 	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
 }
 
+int req_free_of(const struct mds_request *request, const struct mds_inode *inode, uint32_t flags)
+{
+	return (inode->flags & flags) && !request->changed && !request->head->applied ? EPERM : 0;
+}
+
 /* The FILE lock is in one of these states, EXCL for this client; `event` brings it there. */
 static int req_file_in(struct mds *mds, struct mds_request *request, struct mds_inode *inode, bool sync, bool exclusive,
 		       uint8_t event)

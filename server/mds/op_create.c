@@ -156,6 +156,8 @@ int mds_op_tmpfile(struct mds *mds, struct mds_request *request)
 	int result = req_dir(mds, request, request->message->host.record.parent, &dir);
 
 	if (!result)
+		result = req_free_of(request, dir, NACRE_INODE_IMMUTABLE);
+	if (!result)
 		result = req_room(mds, request);
 	return result ? result : make(mds, request, dir);
 }
@@ -188,7 +190,9 @@ static int make_new(struct mds *mds, struct mds_request *request, struct mds_ino
 		if (dir->nlink >= NACRE_LINK_MAX)
 			return EMLINK;
 	}
-	result = req_room(mds, request);
+	result = req_free_of(request, dir, NACRE_INODE_IMMUTABLE);
+	if (!result)
+		result = req_room(mds, request);
 	if (!result)
 		result = req_change(mds, request, dir, groups);
 	if (!result && !request->head->applied)
@@ -217,6 +221,8 @@ static int open_existing(struct mds *mds, struct mds_request *request, struct md
 	struct mds_inode *inode;
 	int result = req_entry_inode(mds, request, dentry, &inode);
 
+	if (!result && (record->record_flags & NACRE_RECORD_TRUNC))
+		result = req_free_of(request, inode, NACRE_INODE_FIXED);
 	if (!result && S_ISREG(inode->mode) && (record->record_flags & NACRE_RECORD_TRUNC))
 		result = mds_set_size(mds, request, inode, 0, NULL);
 	if (!result)

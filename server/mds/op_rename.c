@@ -134,6 +134,20 @@ static int judge_quota(struct mds *mds, struct mds_request *request, const struc
 	return mds_quota_room(mds, from, to, files, bytes);
 }
 
+/* What chattr(1) has forbidden. */
+static int judge_flags(const struct mds_request *request, const struct move *move)
+{
+	int result = req_free_of(request, move->from, NACRE_INODE_FIXED);
+
+	if (!result)
+		result = req_free_of(request, move->to, move->victim ? NACRE_INODE_FIXED : NACRE_INODE_IMMUTABLE);
+	if (!result)
+		result = req_free_of(request, move->inode, NACRE_INODE_FIXED);
+	if (!result && move->victim)
+		result = req_free_of(request, move->victim, NACRE_INODE_FIXED);
+	return result;
+}
+
 static int lock(struct mds *mds, struct mds_request *request, const struct move *move)
 {
 	uint32_t groups = NACRE_GROUP_DIR | NACRE_GROUP_FILE;
@@ -234,6 +248,8 @@ int mds_op_rename(struct mds *mds, struct mds_request *request)
 		result = find_entries(mds, request, &move);
 	if (!result)
 		result = judge(&move);
+	if (!result)
+		result = judge_flags(request, &move);
 	/* two names of one inode: nothing is to be done, says POSIX */
 	if (!result && move.inode != move.victim)
 		result = lock(mds, request, &move);

@@ -7,6 +7,8 @@
 
 #define FILE_LOCK 3			/* place of NACRE_GROUP_FILE */
 #define OWNERSHIP (NACRE_SET_MODE | NACRE_SET_UID | NACRE_SET_GID | NACRE_SET_KILL_PRIV)
+/* A change of flags concerns all that may be done to the inode: nobody does it on grounds of what it was. */
+#define FLAGS_GROUPS (NACRE_GROUP_AUTH | NACRE_GROUP_LINK | NACRE_GROUP_XATTR | NACRE_GROUP_FILE)
 #define TIMES (NACRE_SET_ATIME | NACRE_SET_MTIME | NACRE_SET_BTIME)
 
 /* ---- size ---------------------------------------------------------------------------------------------- */
@@ -106,6 +108,8 @@ static void set_attributes(struct mds *mds, struct mds_request *request, struct 
 		inode->uid = record->uid;
 	if (mask & NACRE_SET_GID)
 		inode->gid = record->gid;
+	if (mask & NACRE_SET_FLAGS)
+		inode->flags = record->rdev;
 	if (mask & NACRE_SET_KILL_PRIV)
 		inode->mode &= ~(uint32_t)(S_ISUID | (inode->mode & S_IXGRP ? S_ISGID : 0));
 	if (mask & NACRE_SET_ATIME)
@@ -135,14 +139,35 @@ static int change_attributes(struct mds *mds, struct mds_request *request, struc
 	return 0;
 }
 
+/* setuid and setgid, and nothing else, as any write takes them away */
+static bool only_drops_privileges(const struct mds_inode *inode, const struct nacre_record_req *record)
+{
+	uint32_t changed = (record->mode ^ inode->mode) & ~(uint32_t)S_IFMT;
+
+	return !(record->set_mask & (NACRE_SET_UID | NACRE_SET_GID | NACRE_SET_SIZE)) &&
+	       !(changed & ~(uint32_t)(S_ISUID | S_ISGID)) && !(record->mode & changed);
+}
+
+/* Flags that would forbid it. They themselves can be changed whatever they are: who may is the client's to say. */
+static uint32_t forbidding(const struct mds_inode *inode, const struct nacre_record_req *record)
+{
+	if (record->set_mask & (NACRE_SET_MODE | NACRE_SET_UID | NACRE_SET_GID | NACRE_SET_SIZE) &&
+	    !only_drops_privileges(inode, record))
+		return NACRE_INODE_FIXED;
+	return record->set_mask & (NACRE_SET_MODE | TIMES) ? NACRE_INODE_IMMUTABLE : 0;
+}
+
 int mds_op_setattr(struct mds *mds, struct mds_request *request)
 {
 	const struct nacre_record_req *record = &request->message->host.record;
 	uint32_t groups = (record->set_mask & OWNERSHIP ? NACRE_GROUP_AUTH : 0) |
-			  (record->set_mask & TIMES ? NACRE_GROUP_FILE : 0);
+			  (record->set_mask & TIMES ? NACRE_GROUP_FILE : 0) |
+			  (record->set_mask & NACRE_SET_FLAGS ? FLAGS_GROUPS : 0);
 	struct mds_inode *inode;
 	int result = req_inode(mds, request, record->ino, &inode);
 
+	if (!result)
+		result = req_free_of(request, inode, forbidding(inode, record));
 	if (!result && !request->changed && (groups & NACRE_GROUP_AUTH))
 		result = req_change(mds, request, inode, NACRE_GROUP_AUTH);
 	if (!result && (record->set_mask & NACRE_SET_SIZE))

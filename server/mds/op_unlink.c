@@ -57,6 +57,10 @@ int mds_op_link(struct mds *mds, struct mds_request *request)
 	if (!result && mds_inode_is_dir(inode))
 		result = EPERM;
 	if (!result)
+		result = req_free_of(request, dir, NACRE_INODE_IMMUTABLE);
+	if (!result)
+		result = req_free_of(request, inode, NACRE_INODE_FIXED);
+	if (!result)
 		result = req_read(mds, request, dir, NACRE_GROUP_DIR);
 	if (!result)
 		result = req_entry(mds, request, dir, record->name, record->name_bytes, &dentry);
@@ -114,6 +118,10 @@ static int find_victim(struct mds *mds, struct mds_request *request, struct mds_
 		result = ESTALE;
 	if (!result)
 		result = req_entry_inode(mds, request, *ret_dentry, ret_inode);
+	if (!result)
+		result = req_free_of(request, *ret_dir, NACRE_INODE_FIXED);
+	if (!result)
+		result = req_free_of(request, *ret_inode, NACRE_INODE_FIXED);
 	return result;
 }
 

@@ -47,6 +47,8 @@ static int find(struct mds *mds, struct mds_request *request, struct mds_inode *
 	int result = req_inode(mds, request, request->message->host.record.ino, ret_inode);
 
 	if (!result)
+		result = req_free_of(request, *ret_inode, NACRE_INODE_FIXED);
+	if (!result)
 		result = req_room(mds, request);
 	if (!result)
 		result = req_change(mds, request, *ret_inode, NACRE_GROUP_XATTR);

@@ -60,6 +60,8 @@ void mds_info_fill(const struct mds_inode *inode, const struct mds_session *sess
 		.truncate_seq = inode->truncate_seq, .nsubdirs = inode->nsubdirs,
 		.symlink = inode->symlink.bytes, .symlink_bytes = inode->symlink.length,
 	};
+	if (session->conn && (conn_peer_features(session->conn) & NACRE_FEATURE_INODE_FLAGS))
+		info->inode_flags = inode->flags;
 	fill_xattrs(inode, want_xattrs, info);
 }
 

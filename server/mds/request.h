@@ -173,6 +173,11 @@ int req_file(struct mds *mds, struct mds_request *request, struct mds_inode *ino
 int req_no_writer(struct mds *mds, struct mds_request *request, struct mds_inode *inode);
 int req_change(struct mds *mds, struct mds_request *request, struct mds_inode *inode,
 	       uint32_t groups);
+/*
+ * The inode has none of these flags (enum nacre_inode_flags), which would forbid it. EPERM. What was done before, and
+ * what was answered before a crash, is not refused any more.
+ */
+int req_free_of(const struct mds_request *request, const struct mds_inode *inode, uint32_t flags);
 /* Other sessions' changes of this inode are journaled (SHARE-1). */
 int req_share(struct mds *mds, struct mds_request *request, struct mds_inode *inode);
 /* The journal takes a change. */

@@ -143,6 +143,7 @@ void step_SETATTR(struct client_call *call)
 		.kind = NACRE_RECORD_SETATTR, .ino = call->ino, .set_mask = call->set_mask,
 		.mode = call->mode & 07777, .uid = call->uid, .gid = call->gid,
 		.size = call->length, .atime = call->atime, .mtime = call->mtime,
+		.rdev = call->set_mask & NACRE_SET_FLAGS ? call->flags : 0,
 	};
 	struct nacre_record_req body = { .wanted = 0 };
 	uint32_t caps = local_caps(call->set_mask);

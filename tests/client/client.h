@@ -72,7 +72,7 @@ struct client_config {
 	C(UNLINK, "ino name [attr of what was unlinked]")				\
 	C(RMDIR, "ino name")								\
 	C(RENAME, "ino name ino2 name2 flags: enum nacre_rename_flags")			\
-	C(SETATTR, "ino set_mask mode uid gid length atime mtime [attr]; also truncates") \
+	C(SETATTR, "ino set_mask mode uid gid length atime mtime flags (of the inode) [attr]; also truncates") \
 	C(SETXATTR, "ino name value flags: enum nacre_xattr_flags")			\
 	C(RMXATTR, "ino name")								\
 	C(GETXATTR, "ino name [data bytes]: data has room for length")			\
@@ -105,7 +105,7 @@ const char *client_call_name(enum client_call_kind kind);
 
 struct client_attr {
 	uint64_t ino, version, size, atime, mtime, ctime, truncate_size;
-	uint32_t mode, uid, gid, nlink, rdev, truncate_seq;
+	uint32_t mode, uid, gid, nlink, rdev, flags, truncate_seq;
 	uint64_t inline_gen;		/* 0: its data is in the objects */
 };
 

@@ -71,7 +71,7 @@ void inode_attr(const struct inode *inode, struct client_attr *attr)
 		.ino = inode->ino, .version = inode->version, .size = inode->size.size,
 		.atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,
 		.mode = inode->mode, .uid = inode->uid, .gid = inode->gid,
-		.nlink = inode->nlink, .rdev = inode->rdev,
+		.nlink = inode->nlink, .rdev = inode->rdev, .flags = inode->flags,
 		.truncate_seq = inode->size.truncate_seq,
 		.truncate_size = inode->size.truncate_size,
 		.inline_gen = inline_gen_seen(inode),
@@ -137,6 +137,7 @@ static void take_values(struct inode *inode, const struct nacre_inode_info *info
 		inode->mode = info->mode;
 		inode->uid = info->uid;
 		inode->gid = info->gid;
+		inode->flags = info->inode_flags;
 	}
 	if (takes(inode, info, NACRE_GROUP_LINK, own))
 		inode->nlink = info->nlink;
@@ -192,7 +193,7 @@ void attr_from_info(struct client_attr *attr, const struct nacre_inode_info *inf
 		.ino = info->ino, .version = info->version, .size = info->size,
 		.atime = info->atime, .mtime = info->mtime, .ctime = info->ctime,
 		.mode = info->mode, .uid = info->uid, .gid = info->gid, .nlink = info->nlink,
-		.rdev = info->rdev, .truncate_seq = info->truncate_seq,
+		.rdev = info->rdev, .flags = info->inode_flags, .truncate_seq = info->truncate_seq,
 		.truncate_size = info->truncate_size, .inline_gen = info->inline_gen,
 	};
 }

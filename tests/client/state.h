@@ -60,7 +60,7 @@ struct inode {
 	struct client *client;
 	uint64_t ino;
 	uint64_t version;		/* newest seen; 0: nothing is known yet */
-	uint32_t mode, uid, gid, nlink, rdev;
+	uint32_t mode, uid, gid, nlink, rdev, flags;
 	uint16_t pool;
 	uint32_t object_bytes;
 	uint64_t atime, mtime, ctime;

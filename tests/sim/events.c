@@ -151,6 +151,8 @@ static void saw_setattr(struct history *history, struct op *op, const struct cli
 	if (call->set_mask & NACRE_SET_MODE)
 		history_add(history, op, history_reg(history, REG_MODE, call->ino, 0), REG_SET,
 			    S_IFREG | (call->mode & 07777), 0);
+	if (call->set_mask & NACRE_SET_FLAGS)
+		history_add(history, op, history_reg(history, REG_FLAGS, call->ino, 0), REG_SET, call->flags, 0);
 	if (call->set_mask & NACRE_SET_SIZE) {
 		history_add(history, op, history_reg(history, REG_SIZE, call->ino, 0), REG_SET,
 			    call->length, 0);
@@ -164,6 +166,7 @@ static void saw_getattr(struct history *history, struct op *op, const struct cli
 		return;
 	history_add(history, op, history_reg(history, REG_MODE, call->ino, 0), REG_READ,
 		    call->attr.mode, 0);
+	history_add(history, op, history_reg(history, REG_FLAGS, call->ino, 0), REG_READ, call->attr.flags, 0);
 	if (S_ISREG(call->attr.mode))
 		history_add(history, op, history_reg(history, REG_SIZE, call->ino, 0), REG_READ,
 			    call->attr.size, 0);

@@ -256,7 +256,7 @@ void history_fill(uint32_t number, uint64_t offset, void *data, size_t length)
 /* ---- the check ---------------------------------------------------------------------- */
 
 static const char *const kind_names[] = {
-	[REG_NAME] = "name", [REG_MODE] = "mode", [REG_XATTR] = "xattr", [REG_SIZE] = "size",
+	[REG_NAME] = "name", [REG_MODE] = "mode", [REG_FLAGS] = "flags", [REG_XATTR] = "xattr", [REG_SIZE] = "size",
 	[REG_CELL] = "cell",
 };
 

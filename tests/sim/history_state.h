@@ -6,7 +6,7 @@
 #include <uthash.h>
 #include "history.h"
 
-enum reg_kind { REG_NAME, REG_MODE, REG_XATTR, REG_SIZE, REG_CELL };
+enum reg_kind { REG_NAME, REG_MODE, REG_FLAGS, REG_XATTR, REG_SIZE, REG_CELL };
 
 struct reg_key {
 	uint64_t ino;			/* directory, or inode */
