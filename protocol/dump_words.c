@@ -87,7 +87,9 @@ static const struct word nacre_rep_query_flags[] = { W(NACRE_REP_QUERY_, LOG) };
 static const struct word nacre_rep_list_flags[] = { W(NACRE_REP_LIST_, FIRST), W(NACRE_REP_LIST_, MORE) };
 static const struct word nacre_rep_object_flags[] = { W(NACRE_REP_OBJECT_, FIRST),
 						      W(NACRE_REP_OBJECT_, LAST),
-						      W(NACRE_REP_OBJECT_, ABSENT) };
+						      W(NACRE_REP_OBJECT_, ABSENT),
+						      W(NACRE_REP_OBJECT_, ROOM) };
+static const struct word nacre_osd_extent_flags[] = { W(NACRE_OSD_EXTENT_, UNWRITTEN) };
 static const struct word nacre_rep_log_flags[] = { W(NACRE_REP_LOG_, FIRST), W(NACRE_REP_LOG_, LAST) };
 
 /* One enum. */
@@ -116,6 +118,7 @@ static const struct words all_words[] = {
 	ROW(nacre_osd_request_flags, BITS),  ROW(nacre_osd_result_flags, BITS),
 	ROW(nacre_rep_query_flags, BITS),    ROW(nacre_rep_list_flags, BITS),
 	ROW(nacre_rep_object_flags, BITS),   ROW(nacre_rep_log_flags, BITS),
+	ROW(nacre_osd_extent_flags, BITS),
 	ROW(nacre_filelock_kind, VALUE),     ROW(nacre_filelock_mode, VALUE),
 	ROW(nacre_filelock_op, VALUE),	     ROW(nacre_size_report_flags, BITS),
 };

@@ -8,8 +8,8 @@
  *	           the range's pages written and dropped → ZERO or ALLOCATE at the objects
  *	           → size and times → caps back → unlock → sync, if asked
  *
- *	0, ZERO_RANGE		every block of the range is allocated: writing there cannot meet
- *				ENOSPC. That costs as much as writing zeros does at the OSDs.
+ *	0, ZERO_RANGE		every block of the range is allocated, and unwritten where nothing was: writing there
+ *				cannot meet ENOSPC
  *	PUNCH_HOLE		whole blocks are given back
  *	KEEP_SIZE		within the file only: nothing is kept behind a file's end
  *
@@ -146,6 +146,14 @@ static int run_range(struct batch *b, u64 *done)
 	return err;
 }
 
+/* Of an object in one request: older OSDs write zeros to give room, as many as a request can carry. */
+static u32 range_piece(struct inode *inode, bool punch)
+{
+	if (punch || nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_UNWRITTEN))
+		return nacre_inode(inode)->object_bytes;
+	return nacre_data_wsize(inode);
+}
+
 /* Caps are held. */
 static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 {
@@ -154,7 +162,7 @@ static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 		.inode = inode,
 		.code = punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE,
 		.op_flags = mode & FALLOC_FL_ZERO_RANGE ? NACRE_OSD_OPF_ZERO : 0,
-		.piece = punch ? nacre_inode(inode)->object_bytes : nacre_data_wsize(inode),
+		.piece = range_piece(inode, punch),
 		.at = start,
 		.end = end,
 	};

@@ -133,11 +133,11 @@ static bool has_mark(const struct osd_exec *exec)
 	return false;
 }
 
-/* Everything of an object in one request: facts, attributes, keys, data. */
+/* Everything of an object in one request: facts, attributes, keys, data, and which blocks there are. */
 static void read_object(struct opened *opened, const struct nacre_map_pool *pool, uint32_t pg,
 			struct object_sum *sum)
 {
-	uint8_t ops[4 * sizeof(struct nacre_osd_op_wire)];
+	uint8_t ops[5 * sizeof(struct nacre_osd_op_wire)];
 	struct nacre_writer writer = nacre_writer(ops, sizeof(ops));
 	struct nacre_osd_request request = {
 		.ino = sum->oid.ino, .index = sum->oid.index, .snap = sum->oid.snap,
@@ -149,6 +149,7 @@ static void read_object(struct opened *opened, const struct nacre_map_pool *pool
 	put_op(&writer, NACRE_OSD_OP_LISTXATTR, 0, 0);
 	put_op(&writer, NACRE_OSD_OP_KV_LIST, OSD_OUTPUT_MAX / 2, KEYS_MAX);
 	put_op(&writer, NACRE_OSD_OP_READ, 0, DATA_MAX);
+	put_op(&writer, NACRE_OSD_OP_MAP, 0, NACRE_OBJECT_MAX);
 	exec->store = opened->store;
 	exec->mode = osd_journal_mode_find(pool->journal_mode);
 	exec->request = &request;
