@@ -50,7 +50,7 @@ static const struct word nacre_trace_role[] = {
 };
 static const struct word nacre_info_flags[] = { W(NACRE_INFO_, HAS_XATTRS), W(NACRE_INFO_, NO_XATTRS),
 						W(NACRE_INFO_, HAS_DATA), W(NACRE_INFO_, REPORTED),
-						W(NACRE_INFO_, NO_ROOM) };
+						W(NACRE_INFO_, NO_ROOM), W(NACRE_INFO_, KEPT) };
 static const struct word nacre_reply_flags[] = { W(NACRE_REPLY_, SAFE), W(NACRE_REPLY_, END),
 						 W(NACRE_REPLY_, CREATED), W(NACRE_REPLY_, QUEUED) };
 static const struct word nacre_filelock_kind[] = { W(NACRE_FILELOCK_, POSIX), W(NACRE_FILELOCK_, OFD),
@@ -72,6 +72,7 @@ static const struct word nacre_cap_group[] = {
 static const struct word nacre_cap_update_flags[] = {
 	W(NACRE_CAP_UPDATE_, ANSWER),	  W(NACRE_CAP_UPDATE_, UNKNOWN), W(NACRE_CAP_UPDATE_, WAITING),
 	W(NACRE_CAP_UPDATE_, UNINLINED), W(NACRE_CAP_UPDATE_, SYNC),	 W(NACRE_CAP_UPDATE_, HAS_DATA),
+	W(NACRE_CAP_UPDATE_, KEEPS),
 };
 static const struct word nacre_size_report_flags[] = { W(NACRE_SIZE_REPORT_, NONE),
 						       W(NACRE_SIZE_REPORT_, CLEAN) };
@@ -79,7 +80,7 @@ static const struct word nacre_flush_ack_flags[] = { W(NACRE_FLUSH_ACK_, SAFE) }
 static const struct word nacre_osd_op_code[] = { NACRE_OSD_OPS(OSD_OP_WORD) };
 static const struct word nacre_osd_op_flags[] = { W(NACRE_OSD_OPF_, EXCL), W(NACRE_OSD_OPF_, QUIET),
 						  W(NACRE_OSD_OPF_, NAMES), W(NACRE_OSD_OPF_, HOLE),
-						  W(NACRE_OSD_OPF_, ZERO) };
+						  W(NACRE_OSD_OPF_, ZERO), W(NACRE_OSD_OPF_, KEEP) };
 static const struct word nacre_osd_request_flags[] = { W(NACRE_OSD_REQUEST_, RESEND) };
 static const struct word nacre_osd_result_flags[] = { W(NACRE_OSD_RESULT_, MORE),
 						      W(NACRE_OSD_RESULT_, SKIPPED) };

@@ -57,7 +57,7 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(17, WRITE, 1, "write data at [offset, +length); grows; makes it if absent")	\
 	O(18, WRITE_FULL, 1, "replace all data by `length` bytes; makes it if absent")	\
 	O(19, ZERO, 1, "zero [offset, +length), freeing whole blocks; does not grow")	\
-	O(20, TRUNCATE, 1, "set the size to `offset`; makes it if absent")		\
+	O(20, TRUNCATE, 1, "set the size to `offset`, and give back room behind it; makes it if absent")		\
 	O(21, DELETE, 1, "remove with attributes and keys; ENOENT unless flag QUIET")	\
 	O(22, CLONE, 1, "become a copy of the object whose nacre_oid is `value`, same group") \
 	O(23, SETXATTR, 1, "set attribute `name` to `value`; makes the object")		\
@@ -65,7 +65,7 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(25, KV_SET, 1, "set key `name` to `value`; makes the object")			\
 	O(26, KV_RM, 1, "remove key `name`; no error if absent")			\
 	O(27, KV_CLEAR, 1, "remove all keys")						\
-	O(28, ALLOCATE, 1, "give the holes of [offset, +length) unwritten blocks, with flag ZERO zero all of it; grows; makes it if absent")
+	O(28, ALLOCATE, 1, "give the holes of [offset, +length) unwritten blocks, with flag ZERO zero all of it; grows, but not with flag KEEP; makes it if absent")
 
 #define NACRE_OSD_OP_ENUM(number, name, writes, doc) NACRE_OSD_OP_##name = number,
 enum nacre_osd_op_code {
@@ -78,6 +78,7 @@ enum nacre_osd_op_flags {
 	NACRE_OSD_OPF_NAMES = 4,	/* LISTXATTR, KV_LIST: no values */
 	NACRE_OSD_OPF_HOLE = 8,		/* SEEK: look for a hole */
 	NACRE_OSD_OPF_ZERO = 16,	/* ALLOCATE: what is there becomes zeros, too */
+	NACRE_OSD_OPF_KEEP = 32,	/* ALLOCATE: the size stays, and room may be behind it */
 };
 
 #define NACRE_OSD_OP_FIELDS(F, R, T)					\
@@ -124,7 +125,8 @@ NACRE_STRUCT(nacre_osd_request, NACRE_OSD_REQUEST_FIELDS, 120);
 /*
  * ALLOCATE is how space is promised: what it has given blocks to can be overwritten however full the OSDs are. An
  * unwritten block takes room and no writing: it reads as zeros until it is written, in whole or in part. SEEK counts it as a
- * hole, so data is where something was written, in whole blocks.
+ * hole, so data is where something was written, in whole blocks. Room behind an object's size (KEEP) is seen by MAP only; a
+ * truncation, to whatever size, gives back what lies behind that.
  */
 
 /* A run of an object's blocks that have room. */

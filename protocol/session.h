@@ -29,7 +29,7 @@
 	F(3, SIZE_REPORT, "size reports: SIZE_ASK, SIZE_REPORT, and what a client says and hears around them") \
 	F(4, CAP_REVOKES, "several CAP_REVOKEs in one message")		\
 	F(5, QUOTA, "quotas of directory trees: QUOTA, and being told that there is no room (mds.h)")	\
-	F(6, UNWRITTEN, "blocks that are allocated and not written: whole objects in one ALLOCATE, MAP, REP_OBJECT with ROOM")
+	F(6, UNWRITTEN, "blocks that are allocated and not written: whole objects in one ALLOCATE, KEEP, MAP, REP_OBJECT with ROOM; room behind a file's end: KEEPS, KEPT")
 
 #define NACRE_FEATURE_ENUM(bit, name, doc) NACRE_FEATURE_##name = 1u << (bit),
 enum nacre_feature {

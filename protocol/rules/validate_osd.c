@@ -55,7 +55,7 @@ static const struct op_rule rules[] = {
 	{ NACRE_OSD_OP_KV_SET, HAS_NAME | HAS_VALUE, 0, NACRE_KEY_MAX, NACRE_VALUE_MAX },
 	{ NACRE_OSD_OP_KV_RM, HAS_NAME, 0, NACRE_KEY_MAX, 0 },
 	{ NACRE_OSD_OP_KV_CLEAR, 0, 0, 0, 0 },
-	{ NACRE_OSD_OP_ALLOCATE, HAS_RANGE, NACRE_OSD_OPF_ZERO, 0, 0 },
+	{ NACRE_OSD_OP_ALLOCATE, HAS_RANGE, NACRE_OSD_OPF_ZERO | NACRE_OSD_OPF_KEEP, 0, 0 },
 };
 
 static const struct op_rule *find_rule(__u16 code)

@@ -61,6 +61,9 @@ void mds_info_fill(const struct mds_inode *inode, const struct mds_session *sess
 		.symlink = inode->symlink.bytes, .symlink_bytes = inode->symlink.length,
 	};
 	fill_xattrs(inode, want_xattrs, info);
+	if (S_ISREG(inode->mode) && inode->data_end > inode->size && session->conn &&
+	    (conn_peer_features(session->conn) & NACRE_FEATURE_UNWRITTEN))
+		info->info_flags |= NACRE_INFO_KEPT;
 }
 
 /* What was removed gets no new cap: that would keep it. */

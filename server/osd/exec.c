@@ -40,13 +40,12 @@ static uint32_t catch_truncation(struct osd_exec *exec)
 	const struct nacre_osd_request *request = exec->request;
 	struct osd_onode *onode = &exec->view.onode;
 	uint64_t limit;
-	uint32_t err = 0;
+	uint32_t err;
 
 	if (!exec->writes || !exec->view.exists || request->truncate_seq <= onode->truncate_seq)
 		return 0;
 	limit = osd_view_limit(exec, request->truncate_size);
-	if (onode->size > limit)
-		err = osd_view_truncate(exec, limit);
+	err = osd_view_cut(exec, limit);
 	if (err)
 		return err;
 	onode->truncate_seq = request->truncate_seq;

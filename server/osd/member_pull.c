@@ -126,7 +126,7 @@ static uint32_t set_room(struct osd_exec *exec, const struct message *message)
 		    extent.extent_flags != NACRE_OSD_EXTENT_UNWRITTEN || !extent.length ||
 		    !nacre_range_within(extent.offset, extent.length, NACRE_OBJECT_MAX))
 			return EBADMSG;
-		err = osd_view_allocate(exec, extent.offset, extent.length, false);
+		err = osd_view_allocate(exec, extent.offset, extent.length, NACRE_OSD_OPF_KEEP);
 	}
 	return err;
 }

@@ -51,7 +51,7 @@ static uint32_t copy_chunk(struct osd_exec *exec, struct osd_object *from, uint3
 		if (!err && !missing)
 			err = state == OSD_BLOCK_WRITTEN ?
 			      osd_view_write(exec, at, OSD_BLOCK_BYTES, bytes) :
-			      osd_view_allocate(exec, at, OSD_BLOCK_BYTES, false);
+			      osd_view_allocate(exec, at, OSD_BLOCK_BYTES, 0);
 		if (err && err != OSD_MISS)
 			return err;
 		missing |= err;

@@ -122,7 +122,7 @@ uint32_t osd_op_allocate(struct osd_exec *exec, struct osd_op *op)
 	uint64_t offset = op->wire->offset;
 	uint64_t length = readable(write_limit(exec), offset, op->wire->length);	/* SIZE-3 */
 
-	return osd_view_allocate(exec, offset, length, op->wire->op_flags & NACRE_OSD_OPF_ZERO);
+	return osd_view_allocate(exec, offset, length, op->wire->op_flags);
 }
 
 /* In whole blocks: behind the object's last one is a hole, and what was never written is one. */

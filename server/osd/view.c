@@ -306,13 +306,13 @@ static uint32_t zero_edges(struct osd_exec *exec, uint64_t offset, uint64_t end)
 uint32_t osd_view_zero(struct osd_exec *exec, uint64_t offset, uint64_t length)
 {
 	struct osd_view *view = &exec->view;
-	uint64_t end = offset + length, first;
+	uint64_t end = offset + length, first, last = (uint64_t)block_count(view->onode.size) * OSD_BLOCK_BYTES;
 	uint32_t err;
 
-	if (!view->exists || offset >= view->onode.size)
+	if (!view->exists)
 		return 0;
-	if (end >= view->onode.size)	/* the last block is whole then: behind the size are zeros */
-		end = (uint64_t)block_count(view->onode.size) * OSD_BLOCK_BYTES;
+	if (end >= view->onode.size && end < last)	/* the last block is whole then: behind the size are zeros */
+		end = last;
 	first = block_count(offset);
 	view->changed = true;
 	err = zero_edges(exec, offset, end);
@@ -329,12 +329,12 @@ static void allocate_block(struct osd_view_chunk *chunk, uint32_t i, bool zero)
 	chunk->map.crc[i] = 0;
 }
 
-uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length, bool zero)
+uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length, uint16_t flags)
 {
 	uint32_t n = (uint32_t)(offset / OSD_BLOCK_BYTES), end = block_count(offset + length), c;
 	uint32_t missing = 0, err;
+	bool zero = flags & NACRE_OSD_OPF_ZERO, whole;
 	struct osd_view_chunk *own;
-	bool whole;
 
 	osd_view_create(exec);
 	if (!length)
@@ -349,12 +349,12 @@ uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t leng
 			(n + 1ull) * OSD_BLOCK_BYTES <= offset + length;
 		allocate_block(exec->view.chunks[n / OSD_CHUNK_BLOCKS], n % OSD_CHUNK_BLOCKS, zero && whole);
 	}
-	if (offset + length > exec->view.onode.size)
+	if (!(flags & NACRE_OSD_OPF_KEEP) && offset + length > exec->view.onode.size)
 		exec->view.onode.size = offset + length;
 	return 0;
 }
 
-uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size)
+uint32_t osd_view_cut(struct osd_exec *exec, uint64_t size)
 {
 	struct osd_view *view = &exec->view;
 	uint32_t err = 0;
@@ -363,7 +363,18 @@ uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size)
 	if (size < view->onode.size)
 		err = osd_view_zero(exec, size, view->onode.size - size);
 	if (!err)
+		err = drop_blocks(exec, block_count(size), OSD_CHUNKS_MAX * OSD_CHUNK_BLOCKS);
+	if (!err && size < view->onode.size)
 		view->onode.size = size;
+	return err;
+}
+
+uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size)
+{
+	uint32_t err = osd_view_cut(exec, size);
+
+	if (!err)
+		exec->view.onode.size = size;
 	return err;
 }
 

@@ -4,7 +4,8 @@
  * copies of the chunks it touches, images of the blocks it writes, a list of key
  * changes in a transaction of its own.
  *
- * Invariant: the bytes behind the object's size, in its last block, are zeros.
+ * Invariant: the bytes behind the object's size are zeros: those in its last block, and all blocks behind that are
+ * unwritten or holes.
  */
 #ifndef NACRE_SERVER_OSD_VIEW_H
 #define NACRE_SERVER_OSD_VIEW_H
@@ -57,11 +58,14 @@ uint32_t osd_view_write(struct osd_exec *exec, uint64_t offset, uint64_t length,
 			const uint8_t *data);
 uint32_t osd_view_zero(struct osd_exec *exec, uint64_t offset, uint64_t length);
 /*
- * Give the holes of a range unwritten blocks, growing the object; `zero`: what is written there becomes zeros, whole
- * blocks of it unwritten ones in their places. 0, OSD_MISS, NACRE_E_CHECKSUM.
+ * Give the holes of a range unwritten blocks, growing the object unless NACRE_OSD_OPF_KEEP; NACRE_OSD_OPF_ZERO: what is
+ * written there becomes zeros, whole blocks of it unwritten ones in their places. 0, OSD_MISS, NACRE_E_CHECKSUM.
  */
-uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length, bool zero);
+uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length, uint16_t flags);
+/* Nothing stays behind `size`, which may be larger than what it is. */
 uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size);
+/* The same, and the object does not grow. */
+uint32_t osd_view_cut(struct osd_exec *exec, uint64_t size);
 
 /* What a view asks of a journal mode: view_map.c. */
 struct osd_view_count {

@@ -292,10 +292,14 @@ static void compare(struct sim *sim, const struct group_sums *a, const struct gr
 }
 
 /* Does a file with this inode need the object? A directory has none but in the metadata pool. */
-static bool is_needed(const struct nacre_oid *oid, const struct store_inode *inode,
+static bool is_needed(const struct object_sum *sum, const struct store_inode *inode,
 		      const struct nacre_map_pool *pool)
 {
+	const struct nacre_oid *oid = &sum->oid;
+
 	if (oid->pool == NACRE_POOL_META)
+		return true;
+	if (inode->kept && !sum->size)
 		return true;
 	return !inode->is_dir &&
 	       (!oid->index || oid->index < nacre_layout_objects(pool->object_bytes, inode->size));
@@ -325,7 +329,7 @@ static bool find_owner(struct sim *sim, const struct object_sum *sum,
 		if (inodes[i].ino == oid->ino) {
 			inodes[i].stored |= !oid->index;
 			check_inline(sim, sum, &inodes[i]);
-			return is_needed(oid, &inodes[i], pool);
+			return is_needed(sum, &inodes[i], pool);
 		}
 	return false;
 }

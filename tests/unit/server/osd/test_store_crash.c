@@ -101,18 +101,15 @@ static void model_zero(struct model_object *o, uint32_t offset, uint32_t length)
 {
 	uint32_t end = offset + length, i;
 
-	if (offset >= o->size)
-		return;
-	if (end > o->size)
-		end = o->size;
-	memset(o->bytes + offset, 0, end - offset);
-	if (end == o->size)
-		end = up(end) * OSD_BLOCK_BYTES;
-	for (i = up(offset); i < end / OSD_BLOCK_BYTES; i++)
+	if (offset < o->size)
+		memset(o->bytes + offset, 0, end < o->size ? length : o->size - offset);
+	if (end >= o->size && end < up(o->size) * OSD_BLOCK_BYTES)
+		end = up(o->size) * OSD_BLOCK_BYTES;
+	for (i = up(offset); i < end / OSD_BLOCK_BYTES && i < BLOCKS; i++)
 		o->blocks[i] = OSD_BLOCK_HOLE;
 }
 
-static void model_allocate(struct model_object *o, uint32_t offset, uint32_t length, bool zero)
+static void model_allocate(struct model_object *o, uint32_t offset, uint32_t length, bool zero, bool keep)
 {
 	uint32_t i, at;
 
@@ -124,13 +121,14 @@ static void model_allocate(struct model_object *o, uint32_t offset, uint32_t len
 		    (zero && at >= offset && at + OSD_BLOCK_BYTES <= offset + length))
 			o->blocks[i] = OSD_BLOCK_UNWRITTEN;
 	}
-	grow(o, offset + length);
+	grow(o, keep ? 0 : offset + length);
 }
 
 static void model_cut(struct model_object *o, uint32_t size)
 {
 	if (size < o->size)
 		model_zero(o, size, o->size - size);
+	memset(o->blocks + up(size), OSD_BLOCK_HOLE, BLOCKS - up(size));
 	o->size = size;
 	o->exists = true;
 }
@@ -198,10 +196,11 @@ static void add_clone(struct rig_request *r, struct model *model, int to)
 static void add_allocate(struct rig_request *r, struct model_object *o, uint32_t offset)
 {
 	uint32_t length = 1 + (uint32_t)sim_below(&dice, BYTES - offset);
-	bool zero = sim_below(&dice, 2);
+	bool zero = sim_below(&dice, 2), keep = sim_below(&dice, 2);
+	uint16_t flags = (zero ? NACRE_OSD_OPF_ZERO : 0) | (keep ? NACRE_OSD_OPF_KEEP : 0);
 
-	rig_op(r, NACRE_OSD_OP_ALLOCATE, zero ? NACRE_OSD_OPF_ZERO : 0, NULL, 0, NULL, 0, offset, length);
-	model_allocate(o, offset, length, zero);
+	rig_op(r, NACRE_OSD_OP_ALLOCATE, flags, NULL, 0, NULL, 0, offset, length);
+	model_allocate(o, offset, length, zero, keep);
 }
 
 static void add_random(struct rig_request *r, struct model *model, int n)

@@ -228,6 +228,56 @@ static void test_unwritten_becomes_written(void **state)
 	assert_int_equal(rig.store->alloc.free, before + 3);
 }
 
+/* KEEP: room behind the size is there for writes and for MAP alone, until a cut, to whatever size, takes it. */
+static void test_room_behind_the_size(void **state)
+{
+	uint64_t before = rig.store->alloc.free;
+
+	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_KEEP, BLOCK, 99 * BLOCK, NULL), 0);
+	assert_int_equal(size(), 0);
+	assert_int_equal(write_letter(INO, 0, 'a', 100), 0);
+	assert_int_equal(size(), 100);
+	assert_int_equal(rig.store->alloc.free, before - 100);
+	assert_int_equal(DATA(0), 0);
+	assert_int_equal(HOLE(0), BLOCK);
+	expect_map("0:1 1:99u");
+	assert_int_equal(write_letter(INO, 50 * BLOCK, 'b', 1), 0);
+	expect_letter(100, 0, 50 * BLOCK - 100);
+	assert_int_equal(size(), 50 * BLOCK + 1);
+	assert_int_equal(rig.store->alloc.free, before - 100);
+	rig_pass(&rig, 200);
+	rig_close(&rig);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	expect_map("0:1 1:49u 50:1 51:49u");
+	assert_int_equal(zero(60 * BLOCK + 1, 10 * BLOCK), 0);	/* behind the size, too: the file may be larger than that */
+	expect_map("0:1 1:49u 50:1 51:10u 70:30u");
+	assert_int_equal(run(INO, NACRE_OSD_OP_TRUNCATE, 0, 50 * BLOCK + 1, 0, NULL), 0);	/* to the size it has */
+	expect_map("0:1 1:49u 50:1");
+	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_KEEP | NACRE_OSD_OPF_ZERO, 50 * BLOCK, 4 * BLOCK, NULL), 0);
+	expect_map("0:1 1:53u");
+	assert_int_equal(size(), 50 * BLOCK + 1);
+	assert_int_equal(run(INO, NACRE_OSD_OP_TRUNCATE, 0, 52 * BLOCK, 0, NULL), 0);	/* grows */
+	expect_map("0:1 1:51u");
+	assert_int_equal(run(INO, NACRE_OSD_OP_DELETE, 0, 0, 0, NULL), 0);
+	assert_int_equal(rig.store->alloc.free, before);
+}
+
+/* SIZE-3: a request brings a truncation along that the object has not seen: room behind that goes, and the object does not grow. */
+static void test_size_3_takes_room(void **state)
+{
+	struct rig_request r;
+
+	assert_int_equal(write_letter(INO, 0, 'a', 10), 0);
+	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_KEEP, 0, 8 * BLOCK, NULL), 0);
+	rig_request(&rig, &r, INO, 0);
+	r.head.truncate_seq = 5;
+	r.head.truncate_size = 2 * BLOCK + 1;
+	rig_op(&r, NACRE_OSD_OP_SETXATTR, 0, "x", 1, "y", 1, 0, 0);
+	assert_int_equal(rig_run(&rig, &r, NULL, true), 0);
+	expect_map("0:1 1:2u");
+	assert_int_equal(size(), 10);
+}
+
 /* A store of version 1 has no unwritten blocks and is read as it is; it becomes one of this version at once. */
 static void test_version_1_is_taken_over(void **state)
 {
@@ -320,7 +370,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_seek), CASE(test_allocate), CASE(test_allocated_on_full_store),
-		CASE(test_room_is_not_written), CASE(test_unwritten_becomes_written), CASE(test_clone_has_room),
+		CASE(test_room_is_not_written), CASE(test_unwritten_becomes_written), CASE(test_clone_has_room), CASE(test_room_behind_the_size),
+		CASE(test_size_3_takes_room),
 		CASE(test_version_1_is_taken_over),
 		CASE(test_size_3_late),
 	};
