@@ -124,6 +124,8 @@ enum nacre_cap_update_flags {
 	NACRE_CAP_UPDATE_UNINLINED = 8,	/* the file's data has left the inode */
 	NACRE_CAP_UPDATE_SYNC = 16,	/* somebody waits: journal it at once */
 	NACRE_CAP_UPDATE_HAS_DATA = 32,	/* `data` is all of the inline data: the sender alone has the file */
+	NACRE_CAP_UPDATE_KEEPS = 64,	/* FILE: room behind the file's end is about to be taken, up to max_size_wanted at most.
+					   Only to ranks with the feature UNWRITTEN */
 };
 
 /*
@@ -150,7 +152,7 @@ enum nacre_cap_update_flags {
 	F(64, atime, "FILE")							\
 	F(64, mtime, "FILE")							\
 	F(64, ctime, "any group; the later one wins")				\
-	F(64, max_size_wanted, "writes are about to reach this offset; 0 = no need")	\
+	F(64, max_size_wanted, "writes, or with KEEPS room, are about to reach this offset; 0 = no need")	\
 	F(64, inline_gen, "with UNINLINED or HAS_DATA: generation of the inline data that was left, or sent")	\
 	F(32, waiting_pg, "WAITING: pool << 24 | group")			\
 	T(xattrs, NACRE_XATTRS_MAX, "XATTR: the whole set, nacre_xattr sequence")	\

@@ -54,7 +54,7 @@ static const struct word nacre_trace_role[] = {
 };
 static const struct word nacre_info_flags[] = { W(NACRE_INFO_, HAS_XATTRS), W(NACRE_INFO_, NO_XATTRS),
 						W(NACRE_INFO_, HAS_DATA), W(NACRE_INFO_, REPORTED),
-						W(NACRE_INFO_, NO_ROOM) };
+						W(NACRE_INFO_, NO_ROOM), W(NACRE_INFO_, KEPT) };
 static const struct word nacre_reply_flags[] = { W(NACRE_REPLY_, SAFE), W(NACRE_REPLY_, END),
 						 W(NACRE_REPLY_, CREATED), W(NACRE_REPLY_, QUEUED) };
 static const struct word nacre_filelock_kind[] = { W(NACRE_FILELOCK_, POSIX), W(NACRE_FILELOCK_, OFD),
@@ -76,6 +76,7 @@ static const struct word nacre_cap_group[] = {
 static const struct word nacre_cap_update_flags[] = {
 	W(NACRE_CAP_UPDATE_, ANSWER),	  W(NACRE_CAP_UPDATE_, UNKNOWN), W(NACRE_CAP_UPDATE_, WAITING),
 	W(NACRE_CAP_UPDATE_, UNINLINED), W(NACRE_CAP_UPDATE_, SYNC),	 W(NACRE_CAP_UPDATE_, HAS_DATA),
+	W(NACRE_CAP_UPDATE_, KEEPS),
 };
 static const struct word nacre_size_report_flags[] = { W(NACRE_SIZE_REPORT_, NONE),
 						       W(NACRE_SIZE_REPORT_, CLEAN) };
@@ -83,7 +84,7 @@ static const struct word nacre_flush_ack_flags[] = { W(NACRE_FLUSH_ACK_, SAFE) }
 static const struct word nacre_osd_op_code[] = { NACRE_OSD_OPS(OSD_OP_WORD) };
 static const struct word nacre_osd_op_flags[] = { W(NACRE_OSD_OPF_, EXCL), W(NACRE_OSD_OPF_, QUIET),
 						  W(NACRE_OSD_OPF_, NAMES), W(NACRE_OSD_OPF_, HOLE),
-						  W(NACRE_OSD_OPF_, ZERO) };
+						  W(NACRE_OSD_OPF_, ZERO), W(NACRE_OSD_OPF_, KEEP) };
 static const struct word nacre_osd_request_flags[] = { W(NACRE_OSD_REQUEST_, RESEND) };
 static const struct word nacre_osd_result_flags[] = { W(NACRE_OSD_RESULT_, MORE),
 						      W(NACRE_OSD_RESULT_, SKIPPED) };
@@ -91,7 +92,9 @@ static const struct word nacre_rep_query_flags[] = { W(NACRE_REP_QUERY_, LOG) };
 static const struct word nacre_rep_list_flags[] = { W(NACRE_REP_LIST_, FIRST), W(NACRE_REP_LIST_, MORE) };
 static const struct word nacre_rep_object_flags[] = { W(NACRE_REP_OBJECT_, FIRST),
 						      W(NACRE_REP_OBJECT_, LAST),
-						      W(NACRE_REP_OBJECT_, ABSENT) };
+						      W(NACRE_REP_OBJECT_, ABSENT),
+						      W(NACRE_REP_OBJECT_, ROOM) };
+static const struct word nacre_osd_extent_flags[] = { W(NACRE_OSD_EXTENT_, UNWRITTEN) };
 static const struct word nacre_rep_log_flags[] = { W(NACRE_REP_LOG_, FIRST), W(NACRE_REP_LOG_, LAST) };
 
 /* One enum. */
@@ -121,6 +124,7 @@ static const struct words all_words[] = {
 	ROW(nacre_osd_request_flags, BITS),  ROW(nacre_osd_result_flags, BITS),
 	ROW(nacre_rep_query_flags, BITS),    ROW(nacre_rep_list_flags, BITS),
 	ROW(nacre_rep_object_flags, BITS),   ROW(nacre_rep_log_flags, BITS),
+	ROW(nacre_osd_extent_flags, BITS),
 	ROW(nacre_filelock_kind, VALUE),     ROW(nacre_filelock_mode, VALUE),
 	ROW(nacre_filelock_op, VALUE),	     ROW(nacre_size_report_flags, BITS),
 };

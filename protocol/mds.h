@@ -277,6 +277,8 @@ enum nacre_info_flags {
 					   they answer the call that asked, and are kept by nobody */
 	NACRE_INFO_NO_ROOM = 16,	/* CAP_GRANT: the max_size asked for is more than a quota leaves room for (EDQUOT).
 					   Only to clients with the feature QUOTA */
+	NACRE_INFO_KEPT = 32,		/* there may be room behind the file's end, which a truncation to its size gives back.
+					   Only to clients with the feature UNWRITTEN */
 };
 
 enum nacre_reply_flags {

@@ -51,12 +51,13 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(9, KV_LIST, 0, "keys behind `name` (empty: from the first) as nacre_key_value sequence, at most `length` keys, `offset` bytes") \
 	O(10, IF_NOXATTR, 0, "if attribute `name` exists, skip the next `length` operations") \
 	O(11, OBJECTS, 0, "objects of the request's group with inodes in [`offset`, +`length`), behind the nacre_oid in `value` if there is one, as nacre_oid array as output; whatever the request's own object") \
-	O(12, SEEK, 0, "in the result's size: the first byte of [offset, +length) where there is data, or with flag HOLE where there is none; its end if there is no such") \
+	O(12, SEEK, 0, "in the result's size: the first byte of [offset, +length) where something was written, or with flag HOLE where nothing was; its end if there is no such") \
+	O(13, MAP, 0, "where [offset, +length) has blocks, in whole blocks and in order, also behind the object's size: nacre_osd_extent array as output") \
 	O(16, CREATE, 1, "make it; EEXIST with flag EXCL if it exists")			\
 	O(17, WRITE, 1, "write data at [offset, +length); grows; makes it if absent")	\
 	O(18, WRITE_FULL, 1, "replace all data by `length` bytes; makes it if absent")	\
 	O(19, ZERO, 1, "zero [offset, +length), freeing whole blocks; does not grow")	\
-	O(20, TRUNCATE, 1, "set the size to `offset`; makes it if absent")		\
+	O(20, TRUNCATE, 1, "set the size to `offset`, and give back room behind it; makes it if absent")		\
 	O(21, DELETE, 1, "remove with attributes and keys; ENOENT unless flag QUIET")	\
 	O(22, CLONE, 1, "become a copy of the object whose nacre_oid is `value`, same group") \
 	O(23, SETXATTR, 1, "set attribute `name` to `value`; makes the object")		\
@@ -64,7 +65,7 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(25, KV_SET, 1, "set key `name` to `value`; makes the object")			\
 	O(26, KV_RM, 1, "remove key `name`; no error if absent")			\
 	O(27, KV_CLEAR, 1, "remove all keys")						\
-	O(28, ALLOCATE, 1, "give the holes of [offset, +length) blocks of zeros, with flag ZERO zero all of it; grows; makes it if absent")
+	O(28, ALLOCATE, 1, "give the holes of [offset, +length) unwritten blocks, with flag ZERO zero all of it; grows, but not with flag KEEP; makes it if absent")
 
 #define NACRE_OSD_OP_ENUM(number, name, writes, doc) NACRE_OSD_OP_##name = number,
 enum nacre_osd_op_code {
@@ -77,6 +78,7 @@ enum nacre_osd_op_flags {
 	NACRE_OSD_OPF_NAMES = 4,	/* LISTXATTR, KV_LIST: no values */
 	NACRE_OSD_OPF_HOLE = 8,		/* SEEK: look for a hole */
 	NACRE_OSD_OPF_ZERO = 16,	/* ALLOCATE: what is there becomes zeros, too */
+	NACRE_OSD_OPF_KEEP = 32,	/* ALLOCATE: the size stays, and room may be behind it */
 };
 
 #define NACRE_OSD_OP_FIELDS(F, R, T)					\
@@ -121,9 +123,22 @@ NACRE_STRUCT(nacre_osd_request, NACRE_OSD_REQUEST_FIELDS, 120);
  */
 
 /*
- * ALLOCATE is how space is promised: what it has given blocks to can be overwritten however full the OSDs are. SEEK
- * tells blocks from holes, so data is where something was written or allocated, in whole blocks.
+ * ALLOCATE is how space is promised: what it has given blocks to can be overwritten however full the OSDs are. An
+ * unwritten block takes room and no writing: it reads as zeros until it is written, in whole or in part. SEEK counts it as a
+ * hole, so data is where something was written, in whole blocks. Room behind an object's size (KEEP) is seen by MAP only; a
+ * truncation, to whatever size, gives back what lies behind that.
  */
+
+/* A run of an object's blocks that have room. */
+#define NACRE_OSD_EXTENT_FIELDS(F, R, T)				\
+	F(64, offset, "in the object, bytes")				\
+	F(32, length, "bytes")						\
+	F(32, extent_flags, "enum nacre_osd_extent_flags")
+NACRE_STRUCT(nacre_osd_extent, NACRE_OSD_EXTENT_FIELDS, 16);
+
+enum nacre_osd_extent_flags {
+	NACRE_OSD_EXTENT_UNWRITTEN = 1,	/* allocated only: zeros */
+};
 
 /* What one operation gave. `output_size` bytes of `output`, `data_size` of the data payload. */
 #define NACRE_OSD_RESULT_FIELDS(F, R, T)				\
@@ -171,6 +186,7 @@ NACRE_STRUCT(nacre_osd_statfs, NACRE_OSD_STATFS_FIELDS, 32);
 #define NACRE_OSD_STRUCTS(S)					\
 	S(nacre_oid, NACRE_OID_FIELDS)				\
 	S(nacre_osd_op, NACRE_OSD_OP_FIELDS)			\
+	S(nacre_osd_extent, NACRE_OSD_EXTENT_FIELDS)		\
 	S(nacre_osd_request, NACRE_OSD_REQUEST_FIELDS)		\
 	S(nacre_osd_result, NACRE_OSD_RESULT_FIELDS)		\
 	S(nacre_osd_reply, NACRE_OSD_REPLY_FIELDS)		\

@@ -142,6 +142,7 @@ enum nacre_rep_object_flags {
 	NACRE_REP_OBJECT_FIRST = 1,	/* whatever is there of it goes first */
 	NACRE_REP_OBJECT_LAST = 2,	/* with it the object is whole, at `version` */
 	NACRE_REP_OBJECT_ABSENT = 4,	/* it does not exist (FIRST and LAST) */
+	NACRE_REP_OBJECT_ROOM = 8,	/* the data payload is a nacre_osd_extent array: these have unwritten blocks */
 };
 
 /* primary → member: a part of an object. The data payload stands at `offset`. */
@@ -158,7 +159,7 @@ enum nacre_rep_object_flags {
 	F(64, truncate_size, "of the newest truncation it has seen")	\
 	F(32, truncate_seq, "of the newest truncation it has seen")	\
 	F(32, flags, "enum nacre_rep_object_flags")			\
-	F(64, offset, "of the data payload in the object; what no part names is a hole") \
+	F(64, offset, "of the data payload in the object; what no part names is a hole; ROOM: 0") \
 	T(attributes, 1 << 18, "nacre_key_value sequence")		\
 	T(keys, 1 << 19, "nacre_key_value sequence")
 NACRE_STRUCT(nacre_rep_object, NACRE_REP_OBJECT_FIELDS, 112);

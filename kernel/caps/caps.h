@@ -29,6 +29,13 @@ bool nacre_caps_held(struct inode *inode, u32 bits);
 void nacre_caps_mark_dirty(struct inode *inode, u32 groups);
 /* Flush dirty attributes and wait until they are journaled (fsync). Killable. */
 int nacre_caps_flush_wait(struct inode *inode);
+/*
+ * ROOM-1: say so before room behind the file's end is taken, up to `end`: the rank journals it, and deletes what is there with
+ * the file. FILE_WRITE is held; then nacre_caps_flush_wait() without it, and nacre_caps_keeps() under it again: true if
+ * it was issued all the time, so that what the rank knows still holds. 0 takes the word back.
+ */
+void nacre_caps_keep(struct inode *inode, u64 end);
+bool nacre_caps_keeps(struct inode *inode, u64 end);
 /* Start flushing; no wait (write_inode, age, sync). */
 void nacre_caps_flush_start(struct inode *inode);
 /* Make the groups in `mask` current: from held caps, or by asking the MDS. Killable. */

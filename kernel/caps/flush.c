@@ -54,6 +54,17 @@ static struct nacre_xattrs *fill_values_locked(struct nacre_inode *ni, u32 group
 	return xattrs;
 }
 
+/* ROOM-1: what the rank is asked to let us write comes with it, and may be more. */
+static void fill_room_locked(struct nacre_inode *ni, struct nacre_cap_update *update)
+{
+	if (ni->max_size_wanted > ni->max_size)
+		update->max_size_wanted = ni->max_size_wanted;
+	if (!ni->keeps || !(update->dirty & NACRE_GROUP_FILE))
+		return;
+	update->update_flags |= NACRE_CAP_UPDATE_KEEPS;
+	update->max_size_wanted = max(update->max_size_wanted, ni->keeps);
+}
+
 static u64 oldest_flush(struct nacre_fs *fs)
 {
 	struct nacre_caps *caps = &fs->caps;
@@ -100,8 +111,7 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again
 		small = caps_small_fill_locked(ni, &update);
 	if (todo & CAPS_TODO_SYNC)
 		update.update_flags |= NACRE_CAP_UPDATE_SYNC;
-	if (ni->max_size_wanted > ni->max_size)
-		update.max_size_wanted = ni->max_size_wanted;
+	fill_room_locked(ni, &update);
 	spin_unlock(&ni->cap_lock);
 
 	update.oldest_flush = oldest_flush(fs);
@@ -224,6 +234,23 @@ void nacre_caps_mark_dirty(struct inode *inode, u32 groups)
 	spin_lock(&ni->cap_lock);
 	caps_dirty_locked(ni, groups);
 	spin_unlock(&ni->cap_lock);
+}
+
+void nacre_caps_keep(struct inode *inode, u64 end)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	spin_lock(&ni->cap_lock);
+	ni->keeps = end;
+	ni->kept = true;
+	if (end)
+		caps_dirty_locked(ni, NACRE_GROUP_FILE);
+	spin_unlock(&ni->cap_lock);
+}
+
+bool nacre_caps_keeps(struct inode *inode, u64 end)
+{
+	return READ_ONCE(nacre_inode(inode)->keeps) == end;
 }
 
 void caps_clean(struct inode *inode)

@@ -118,6 +118,8 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 	if (step.actions & NACRE_CAPA_FLUSH)
 		number_flush_locked(ni, step.flush);
 	caps_small_stepped_locked(ni);
+	if (!(ni->cap.issued & NACRE_CAP_FILE_WRITE))
+		ni->keeps = 0;
 	if (step.actions & NACRE_CAPA_REFLUSH)
 		ni->reflush_todo |= step.reflush;
 	/* The machine starts write-back once; a writer that was already inside may dirty pages after it. */

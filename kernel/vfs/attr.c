@@ -201,11 +201,11 @@ static int set_there(struct mnt_idmap *idmap, struct inode *inode, const struct 
 	return err;
 }
 
-/* A truncation that changes nothing but times, and the size is known exactly. */
+/* A truncation that changes nothing but times, and the size is known exactly; room behind it would go. */
 static bool is_idle_truncate(struct inode *inode, const struct iattr *attr)
 {
 	return attr->ia_valid & ATTR_SIZE && attr->ia_size == i_size_read(inode) &&
-	       nacre_caps_held(inode, NACRE_CAP_FILE_EXCL);
+	       !READ_ONCE(nacre_inode(inode)->kept) && nacre_caps_held(inode, NACRE_CAP_FILE_EXCL);
 }
 
 int nacre_attr_set(struct mnt_idmap *idmap, struct inode *inode, struct iattr *attr)

@@ -8,12 +8,12 @@
  *	           the range's pages written and dropped → ZERO or ALLOCATE at the objects
  *	           → size and times → caps back → unlock → sync, if asked
  *
- *	0, ZERO_RANGE		every block of the range is allocated: writing there cannot meet
- *				ENOSPC. That costs as much as writing zeros does at the OSDs.
+ *	0, ZERO_RANGE		every block of the range is allocated, and unwritten where nothing was: writing there
+ *				cannot meet ENOSPC
  *	PUNCH_HOLE		whole blocks are given back
- *	KEEP_SIZE		within the file only: nothing is kept behind a file's end
+ *	KEEP_SIZE		the same, and behind the file's end: the rank is told before (ROOM-1)
  *
- * What has been allocated when space runs out stays, and the file ends behind it.
+ * What has been allocated when space runs out stays, and the file ends behind it, if it may grow.
  */
 #include <linux/fs.h>
 #include <linux/falloc.h>
@@ -146,22 +146,38 @@ static int run_range(struct batch *b, u64 *done)
 	return err;
 }
 
-/* Caps are held. */
+/* Of an object in one request: older OSDs write zeros to give room, as many as a request can carry. */
+static u32 range_piece(struct inode *inode, bool punch)
+{
+	if (punch || nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_UNWRITTEN))
+		return nacre_inode(inode)->object_bytes;
+	return nacre_data_wsize(inode);
+}
+
+static u16 range_flags(int mode)
+{
+	if (mode & FALLOC_FL_PUNCH_HOLE)
+		return 0;
+	return (mode & FALLOC_FL_ZERO_RANGE ? NACRE_OSD_OPF_ZERO : 0) |
+	       (mode & FALLOC_FL_KEEP_SIZE ? NACRE_OSD_OPF_KEEP : 0);
+}
+
+/* Caps are held. FALLOC_FL_KEEP_SIZE is in `mode` only if the range ends behind the file, or for a hole. */
 static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 {
-	bool punch = mode & FALLOC_FL_PUNCH_HOLE;
+	bool punch = mode & FALLOC_FL_PUNCH_HOLE, grows = !(mode & FALLOC_FL_KEEP_SIZE);
 	struct batch b = {
 		.inode = inode,
 		.code = punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE,
-		.op_flags = mode & FALLOC_FL_ZERO_RANGE ? NACRE_OSD_OPF_ZERO : 0,
-		.piece = punch ? nacre_inode(inode)->object_bytes : nacre_data_wsize(inode),
+		.op_flags = range_flags(mode),
+		.piece = range_piece(inode, punch),
 		.at = start,
 		.end = end,
 	};
 	u64 done = start;
 	int err;
 
-	if (!punch && end > i_size_read(inode))
+	if (grows && end > i_size_read(inode))
 		nacre_data_zero_tail(inode, i_size_read(inode));
 	err = drop_cached(inode, start, end);
 	if (err)
@@ -170,7 +186,7 @@ static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 	err = nacre_small_leave_wait(inode);
 	if (!err)
 		err = run_range(&b, &done);
-	if (!punch && done > i_size_read(inode)) {
+	if (grows && done > i_size_read(inode)) {
 		nacre_data_grow(inode, done);
 		nacre_data_raise_remote(inode, done, done);
 	}
@@ -184,10 +200,39 @@ static int change_range(struct inode *inode, int mode, u64 start, u64 end)
 	return err;
 }
 
+/* Is room asked for behind the file's end? */
+static bool is_behind(struct inode *inode, int mode, u64 end)
+{
+	return mode & FALLOC_FL_KEEP_SIZE && !(mode & FALLOC_FL_PUNCH_HOLE) && end > i_size_read(inode);
+}
+
+/* FILE_WRITE, and what else the range needs: a size that may be reached, or that the rank knows of room behind the end. */
+static int range_begin(struct inode *inode, int mode, u64 end, u32 *got)
+{
+	bool told = false;
+	u64 limit;
+	int err;
+
+	for (;; told = true) {
+		limit = mode & FALLOC_FL_KEEP_SIZE && !is_behind(inode, mode, end) ? 0 : end;
+		err = nacre_caps_get(inode, NACRE_CAP_FILE_WRITE, NACRE_CAPS_WRITER, limit, got);
+		if (err || !is_behind(inode, mode, end) || (told && nacre_caps_keeps(inode, end)))
+			return err;
+		if (nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_UNWRITTEN))
+			nacre_caps_keep(inode, end);
+		else
+			err = -EOPNOTSUPP;
+		nacre_caps_put(inode, *got);
+		err = err ?: nacre_caps_flush_wait(inode);
+		if (err)
+			return err;
+	}
+}
+
 static int fallocate_locked(struct file *file, int mode, u64 start, u64 end)
 {
 	struct inode *inode = file_inode(file);
-	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+	bool keep = mode & FALLOC_FL_KEEP_SIZE, behind;
 	u32 got;
 	int err;
 
@@ -199,15 +244,18 @@ static int fallocate_locked(struct file *file, int mode, u64 start, u64 end)
 		err = inode_newsize_ok(inode, end);
 	if (err)
 		return err;
-	err = nacre_caps_get(inode, NACRE_CAP_FILE_WRITE, NACRE_CAPS_WRITER, keep ? 0 : end, &got);
+	err = range_begin(inode, mode, end, &got);
 	if (err)
 		return err;
+	behind = is_behind(inode, mode, end);
 	if (mode & FALLOC_FL_PUNCH_HOLE)
 		end = min_t(u64, end, round_up(i_size_read(inode), PAGE_SIZE));
-	else if (keep && end > i_size_read(inode))
-		err = -EOPNOTSUPP;
-	if (!err && start < end)
+	else if (!behind)
+		mode &= ~FALLOC_FL_KEEP_SIZE;
+	if (start < end)
 		err = change_range(inode, mode, start, end);
+	if (behind)
+		nacre_caps_keep(inode, 0);
 	nacre_caps_put(inode, got);
 	return err;
 }

@@ -29,7 +29,7 @@ static const char *validate_cap_revoke(const void *body)
 
 #define UPDATE_FLAGS (NACRE_CAP_UPDATE_ANSWER | NACRE_CAP_UPDATE_UNKNOWN | \
 		      NACRE_CAP_UPDATE_WAITING | NACRE_CAP_UPDATE_UNINLINED | \
-		      NACRE_CAP_UPDATE_SYNC | NACRE_CAP_UPDATE_HAS_DATA)
+		      NACRE_CAP_UPDATE_SYNC | NACRE_CAP_UPDATE_HAS_DATA | NACRE_CAP_UPDATE_KEEPS)
 #define INLINE_FLAGS (NACRE_CAP_UPDATE_UNINLINED | NACRE_CAP_UPDATE_HAS_DATA)
 
 /* Inline data goes with a flush of FILE: it stays in the inode, or has left it. */
@@ -72,6 +72,9 @@ static const char *validate_cap_update(const void *body)
 		return "cap update: mode";
 	if (m->size > NACRE_FILE_MAX || m->max_size_wanted > NACRE_FILE_MAX)
 		return "cap update: size";
+	if ((m->update_flags & NACRE_CAP_UPDATE_KEEPS) &&
+	    (!m->max_size_wanted || !(m->dirty & NACRE_GROUP_FILE)))
+		return "cap update: room without an end or a flush";
 	if (m->xattrs_bytes && !(m->dirty & NACRE_GROUP_XATTR))
 		return "cap update: xattrs that are not dirty";
 	reason = check_update_inline(m);

@@ -17,7 +17,6 @@ enum op_has {
 	PUTS_DATA = 64,			/* length bytes of the data payload */
 	GETS_DATA = 128,		/* length bytes of the reply's data payload */
 	IS_LIST = 256,			/* offset and length bound the answer, not the object */
-	MAKES_DATA = 512,		/* length bytes as if they were in the data payload */
 };
 
 struct op_rule {
@@ -43,6 +42,7 @@ static const struct op_rule rules[] = {
 	{ NACRE_OSD_OP_OBJECTS, HAS_VALUE | HAS_OFFSET | HAS_LENGTH | IS_LIST, 0, 0,
 	  sizeof(struct nacre_oid_wire) },
 	{ NACRE_OSD_OP_SEEK, HAS_RANGE, NACRE_OSD_OPF_HOLE, 0, 0 },
+	{ NACRE_OSD_OP_MAP, HAS_RANGE, 0, 0, 0 },
 	{ NACRE_OSD_OP_CREATE, 0, NACRE_OSD_OPF_EXCL, 0, 0 },
 	{ NACRE_OSD_OP_WRITE, HAS_RANGE | PUTS_DATA, 0, 0, 0 },
 	{ NACRE_OSD_OP_WRITE_FULL, HAS_LENGTH | PUTS_DATA, 0, 0, 0 },
@@ -55,7 +55,7 @@ static const struct op_rule rules[] = {
 	{ NACRE_OSD_OP_KV_SET, HAS_NAME | HAS_VALUE, 0, NACRE_KEY_MAX, NACRE_VALUE_MAX },
 	{ NACRE_OSD_OP_KV_RM, HAS_NAME, 0, NACRE_KEY_MAX, 0 },
 	{ NACRE_OSD_OP_KV_CLEAR, 0, 0, 0, 0 },
-	{ NACRE_OSD_OP_ALLOCATE, HAS_RANGE | MAKES_DATA, NACRE_OSD_OPF_ZERO, 0, 0 },
+	{ NACRE_OSD_OP_ALLOCATE, HAS_RANGE, NACRE_OSD_OPF_ZERO | NACRE_OSD_OPF_KEEP, 0, 0 },
 };
 
 static const struct op_rule *find_rule(__u16 code)
@@ -102,7 +102,6 @@ struct sums {
 	__u64 input;
 	__u64 put;			/* bytes of the data payload */
 	__u64 get;			/* bytes of the reply's */
-	__u64 made;			/* bytes that are written and not sent */
 };
 
 static const char *walk_ops(const struct nacre_osd_request *m, int count, struct sums *sums)
@@ -136,7 +135,6 @@ static const char *walk_ops(const struct nacre_osd_request *m, int count, struct
 		sums->input += (__u64)op.name_size + op.value_size;
 		sums->put += rule->has & PUTS_DATA ? op.length : 0;
 		sums->get += rule->has & GETS_DATA ? op.length : 0;
-		sums->made += rule->has & MAKES_DATA ? op.length : 0;
 	}
 	return NULL;
 }
@@ -144,7 +142,7 @@ static const char *walk_ops(const struct nacre_osd_request *m, int count, struct
 static const char *check_request(const struct nacre_osd_request *m, __u32 data_bytes, int ops_min)
 {
 	int count = nacre_array_count(nacre_osd_op_desc(), m->ops_bytes);
-	struct sums sums = { 0, 0, 0, 0 };
+	struct sums sums = { 0, 0, 0 };
 	const char *reason;
 
 	if (!m->tid || m->oldest_tid > m->tid)
@@ -168,8 +166,6 @@ static const char *check_request(const struct nacre_osd_request *m, __u32 data_b
 		return "object request: written bytes do not fill the data";
 	if (sums.get > NACRE_DATA_MAX)
 		return "object request: asks for more than a reply carries";
-	if (sums.made > NACRE_DATA_MAX)
-		return "object request: allocates more than a request carries";
 	if (m->snap != NACRE_SNAP_HEAD && nacre_osd_request_writes(m))
 		return "object request: changes a snapshot";
 	return NULL;

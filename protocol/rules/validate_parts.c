@@ -39,7 +39,7 @@ static const char *check_info_tails(const struct nacre_inode_info *info)
 	const __u32 xattrs = NACRE_INFO_HAS_XATTRS | NACRE_INFO_NO_XATTRS;
 
 	if (info->info_flags & ~(xattrs | NACRE_INFO_HAS_DATA | NACRE_INFO_REPORTED |
-				  NACRE_INFO_NO_ROOM))
+				  NACRE_INFO_NO_ROOM | NACRE_INFO_KEPT))
 		return "info: flags";
 	if (info->inode_flags & ~NACRE_INODE_FLAGS_KNOWN)
 		return "info: inode flags";

@@ -166,6 +166,15 @@ static const char *check_pairs(const __u8 *bytes, __u32 length)
 
 #define WHOLE (NACRE_REP_OBJECT_FIRST | NACRE_REP_OBJECT_LAST)
 
+/* Runs of unwritten blocks. Validation sees the length of the payload; its elements are judged where they are used. */
+static const char *check_room(const struct nacre_rep_object *m, __u32 data_bytes)
+{
+	if ((m->flags & NACRE_REP_OBJECT_ABSENT) || m->offset || !data_bytes ||
+	    nacre_array_count(nacre_osd_extent_desc(), data_bytes) < 0)
+		return "replica: object's room";
+	return NULL;
+}
+
 static const char *check_object(const void *body, __u32 data_bytes)
 {
 	const struct nacre_rep_object *m = body;
@@ -173,13 +182,16 @@ static const char *check_object(const void *body, __u32 data_bytes)
 
 	if (!m->part || !m->ino || !m->snap)
 		return "replica: part of no object";
-	if (m->flags & ~(__u32)(WHOLE | NACRE_REP_OBJECT_ABSENT))
+	if (m->flags & ~(__u32)(WHOLE | NACRE_REP_OBJECT_ABSENT | NACRE_REP_OBJECT_ROOM))
 		return "replica: object's flags";
 	if ((m->flags & NACRE_REP_OBJECT_ABSENT) &&
 	    ((m->flags & WHOLE) != WHOLE || data_bytes || m->attributes_bytes || m->keys_bytes))
 		return "replica: an absent object that is there";
-	if (m->size > NACRE_OBJECT_MAX || !nacre_range_within(m->offset, data_bytes, m->size))
+	if (m->size > NACRE_OBJECT_MAX ||
+	    (!(m->flags & NACRE_REP_OBJECT_ROOM) && !nacre_range_within(m->offset, data_bytes, m->size)))
 		return "replica: object's size";
+	if (m->flags & NACRE_REP_OBJECT_ROOM && (reason = check_room(m, data_bytes)))
+		return reason;
 	reason = check_pairs(m->attributes, m->attributes_bytes);
 	return reason ? reason : check_pairs(m->keys, m->keys_bytes);
 }

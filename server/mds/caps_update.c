@@ -96,6 +96,13 @@ static void take_file(struct mds *mds, struct mds_inode *inode, const struct mds
 	mds_inline_flush(mds, inode, update, alone);
 }
 
+/* ROOM-1: room behind the file's end is known here before there is any. */
+static void keep_room(struct mds_inode *inode, uint64_t end)
+{
+	if (S_ISREG(inode->mode) && inode->data_end < end)
+		inode->data_end = end;
+}
+
 /* Groups among the dirty ones whose values this holder may say. */
 static uint32_t covered_groups(const struct mds_cap *cap, uint32_t dirty)
 {
@@ -125,6 +132,8 @@ static uint64_t take_values(struct mds *mds, struct mds_cap *cap,
 	}
 	if (groups & NACRE_GROUP_FILE)
 		take_file(mds, inode, cap, update);
+	if ((groups & NACRE_GROUP_FILE) && (update->update_flags & NACRE_CAP_UPDATE_KEEPS))
+		keep_room(inode, update->max_size_wanted);
 	inode->ctime = nacre_time_later(inode->ctime, update->ctime);
 	mds_change_begin(&change, mds, cap->session);
 	change.flush_id = update->flush_id;

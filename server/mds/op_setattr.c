@@ -27,17 +27,18 @@ static int req_alone(struct mds *mds, struct mds_request *request, struct mds_in
 	return mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
 }
 
-/* Does anything lie, or may anything yet come to lie, behind the new end? */
+/* Does anything lie behind the new end that is to go? A file that grows grows into the room that was kept for it. */
 static bool is_cut(const struct mds_inode *inode, uint64_t size)
 {
-	return size < inode->size || size < inode->data_end || inode->writer_count;
+	return size < inode->size || (size == inode->size && size < inode->data_end);
 }
 
 static void set_size(struct mds *mds, struct mds_inode *inode, uint64_t size, uint64_t now)
 {
 	struct nacre_size known = { inode->size, inode->truncate_size, inode->truncate_seq };
+	bool cut = is_cut(inode, size);
 
-	if (size < inode->size) {
+	if (cut) {
 		nacre_size_truncate(&known, size);
 		inode->truncate_size = known.truncate_size;
 		inode->truncate_seq = known.truncate_seq;
@@ -45,7 +46,7 @@ static void set_size(struct mds *mds, struct mds_inode *inode, uint64_t size, ui
 	inode->size = size;
 	inode->allocated = nacre_size_allocated(inode->allocated, 0, size);
 	mds_inline_step(mds, inode, NACRE_INLINERE_CUT);
-	if (inode->data_end > size) {
+	if (cut && inode->data_end > size) {
 		inode->trim_end = inode->data_end;
 		inode->data_end = size;
 	}
@@ -76,7 +77,7 @@ int mds_set_size(struct mds *mds, struct mds_request *request, struct mds_inode 
 		return EFBIG;
 	result = req_room(mds, request);
 	if (!result)
-		result = is_cut(inode, size) ? req_alone(mds, request, inode) :
+		result = is_cut(inode, size) || inode->writer_count ? req_alone(mds, request, inode) :
 					       req_change(mds, request, inode, NACRE_GROUP_FILE);
 	if (!result)
 		result = mds_quota_req_size(mds, request, inode, size);

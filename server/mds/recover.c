@@ -2,7 +2,7 @@
 /*
  * The size of a file whose writer was lost (SIZE-2). What the writer may have written lies below
  * data_end (its max_size was taken into it); the objects are looked at from there
- * downward, a few at a time, and the highest that has bytes tells the size. Of a file that is large enough
+ * downward, a few at a time, and the highest that has bytes tells the size; one without has room only (ROOM-1). Of a file that is large enough
  * the groups are asked first which objects there are, and only the highest of them is looked at.
  * Nobody sees the file's size or writes meanwhile: the FILE lock is pinned.
  */
@@ -22,8 +22,11 @@ struct probe {
 	uint64_t again;			/* `below` before the ones being looked at */
 	uint64_t listed;		/* objects at or above do not exist, as far as the listing has come */
 	uint64_t size;			/* found, bytes */
+	uint64_t end;			/* of the highest object that there is: room behind the size may reach up to it */
 	uint64_t mtime;
 	bool unsure;			/* an object of this round did not answer: nothing found counts */
+	unsigned int width;		/* objects looked at together, now */
+	bool was_listed;
 	bool marking;			/* the file had inline data: object 0 is being asked for the mark */
 	TAILQ_ENTRY(probe) link;	/* waiting for others to end */
 };
@@ -81,7 +84,8 @@ static void finish(struct probe *probe)
 		inode->size = probe->size;
 	/* what it wrote nobody has counted */
 	inode->allocated = nacre_size_allocated(UINT64_MAX, 0, inode->size);
-	inode->data_end = inode->inline_gen ? 0 : inode->size;
+	/* ROOM-1: what it has allocated behind the end stays known */
+	inode->data_end = inode->inline_gen ? 0 : probe->end > inode->size ? probe->end : inode->size;
 	inode->mtime = nacre_time_later(inode->mtime, probe->mtime);
 	mds_change_begin(&change, mds, NULL);
 	mds_change_inode(&change, inode);
@@ -132,6 +136,9 @@ static bool answered(struct mds_filework *work, uint64_t index, struct osdc_requ
 		probe->unsure = true;	/* better no answer than a wrong size */
 		return false;
 	}
+	end = (index + 1) * work->inode->object_bytes;
+	if (!result && probe->end < end)
+		probe->end = end;
 	if (!result && stat.size) {
 		end = index * work->inode->object_bytes + stat.size;
 		if (probe->size < end)
@@ -170,8 +177,6 @@ static bool take_listing(struct probe *probe)
 static void look_further(struct mds_filework *work)
 {
 	struct probe *probe = probe_of(work);
-	unsigned int width = PROBE_WIDTH;
-
 	if (probe->marking) {
 		look_for_mark(probe);
 		return;
@@ -180,20 +185,23 @@ static void look_further(struct mds_filework *work)
 		probe->unsure = false;
 		probe->below = probe->again;
 		probe->size = 0;
+	} else {
+		probe->width = PROBE_WIDTH;
 	}
 	if (probe->size || !probe->below) {
 		finish(probe);
 		return;
 	}
-	if (!work->listing && mds_filework_is_sparse(work, probe->below))
+	if (!work->listing && !probe->was_listed && mds_filework_is_sparse(work, probe->below))
 		mds_filework_list(work);
 	if (work->listing) {
 		if (!take_listing(probe))
 			return;
-		width = 1;
+		probe->was_listed = true;
+		probe->width = 1;	/* the highest one most often tells */
 	}
 	probe->again = probe->below;
-	while (work->in_flight < width && probe->below)
+	while (work->in_flight < probe->width && probe->below)
 		look_at(probe, --probe->below);
 	if (!work->in_flight)
 		finish(probe);

@@ -63,6 +63,9 @@ void mds_info_fill(const struct mds_inode *inode, const struct mds_session *sess
 	if (session->conn && (conn_peer_features(session->conn) & NACRE_FEATURE_INODE_FLAGS))
 		info->inode_flags = inode->flags;
 	fill_xattrs(inode, want_xattrs, info);
+	if (S_ISREG(inode->mode) && inode->data_end > inode->size && session->conn &&
+	    (conn_peer_features(session->conn) & NACRE_FEATURE_UNWRITTEN))
+		info->info_flags |= NACRE_INFO_KEPT;
 }
 
 /* What was removed gets no new cap: that would keep it. */

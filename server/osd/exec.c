@@ -40,13 +40,12 @@ static uint32_t catch_truncation(struct osd_exec *exec)
 	const struct nacre_osd_request *request = exec->request;
 	struct osd_onode *onode = &exec->view.onode;
 	uint64_t limit;
-	uint32_t err = 0;
+	uint32_t err;
 
 	if (!exec->writes || !exec->view.exists || request->truncate_seq <= onode->truncate_seq)
 		return 0;
 	limit = osd_view_limit(exec, request->truncate_size);
-	if (onode->size > limit)
-		err = osd_view_truncate(exec, limit);
+	err = osd_view_cut(exec, limit);
 	if (err)
 		return err;
 	onode->truncate_seq = request->truncate_seq;
@@ -101,16 +100,11 @@ static uint32_t place(struct osd_exec *exec)
 {
 	struct osd_view *view = &exec->view;
 	uint64_t packed = exec->request->input_bytes * 4ull + osd_attrs_bytes(&view->onode) + 65536;
-	uint64_t images = 0;
-	uint32_t c, i;
+	struct osd_view_count count = osd_view_count(view);
 	int err;
 
-	for (c = 0; c < OSD_CHUNKS_MAX; c++) {
-		packed += view->chunks[c] ? 2048 : 0;
-		for (i = 0; view->chunks[c] && i < OSD_CHUNK_BLOCKS; i++)
-			images += !!view->chunks[c]->images[i].bytes;
-	}
-	if (!osd_journal_fits(&exec->store->journal, packed + images * 16, (uint32_t)images))
+	packed += count.chunks * 2048ull + (count.images + count.homeless) * 16ull;
+	if (!osd_journal_fits(&exec->store->journal, packed, count.images))
 		return EFBIG;
 	err = exec->mode->place(exec->store, view, view->txn, blocks_to_leave(exec));
 	exec->placed = !err;

@@ -36,10 +36,11 @@
 
 #define OSD_SUPER_MAGIC 0x3044534f4352434eull	/* "NCRCOSD0" */
 #define OSD_RECORD_MAGIC 0x4c4e524au		/* "JRNL" */
-#define OSD_DISK_VERSION 1
+#define OSD_DISK_VERSION 2
+#define OSD_DISK_OLDEST 1			/* that is understood, and becomes 2: it has no unwritten blocks */
 #define OSD_JOURNAL_BYTES_MIN (1u << 20)
 
-/* Block 0 of the device, padded with zeros. Written once, by osd_store_format(). */
+/* Block 0 of the device, padded with zeros. Written by osd_store_format(), and when an older store is first opened. */
 #define OSD_DISK_SUPER_FIELDS(F, R, T)					\
 	F(64, magic, "OSD_SUPER_MAGIC")					\
 	F(32, version, "OSD_DISK_VERSION")				\
@@ -157,17 +158,22 @@ NACRE_STRUCT(osd_disk_space, OSD_DISK_SPACE_FIELDS, 16);
 	R(32, reserved0)
 NACRE_STRUCT(osd_disk_onode, OSD_DISK_ONODE_FIELDS, 72);
 
-/* Value of a B key: runs, then the checksums of their blocks in order. */
+/* Value of a B key: runs, then the checksums of their written blocks in order. */
 #define OSD_DISK_CHUNK_FIELDS(F, R, T)					\
 	T(runs, 16 * OSD_CHUNK_BLOCKS, "osd_disk_run array")		\
 	T(crcs, 4 * OSD_CHUNK_BLOCKS, "32-bit little-endian numbers")
 NACRE_STRUCT(osd_disk_chunk, OSD_DISK_CHUNK_FIELDS, 8);
 
+enum osd_run_flags {
+	OSD_RUN_UNWRITTEN = 1,		/* its blocks were allocated and never written: zeros, no checksums */
+};
+
 #define OSD_DISK_RUN_FIELDS(F, R, T)					\
 	F(64, block, "first, in the data area")				\
 	F(16, at, "first, in the chunk")				\
 	F(16, count, "blocks")						\
-	R(32, reserved0)
+	F(16, run_flags, "enum osd_run_flags")				\
+	R(16, reserved0)
 NACRE_STRUCT(osd_disk_run, OSD_DISK_RUN_FIELDS, 16);
 
 /* Value of a T key: the bytes of a REP_APPLY, and its data payload. */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include "member_job.h"
+#include "protocol/rules/extents.h"
 
 /* ---- lists ---------------------------------------------------------------------------------- */
 
@@ -113,6 +114,23 @@ static void set_keys(struct osd_exec *exec, const struct nacre_rep_object *wire)
 		osd_view_key_set(exec, pair.key, pair.key_bytes, pair.value, pair.value_bytes);
 }
 
+/* Room for blocks that were never written. */
+static uint32_t set_room(struct osd_exec *exec, const struct message *message)
+{
+	int i, count = nacre_array_count(nacre_osd_extent_desc(), message->data_bytes);
+	struct nacre_osd_extent extent;
+	uint32_t err = 0;
+
+	for (i = 0; !err && i < count; i++) {
+		if (nacre_array_at(nacre_osd_extent_desc(), message->data, (uint32_t)i, &extent) ||
+		    extent.extent_flags != NACRE_OSD_EXTENT_UNWRITTEN || !extent.length ||
+		    !nacre_range_within(extent.offset, extent.length, NACRE_OBJECT_MAX))
+			return EBADMSG;
+		err = osd_view_allocate(exec, extent.offset, extent.length, NACRE_OSD_OPF_KEEP);
+	}
+	return err;
+}
+
 /* What one part changes. */
 static uint32_t object_body(struct osd_exec *exec)
 {
@@ -125,7 +143,10 @@ static uint32_t object_body(struct osd_exec *exec)
 		err = osd_view_remove(exec);
 	if (err || (wire->flags & NACRE_REP_OBJECT_ABSENT))
 		return err;
-	err = osd_view_write(exec, wire->offset, job->message->data_bytes, job->message->data);
+	if (wire->flags & NACRE_REP_OBJECT_ROOM)
+		err = set_room(exec, job->message);
+	else
+		err = osd_view_write(exec, wire->offset, job->message->data_bytes, job->message->data);
 	if (err)
 		return err;
 	set_attributes(exec, wire);

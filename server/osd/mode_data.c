@@ -1,24 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Journal mode `data`: changed blocks stay where they are, new ones get a place, and
- * the images of all of them go into the journal. An overwrite in place can be torn by a
+ * the images of all that are written go into the journal. An overwrite in place can be torn by a
  * crash only while its image is still in the journal.
  */
 #include <errno.h>
 #include "exec.h"
 #include "server/base/crc.h"
-
-/* Blocks of a view that hold bytes; with `homeless` only those without a place. */
-static uint32_t count_images(const struct osd_view *view, bool homeless)
-{
-	uint32_t c, i, count = 0;
-
-	for (c = 0; c < OSD_CHUNKS_MAX; c++)
-		for (i = 0; view->chunks[c] && i < OSD_CHUNK_BLOCKS; i++)
-			count += view->chunks[c]->images[i].bytes &&
-				 (!homeless || view->chunks[c]->map.block[i] == OSD_NO_BLOCK);
-	return count;
-}
 
 /* Take runs of blocks until there are enough. 0, or -ENOSPC with none taken. */
 static int take_runs(struct osd_store *store, struct osd_txn *txn, uint32_t want)
@@ -67,22 +55,22 @@ static void add_image(struct osd_txn *txn, struct osd_view_chunk *chunk, uint32_
 static int data_place(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
 		      uint64_t leave)
 {
-	uint32_t homeless = count_images(view, true), run = 0, used = 0, c, i;
+	struct osd_view_count count = osd_view_count(view);
+	uint32_t run = 0, used = 0, c, i;
 	struct osd_view_chunk *chunk;
 
-	if (!osd_store_has_space(store, homeless, leave))
+	if (!osd_store_has_space(store, count.homeless, leave))
 		return -ENOSPC;
-	if (take_runs(store, txn, homeless))
+	if (take_runs(store, txn, count.homeless))
 		return -ENOSPC;
-	txn->images = mem_zero(count_images(view, false), sizeof(*txn->images));
+	txn->images = mem_zero(count.images, sizeof(*txn->images));
 	for (c = 0; c < OSD_CHUNKS_MAX; c++) {
 		chunk = view->chunks[c];
 		for (i = 0; chunk && i < OSD_CHUNK_BLOCKS; i++) {
-			if (!chunk->images[i].bytes)
-				continue;
-			if (chunk->map.block[i] == OSD_NO_BLOCK)
+			if (osd_view_is_homeless(chunk, i))
 				chunk->map.block[i] = next_taken(txn, &run, &used);
-			add_image(txn, chunk, i, c * OSD_CHUNK_BLOCKS + i);
+			if (chunk->images[i].bytes)
+				add_image(txn, chunk, i, c * OSD_CHUNK_BLOCKS + i);
 		}
 	}
 	return 0;

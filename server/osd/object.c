@@ -328,12 +328,15 @@ void osd_chunk_encode(const struct osd_chunk *chunk, struct mem_bytes *ret_value
 		if (run.block == OSD_NO_BLOCK)
 			continue;
 		while (i + run.count < OSD_CHUNK_BLOCKS &&
-		       chunk->block[i + run.count] == run.block + run.count)
+		       chunk->block[i + run.count] == run.block + run.count &&
+		       osd_chunk_state(chunk, i + run.count) == osd_chunk_state(chunk, i))
 			run.count++;
+		if (osd_chunk_state(chunk, i) == OSD_BLOCK_UNWRITTEN)
+			run.run_flags = OSD_RUN_UNWRITTEN;
 		osd_disk_append(&runs, osd_disk_run_desc(), &run);
 	}
 	for (i = 0; i < OSD_CHUNK_BLOCKS; i++) {
-		if (chunk->block[i] == OSD_NO_BLOCK)
+		if (osd_chunk_state(chunk, i) != OSD_BLOCK_WRITTEN)
 			continue;
 		crc = nacre_to_le32(chunk->crc[i]);
 		mem_append_bytes(&crcs, &crc, sizeof(crc));
@@ -347,27 +350,44 @@ void osd_chunk_encode(const struct osd_chunk *chunk, struct mem_bytes *ret_value
 	mem_bytes_free(&crcs);
 }
 
+/* The blocks of a run; *crcs: how many checksums the runs before it have used. 0 or -EBADMSG. */
+static int decode_run(struct osd_chunk *chunk, const struct osd_disk_run *run,
+		      const struct osd_disk_chunk *disk, uint32_t *crcs)
+{
+	bool unwritten = run->run_flags & OSD_RUN_UNWRITTEN;
+	uint32_t i, at;
+	__le32 crc;
+
+	if (run->at >= OSD_CHUNK_BLOCKS || run->count > OSD_CHUNK_BLOCKS - run->at ||
+	    run->run_flags & ~OSD_RUN_UNWRITTEN ||
+	    (!unwritten && (*crcs + run->count) * sizeof(crc) > disk->crcs_bytes))
+		return -EBADMSG;
+	for (i = 0; i < run->count; i++) {
+		at = run->at + i;
+		chunk->block[at] = run->block + i;
+		if (unwritten) {
+			chunk->unwritten |= 1ull << at;
+			continue;
+		}
+		memcpy(&crc, disk->crcs + (*crcs)++ * sizeof(crc), sizeof(crc));
+		chunk->crc[at] = nacre_le32(crc);
+	}
+	return 0;
+}
+
 int osd_chunk_decode(struct osd_chunk *chunk, const uint8_t *value, uint32_t length)
 {
 	struct osd_disk_chunk disk;
 	struct osd_disk_run run;
-	uint32_t i, used = 0;
+	uint32_t crcs = 0;
 	int runs, n;
-	__le32 crc;
 
 	if (nacre_decode_all(osd_disk_chunk_desc(), value, length, &disk))
 		return -EBADMSG;
 	runs = nacre_array_count(osd_disk_run_desc(), disk.runs_bytes);
-	for (n = 0; n < runs; n++) {
+	for (n = 0; n < runs; n++)
 		if (nacre_array_at(osd_disk_run_desc(), disk.runs, (uint32_t)n, &run) ||
-		    run.at >= OSD_CHUNK_BLOCKS || run.count > OSD_CHUNK_BLOCKS - run.at ||
-		    (used + run.count) * sizeof(crc) > disk.crcs_bytes)
+		    decode_run(chunk, &run, &disk, &crcs))
 			return -EBADMSG;
-		for (i = 0; i < run.count; i++, used++) {
-			memcpy(&crc, disk.crcs + used * sizeof(crc), sizeof(crc));
-			chunk->block[run.at + i] = run.block + i;
-			chunk->crc[run.at + i] = nacre_le32(crc);
-		}
-	}
-	return runs < 0 || used * sizeof(crc) != disk.crcs_bytes ? -EBADMSG : 0;
+	return runs < 0 || crcs * sizeof(__le32) != disk.crcs_bytes ? -EBADMSG : 0;
 }

@@ -7,6 +7,7 @@
 #ifndef NACRE_SERVER_OSD_OBJECT_H
 #define NACRE_SERVER_OSD_OBJECT_H
 
+#include <assert.h>
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
 #include <uthash.h>
@@ -14,6 +15,13 @@
 #include "mem.h"
 
 #define OSD_NO_BLOCK UINT64_MAX		/* a hole: zeros */
+
+/* How a block of an object stands. */
+enum osd_block_state {
+	OSD_BLOCK_HOLE,			/* zeros, and no place */
+	OSD_BLOCK_UNWRITTEN,		/* zeros, and a place whose bytes say nothing: never read, no checksum */
+	OSD_BLOCK_WRITTEN,
+};
 
 /* Which object, and in which group it is. No padding: it is hashed as bytes. */
 struct osd_object_key {
@@ -45,7 +53,8 @@ struct osd_onode {
 /* Where 64 blocks of an object are. */
 struct osd_chunk {
 	uint64_t block[OSD_CHUNK_BLOCKS];	/* OSD_NO_BLOCK: a hole */
-	uint32_t crc[OSD_CHUNK_BLOCKS];
+	uint32_t crc[OSD_CHUNK_BLOCKS];		/* of written blocks, else 0 */
+	uint64_t unwritten;			/* bit i: block i is; in a view its place may be yet to be given */
 };
 
 struct osd_object {
@@ -93,6 +102,15 @@ void osd_chunk_encode(const struct osd_chunk *chunk, struct mem_bytes *ret_value
 int osd_chunk_decode(struct osd_chunk *chunk, const uint8_t *value, uint32_t length);
 bool osd_chunk_is_empty(const struct osd_chunk *chunk);
 struct osd_chunk *osd_chunk_new(void);
+
+static_assert(OSD_CHUNK_BLOCKS == 64, "a bit of osd_chunk.unwritten for each");
+
+static inline enum osd_block_state osd_chunk_state(const struct osd_chunk *chunk, uint32_t i)
+{
+	if (chunk->unwritten >> i & 1)
+		return OSD_BLOCK_UNWRITTEN;
+	return chunk->block[i] == OSD_NO_BLOCK ? OSD_BLOCK_HOLE : OSD_BLOCK_WRITTEN;
+}
 
 static inline bool osd_onode_has_chunk(const struct osd_onode *onode, uint32_t chunk)
 {

@@ -17,6 +17,7 @@ uint32_t osd_op_write_full(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_zero(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_truncate(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_seek(struct osd_exec *exec, struct osd_op *op);
+uint32_t osd_op_map(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_allocate(struct osd_exec *exec, struct osd_op *op);
 uint32_t osd_op_delete(struct osd_exec *exec, struct osd_op *op);
 

@@ -28,26 +28,30 @@ static uint32_t find_source(struct osd_exec *exec, const struct osd_op *op,
 	return osd_exec_need_object(exec, *ret_object);
 }
 
-/* All bytes of the source, a chunk at a time; holes stay holes. */
+/* All bytes of the source, a chunk at a time; holes stay holes, and unwritten blocks have their room here, too. */
 static uint32_t copy_chunk(struct osd_exec *exec, struct osd_object *from, uint32_t chunk)
 {
-	uint64_t at = (uint64_t)chunk * OSD_CHUNK_BYTES, left;
+	uint64_t at = (uint64_t)chunk * OSD_CHUNK_BYTES;
+	enum osd_block_state state;
 	const uint8_t *bytes;
 	uint32_t i, err, missing = 0;
 
-	if (!osd_onode_has_chunk(&from->onode, chunk) || at >= from->onode.size)
+	if (!osd_onode_has_chunk(&from->onode, chunk))
 		return 0;
 	if (osd_exec_need_chunk(exec, from, chunk))
 		return OSD_MISS;
-	for (i = 0; i < OSD_CHUNK_BLOCKS && at < from->onode.size; i++, at += OSD_BLOCK_BYTES) {
-		if (from->chunks[chunk]->block[i] == OSD_NO_BLOCK)
+	for (i = 0; i < OSD_CHUNK_BLOCKS; i++, at += OSD_BLOCK_BYTES) {
+		state = osd_chunk_state(from->chunks[chunk], i);
+		if (state == OSD_BLOCK_HOLE)
 			continue;
-		err = osd_exec_need_block(exec, from->chunks[chunk]->block[i],
-					  from->chunks[chunk]->crc[i], &bytes);
-		left = from->onode.size - at;
+		err = 0;
+		if (state == OSD_BLOCK_WRITTEN)
+			err = osd_exec_need_block(exec, from->chunks[chunk]->block[i],
+						  from->chunks[chunk]->crc[i], &bytes);
 		if (!err && !missing)
-			err = osd_view_write(exec, at, left < OSD_BLOCK_BYTES ? left :
-					     OSD_BLOCK_BYTES, bytes);
+			err = state == OSD_BLOCK_WRITTEN ?
+			      osd_view_write(exec, at, OSD_BLOCK_BYTES, bytes) :
+			      osd_view_allocate(exec, at, OSD_BLOCK_BYTES, 0);
 		if (err && err != OSD_MISS)
 			return err;
 		missing |= err;

@@ -122,12 +122,10 @@ uint32_t osd_op_allocate(struct osd_exec *exec, struct osd_op *op)
 	uint64_t offset = op->wire->offset;
 	uint64_t length = readable(write_limit(exec), offset, op->wire->length);	/* SIZE-3 */
 
-	if (op->wire->op_flags & NACRE_OSD_OPF_ZERO)
-		return osd_view_write(exec, offset, length, NULL);
-	return osd_view_allocate(exec, offset, length);
+	return osd_view_allocate(exec, offset, length, op->wire->op_flags);
 }
 
-/* In whole blocks: behind the object's last one is a hole. */
+/* In whole blocks: behind the object's last one is a hole, and what was never written is one. */
 uint32_t osd_op_seek(struct osd_exec *exec, struct osd_op *op)
 {
 	uint64_t blocks = (size_seen(exec) + OSD_BLOCK_BYTES - 1) / OSD_BLOCK_BYTES;
@@ -138,6 +136,36 @@ uint32_t osd_op_seek(struct osd_exec *exec, struct osd_op *op)
 	uint32_t err = there > offset ? osd_view_seek(exec, hole, there, &found) : 0;
 
 	op->result->size = found == there && !hole ? end : found;
+	return err;
+}
+
+/* Where the blocks end that this request should see, in bytes. */
+static uint64_t blocks_seen(const struct osd_exec *exec)
+{
+	const struct nacre_osd_request *request = exec->request;
+
+	if (request->truncate_seq <= exec->view.onode.truncate_seq)
+		return NACRE_OBJECT_MAX;
+	return osd_view_limit(exec, request->truncate_size);
+}
+
+uint32_t osd_op_map(struct osd_exec *exec, struct osd_op *op)
+{
+	uint64_t length = readable(blocks_seen(exec), op->wire->offset, op->wire->length);
+	uint64_t at = op->wire->offset / OSD_BLOCK_BYTES * OSD_BLOCK_BYTES;
+	uint64_t end = op->wire->offset + length;
+	struct mem_bytes extents = { 0 };
+	struct nacre_osd_extent extent;
+	uint32_t err = 0;
+
+	while (!err && length && at < end) {
+		err = osd_view_extent(exec, &at, end, &extent);
+		if (!err && extent.length)
+			osd_disk_append(&extents, nacre_osd_extent_desc(), &extent);
+	}
+	if (!err && !osd_exec_output(exec, op, extents.at, extents.length))
+		err = E2BIG;
+	mem_bytes_free(&extents);
 	return err;
 }
 

@@ -17,6 +17,7 @@ static const osd_op_run table[] = {
 	[NACRE_OSD_OP_IF_NOXATTR] = osd_op_if_noxattr,
 	[NACRE_OSD_OP_OBJECTS] = osd_op_objects,
 	[NACRE_OSD_OP_SEEK] = osd_op_seek,
+	[NACRE_OSD_OP_MAP] = osd_op_map,
 	[NACRE_OSD_OP_CREATE] = osd_op_create,
 	[NACRE_OSD_OP_WRITE] = osd_op_write,
 	[NACRE_OSD_OP_WRITE_FULL] = osd_op_write_full,

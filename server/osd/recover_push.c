@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Sending one object to a member that is being caught up: attributes, then the
- * blocks that are there, then the keys, then the word that this was all of it. The
+ * blocks that are there (written ones with their bytes, of unwritten ones only where they are), then the keys, then the word that this was all of it. The
  * object is held as by a reader, so it is read at one committed version.
  */
 #include <errno.h>
 #include "recover.h"
+#include "server/base/mutate.h"
 
 #define PARTS_MAX 8u			/* sent and not yet stored */
 #define KEYS_BYTES (128u << 10)
 #define KEYS_COUNT 4096u
+#define WRITTEN (1u << OSD_BLOCK_WRITTEN)
+#define UNWRITTEN (1u << OSD_BLOCK_UNWRITTEN)
 
 enum push_step {
 	PUSH_HEAD,
@@ -29,6 +32,7 @@ struct recovery_push {
 	uint32_t chunk;			/* DATA: being read */
 	uint32_t block;			/* DATA: next block of the chunk to send */
 	bool chunk_read;
+	bool room_sent;			/* DATA: of its unwritten blocks */
 	struct mem_bytes data;		/* DATA: bytes of the chunk */
 	struct mem_bytes keys;		/* KEYS: a page of pairs */
 	struct mem_bytes last_key;
@@ -81,6 +85,7 @@ static bool read_done(struct recovery_push *push)
 		push->data = exec->read_data;
 		memset(&exec->read_data, 0, sizeof(exec->read_data));
 		push->chunk_read = true;
+		push->room_sent = false;
 		push->block = 0;
 	} else if (push->step == PUSH_KEYS) {
 		mem_bytes_free(&push->keys);
@@ -113,6 +118,14 @@ static void exec_done(struct osd_exec *exec)
 	pg_settle(pg);
 }
 
+/* Which blocks of the chunk are there must be known, also where nothing is to be read. */
+static uint32_t need_chunk(struct osd_exec *exec)
+{
+	const struct recovery_push *push = exec->owner;
+
+	return osd_exec_need_chunk(exec, exec->view.object, push->chunk);
+}
+
 /* Execute one reading operation (or none: only the metadata). True: done at once. */
 static bool read_begin(struct recovery_push *push, const struct nacre_osd_op *op)
 {
@@ -140,6 +153,7 @@ static bool read_begin(struct recovery_push *push, const struct nacre_osd_op *op
 	exec->pg = pg->key.pg;
 	exec->pg_count = pg->pg_count;
 	exec->object_bytes = pg->object_bytes;
+	exec->body = push->step == PUSH_DATA ? need_chunk : NULL;
 	exec->done = exec_done;
 	exec->owner = push;
 	push->executing = true;
@@ -206,19 +220,64 @@ static bool send_head(struct recovery_push *push)
 	return sent;
 }
 
-/* The next run of blocks of the chunk that are there. False: there is none. */
-static bool next_run(struct recovery_push *push, uint32_t *ret_first, uint32_t *ret_end)
+/* Does the member know of unwritten blocks? If not, it gets zeros. */
+static bool knows_unwritten(const struct recovery_push *push)
+{
+	struct conn *conn = osd_peer_conn(push->pg->osd, push->recovery->member->osd);
+
+	return conn && (conn_peer_features(conn) & NACRE_FEATURE_UNWRITTEN);
+}
+
+/* The next run of blocks in one of these states (1 << enum osd_block_state), from *first on. False: there is none. */
+static bool next_run(const struct osd_chunk *chunk, uint32_t states, uint32_t *first, uint32_t *ret_end)
+{
+	uint32_t n = *first;
+
+	while (n < OSD_CHUNK_BLOCKS && !(states >> osd_chunk_state(chunk, n) & 1))
+		n++;
+	*first = n;
+	while (n < OSD_CHUNK_BLOCKS && states >> osd_chunk_state(chunk, n) & 1)
+		n++;
+	*ret_end = n;
+	return *first < n;
+}
+
+/* The chunk's unwritten blocks, all in one part. False: it could not be sent, and the recovery has ended. */
+static bool send_room(struct recovery_push *push)
 {
 	const struct osd_chunk *chunk = push->object->chunks[push->chunk];
-	uint32_t n = push->block;
+	struct nacre_rep_object wire = { .flags = NACRE_REP_OBJECT_ROOM };
+	struct mem_bytes extents = { 0 };
+	struct nacre_osd_extent extent;
+	uint32_t first, end;
+	bool sent = true;
 
-	while (chunk && n < OSD_CHUNK_BLOCKS && chunk->block[n] == OSD_NO_BLOCK)
-		n++;
-	*ret_first = n;
-	while (chunk && n < OSD_CHUNK_BLOCKS && chunk->block[n] != OSD_NO_BLOCK)
-		n++;
-	*ret_end = push->block = n;
-	return chunk && *ret_first < n && (uint64_t)*ret_first * OSD_BLOCK_BYTES < push->data.length;
+	push->room_sent = true;
+	if (!chunk->unwritten || !knows_unwritten(push) || mutate(MUTATE_OSD_ROOM_UNSENT))
+		return true;
+	for (first = 0; next_run(chunk, UNWRITTEN, &first, &end); first = end) {
+		extent = (struct nacre_osd_extent){
+			.offset = (uint64_t)push->chunk * OSD_CHUNK_BYTES + (uint64_t)first * OSD_BLOCK_BYTES,
+			.length = (end - first) * OSD_BLOCK_BYTES,
+			.extent_flags = NACRE_OSD_EXTENT_UNWRITTEN,
+		};
+		osd_disk_append(&extents, nacre_osd_extent_desc(), &extent);
+	}
+	sent = send_part(push, &wire, extents.at, (uint32_t)extents.length);
+	mem_bytes_free(&extents);
+	return sent;
+}
+
+/* The next run of blocks whose bytes are sent. False: there is none. */
+static bool next_data(struct recovery_push *push, uint32_t *ret_first, uint32_t *ret_end)
+{
+	uint32_t states = knows_unwritten(push) ? WRITTEN : WRITTEN | UNWRITTEN;
+
+	if (!next_run(push->object->chunks[push->chunk], states, &push->block, ret_end))
+		return false;
+	*ret_first = push->block;
+	push->block = *ret_end;
+	return (uint64_t)*ret_first * OSD_BLOCK_BYTES < push->data.length;
 }
 
 /* False: something has to be awaited, or it has ended. */
@@ -230,7 +289,9 @@ static bool step_data(struct recovery_push *push)
 	uint64_t from, to;
 	uint32_t first, end;
 
-	if (push->chunk_read && next_run(push, &first, &end)) {
+	if (push->chunk_read && !push->room_sent)
+		return send_room(push);
+	if (push->chunk_read && next_data(push, &first, &end)) {
 		from = (uint64_t)first * OSD_BLOCK_BYTES;
 		to = (uint64_t)end * OSD_BLOCK_BYTES;
 		if (to > push->data.length)

@@ -167,6 +167,38 @@ static void load_bitmaps(struct osd_open *open)
 
 /* ---- 2: the state ------------------------------------------------------------------------------------ */
 
+static void super_upgraded(struct io_disk *disk, int result)
+{
+	struct osd_open *open = (struct osd_open *)((char *)disk - offsetof(struct osd_open, disk));
+
+	if (result)
+		refuse(open, result, "the superblock cannot be written");
+	else
+		load_bitmaps(open);
+}
+
+/* What is written from now on an older program would take for damage: it is to refuse the store by its version. */
+static void upgrade_super(struct osd_open *open)
+{
+	struct osd_disk_super *super = &open->store->super;
+	struct nacre_writer w = nacre_writer(open->block->bytes, OSD_BLOCK_BYTES);
+
+	log_info(open->store->log, "store", "the device has format version %u, and becomes version %u",
+		 super->version, OSD_DISK_VERSION);
+	super->version = OSD_DISK_VERSION;
+	memset(open->block->bytes, 0, OSD_BLOCK_BYTES);
+	nacre_encode(osd_disk_super_desc(), &w, super);
+	osd_disk_seal(open->block->bytes, sizeof(struct osd_disk_super_wire));
+	memset(&open->disk, 0, sizeof(open->disk));
+	open->disk.kind = IO_DISK_WRITE;
+	open->disk.file = open->store->file;
+	open->disk.iov = &open->iov;
+	open->disk.iov_count = 1;
+	open->disk.sync = true;
+	open->disk.done = super_upgraded;
+	io_disk_submit(open->store->io, &open->disk);
+}
+
 static void state_read(struct kv_get *get)
 {
 	struct osd_open *open = (struct osd_open *)((char *)get - offsetof(struct osd_open, get));
@@ -183,6 +215,8 @@ static void state_read(struct kv_get *get)
 		refuse(open, err, "the state in the key-value store is damaged");
 	else if (open->state.store_lo != super->store_lo || open->state.store_hi != super->store_hi)
 		refuse(open, -EINVAL, "the key-value store belongs to another device");
+	else if (super->version != OSD_DISK_VERSION)
+		upgrade_super(open);
 	else
 		load_bitmaps(open);
 }
@@ -206,9 +240,9 @@ static bool refuse_super(struct osd_open *open, const struct osd_disk_super *sup
 
 	if (super->magic != OSD_SUPER_MAGIC)
 		refuse(open, -EINVAL, "the device is not formatted: run mkfs.nacre");
-	else if (super->version != OSD_DISK_VERSION)
-		refuse(open, -EPROTONOSUPPORT, "the device has format version %u, this program knows version %u only",
-		       super->version, OSD_DISK_VERSION);
+	else if (super->version < OSD_DISK_OLDEST || super->version > OSD_DISK_VERSION)
+		refuse(open, -EPROTONOSUPPORT, "the device has format version %u, this program knows versions %u to %u",
+		       super->version, OSD_DISK_OLDEST, OSD_DISK_VERSION);
 	else if (!sealed || super->block_bytes != OSD_BLOCK_BYTES)
 		refuse(open, -EINVAL, "the superblock is damaged: its checksum does not match");
 	else if (super->fsid_lo != config->fsid_lo || super->fsid_hi != config->fsid_hi)

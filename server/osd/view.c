@@ -54,8 +54,7 @@ static bool object_has_chunk(const struct osd_object *object, uint32_t chunk)
 	return object->exists && osd_onode_has_chunk(&object->onode, chunk);
 }
 
-/* The view's own copy of a chunk. 0 or OSD_MISS. */
-static uint32_t own_chunk(struct osd_exec *exec, uint32_t chunk, struct osd_view_chunk **ret_chunk)
+uint32_t osd_view_own_chunk(struct osd_exec *exec, uint32_t chunk, struct osd_view_chunk **ret_chunk)
 {
 	struct osd_view *view = &exec->view;
 	struct osd_object *object = view->object;
@@ -76,10 +75,16 @@ static uint32_t own_chunk(struct osd_exec *exec, uint32_t chunk, struct osd_view
 	return 0;
 }
 
+static enum osd_block_state own_state(const struct osd_view_chunk *chunk, uint32_t i)
+{
+	return chunk->images[i].bytes ? OSD_BLOCK_WRITTEN : osd_chunk_state(&chunk->map, i);
+}
+
 /* Make block `i` of a chunk a hole. */
 static void drop_block(struct osd_view *view, struct osd_view_chunk *chunk, uint32_t i)
 {
 	drop_image(&chunk->images[i]);
+	chunk->map.unwritten &= ~(1ull << i);
 	if (chunk->map.block[i] == OSD_NO_BLOCK)
 		return;
 	osd_txn_space(view->txn, chunk->map.block[i], 1, false);
@@ -96,7 +101,7 @@ static uint32_t drop_blocks(struct osd_exec *exec, uint32_t first, uint32_t end)
 
 	for (c = begin; c * OSD_CHUNK_BLOCKS < end; c++)
 		if (view->chunks[c] || object_has_chunk(view->object, c))
-			missing |= own_chunk(exec, c, &own);
+			missing |= osd_view_own_chunk(exec, c, &own);
 	if (missing)
 		return OSD_MISS;
 	/* most objects have few chunks, and a removal comes by all that there may be */
@@ -160,7 +165,7 @@ uint32_t osd_view_block(struct osd_exec *exec, uint32_t n, const uint8_t **ret_b
 	if (!own && osd_exec_need_chunk(exec, view->object, c))
 		return OSD_MISS;
 	map = own ? &own->map : view->object->chunks[c];
-	if (map->block[i] == OSD_NO_BLOCK)
+	if (osd_chunk_state(map, i) != OSD_BLOCK_WRITTEN)
 		return 0;
 	return osd_exec_need_block(exec, map->block[i], map->crc[i], ret_bytes);
 }
@@ -213,12 +218,14 @@ static uint32_t fill_edges(struct osd_exec *exec, uint64_t offset, uint64_t leng
 static void set_images(struct osd_exec *exec, uint32_t first, uint32_t count,
 		       struct mem_buffer *buffer)
 {
+	struct osd_view_chunk *chunk;
 	struct osd_view_image *image;
 	uint32_t n;
 
 	for (n = 0; n < count; n++) {
-		image = &exec->view.chunks[(first + n) / OSD_CHUNK_BLOCKS]
-				 ->images[(first + n) % OSD_CHUNK_BLOCKS];
+		chunk = exec->view.chunks[(first + n) / OSD_CHUNK_BLOCKS];
+		chunk->map.unwritten &= ~(1ull << ((first + n) % OSD_CHUNK_BLOCKS));
+		image = &chunk->images[(first + n) % OSD_CHUNK_BLOCKS];
 		drop_image(image);
 		image->buffer = mem_buffer_get(buffer);
 		image->bytes = buffer->bytes + (uint64_t)n * OSD_BLOCK_BYTES;
@@ -236,7 +243,7 @@ static uint32_t put_bytes(struct osd_exec *exec, uint64_t offset, uint64_t lengt
 	struct osd_view_chunk *own;
 
 	for (c = first / OSD_CHUNK_BLOCKS; c <= (first + count - 1) / OSD_CHUNK_BLOCKS; c++)
-		missing |= own_chunk(exec, c, &own);
+		missing |= osd_view_own_chunk(exec, c, &own);
 	buffer = mem_buffer_new((uint64_t)count * OSD_BLOCK_BYTES);
 	err = fill_edges(exec, offset, length, buffer->bytes);
 	if (!err && !missing) {
@@ -266,7 +273,7 @@ uint32_t osd_view_write(struct osd_exec *exec, uint64_t offset, uint64_t length,
 	return err;
 }
 
-/* Zero a part of one block, unless it is a hole. */
+/* Zero a part of one block, unless it is not written. */
 static uint32_t zero_part(struct osd_exec *exec, uint64_t offset, uint64_t length)
 {
 	struct osd_view_chunk *own;
@@ -277,97 +284,77 @@ static uint32_t zero_part(struct osd_exec *exec, uint64_t offset, uint64_t lengt
 	if (!exec->view.chunks[n / OSD_CHUNK_BLOCKS] &&
 	    !object_has_chunk(exec->view.object, n / OSD_CHUNK_BLOCKS))
 		return 0;
-	if (own_chunk(exec, n / OSD_CHUNK_BLOCKS, &own))
+	if (osd_view_own_chunk(exec, n / OSD_CHUNK_BLOCKS, &own))
 		return OSD_MISS;
-	if (own->map.block[n % OSD_CHUNK_BLOCKS] == OSD_NO_BLOCK &&
-	    !own->images[n % OSD_CHUNK_BLOCKS].bytes)
+	if (own_state(own, n % OSD_CHUNK_BLOCKS) != OSD_BLOCK_WRITTEN)
 		return 0;
 	return put_bytes(exec, offset, length, NULL);
+}
+
+/* What of [offset, end) does not fill a block. */
+static uint32_t zero_edges(struct osd_exec *exec, uint64_t offset, uint64_t end)
+{
+	uint64_t first = block_count(offset), last = end / OSD_BLOCK_BYTES;
+	uint32_t err;
+
+	if (first > last)		/* inside one block */
+		return zero_part(exec, offset, end - offset);
+	err = zero_part(exec, offset, first * OSD_BLOCK_BYTES - offset);
+	return err ? err : zero_part(exec, last * OSD_BLOCK_BYTES, end - last * OSD_BLOCK_BYTES);
 }
 
 uint32_t osd_view_zero(struct osd_exec *exec, uint64_t offset, uint64_t length)
 {
 	struct osd_view *view = &exec->view;
-	uint64_t end = offset + length, first, last;
+	uint64_t end = offset + length, first, last = (uint64_t)block_count(view->onode.size) * OSD_BLOCK_BYTES;
 	uint32_t err;
 
-	if (!view->exists || offset >= view->onode.size)
+	if (!view->exists)
 		return 0;
-	if (end >= view->onode.size)	/* the last block is whole then: behind the size are zeros */
-		end = (uint64_t)block_count(view->onode.size) * OSD_BLOCK_BYTES;
+	if (end >= view->onode.size && end < last)	/* the last block is whole then: behind the size are zeros */
+		end = last;
 	first = block_count(offset);
-	last = end / OSD_BLOCK_BYTES;
 	view->changed = true;
-	if (first > last)		/* inside one block */
-		return zero_part(exec, offset, end - offset);
-	err = zero_part(exec, offset, first * OSD_BLOCK_BYTES - offset);
-	if (!err)
-		err = zero_part(exec, last * OSD_BLOCK_BYTES, end - last * OSD_BLOCK_BYTES);
-	return err ? err : drop_blocks(exec, (uint32_t)first, (uint32_t)last);
+	err = zero_edges(exec, offset, end);
+	return err ? err : drop_blocks(exec, (uint32_t)first, (uint32_t)(end / OSD_BLOCK_BYTES));
 }
 
-/* Is block `n` there? 0 or OSD_MISS. */
-static uint32_t has_block(struct osd_exec *exec, uint32_t n, bool *ret_has)
+/* Allocate block `i` of a chunk, unwritten; with `zero` also if it is written: it keeps its place. */
+static void allocate_block(struct osd_view_chunk *chunk, uint32_t i, bool zero)
 {
-	struct osd_view *view = &exec->view;
-	uint32_t c = n / OSD_CHUNK_BLOCKS, i = n % OSD_CHUNK_BLOCKS;
-	struct osd_view_chunk *own = view->chunks[c];
-
-	*ret_has = false;
-	if (own) {
-		*ret_has = own->images[i].bytes || own->map.block[i] != OSD_NO_BLOCK;
-		return 0;
-	}
-	if (!object_has_chunk(view->object, c))
-		return 0;
-	if (osd_exec_need_chunk(exec, view->object, c))
-		return OSD_MISS;
-	*ret_has = view->object->chunks[c]->block[i] != OSD_NO_BLOCK;
-	return 0;
+	if (!zero && own_state(chunk, i) != OSD_BLOCK_HOLE)
+		return;
+	drop_image(&chunk->images[i]);
+	chunk->map.unwritten |= 1ull << i;
+	chunk->map.crc[i] = 0;
 }
 
-uint32_t osd_view_seek(struct osd_exec *exec, bool hole, uint64_t end, uint64_t *offset)
+uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length, uint16_t flags)
 {
-	uint32_t missing = 0;
-	uint64_t at = *offset;
-	bool has;
-
-	for (; at < end; at = (at / OSD_BLOCK_BYTES + 1) * OSD_BLOCK_BYTES) {
-		missing |= has_block(exec, (uint32_t)(at / OSD_BLOCK_BYTES), &has);
-		if (!missing && has != hole)
-			break;
-	}
-	*offset = at < end ? at : end;
-	return missing;
-}
-
-uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length)
-{
-	uint32_t n = (uint32_t)(offset / OSD_BLOCK_BYTES), end = block_count(offset + length);
-	uint32_t first, missing = 0;
-	bool has = false;
+	uint32_t n = (uint32_t)(offset / OSD_BLOCK_BYTES), end = block_count(offset + length), c;
+	uint32_t missing = 0, err;
+	bool zero = flags & NACRE_OSD_OPF_ZERO, whole;
+	struct osd_view_chunk *own;
 
 	osd_view_create(exec);
 	if (!length)
 		return 0;
-	while (n < end) {
-		for (first = n; n < end; n++) {
-			missing |= has_block(exec, n, &has);
-			if (has)
-				break;
-		}
-		if (n > first && !missing)
-			missing = put_bytes(exec, (uint64_t)first * OSD_BLOCK_BYTES,
-					    (uint64_t)(n - first) * OSD_BLOCK_BYTES, NULL);
-		n += has;
-		has = false;
+	for (c = n / OSD_CHUNK_BLOCKS; c <= (end - 1) / OSD_CHUNK_BLOCKS; c++)
+		missing |= osd_view_own_chunk(exec, c, &own);
+	err = zero ? zero_edges(exec, offset, offset + length) : 0;
+	if (err || missing)
+		return err ? err : missing;
+	for (; n < end; n++) {
+		whole = (uint64_t)n * OSD_BLOCK_BYTES >= offset &&
+			(n + 1ull) * OSD_BLOCK_BYTES <= offset + length;
+		allocate_block(exec->view.chunks[n / OSD_CHUNK_BLOCKS], n % OSD_CHUNK_BLOCKS, zero && whole);
 	}
-	if (!missing && offset + length > exec->view.onode.size)
+	if (!(flags & NACRE_OSD_OPF_KEEP) && offset + length > exec->view.onode.size)
 		exec->view.onode.size = offset + length;
-	return missing;
+	return 0;
 }
 
-uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size)
+uint32_t osd_view_cut(struct osd_exec *exec, uint64_t size)
 {
 	struct osd_view *view = &exec->view;
 	uint32_t err = 0;
@@ -376,7 +363,18 @@ uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size)
 	if (size < view->onode.size)
 		err = osd_view_zero(exec, size, view->onode.size - size);
 	if (!err)
+		err = drop_blocks(exec, block_count(size), OSD_CHUNKS_MAX * OSD_CHUNK_BLOCKS);
+	if (!err && size < view->onode.size)
 		view->onode.size = size;
+	return err;
+}
+
+uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size)
+{
+	uint32_t err = osd_view_cut(exec, size);
+
+	if (!err)
+		exec->view.onode.size = size;
 	return err;
 }
 

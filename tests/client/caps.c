@@ -102,6 +102,8 @@ void caps_event(struct inode *inode, struct nacre_cap_event event)
 	}
 	act(inode, &step);
 	inline_caps_changed(inode);
+	if (!(inode->cap.issued & NACRE_CAP_FILE_WRITE) && inode->keeps)
+		flushes_forget_room(inode);
 	broken = inode->cap.cap_id ? nacre_cap_client_invariant(&inode->cap, caps_used(inode)) :
 				     NULL;
 	if (broken)

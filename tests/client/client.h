@@ -95,6 +95,7 @@ struct client_config {
 enum client_allocate_flags {		/* none of them: room, without changing a byte; the file grows */
 	CLIENT_ALLOCATE_ZERO = 1,	/* and zeros; the file grows */
 	CLIENT_ALLOCATE_PUNCH = 2,	/* a hole; the file does not grow */
+	CLIENT_ALLOCATE_KEEP = 4,	/* not PUNCH: the file does not grow, and room may be behind its end */
 };
 
 #define CLIENT_SEEK_HOLE 1
@@ -107,6 +108,7 @@ struct client_attr {
 	uint64_t ino, version, size, atime, mtime, ctime, truncate_size;
 	uint32_t mode, uid, gid, nlink, rdev, flags, truncate_seq;
 	uint64_t inline_gen;		/* 0: its data is in the objects */
+	bool kept;			/* there may be room behind its end */
 };
 
 struct client_entry {

@@ -7,6 +7,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "server/base/mutate.h"
 #include "state.h"
 
 uint64_t flushes_oldest(const struct client *client)
@@ -79,11 +80,41 @@ static void send(struct inode *inode, struct nacre_cap_update *update)
 	struct client *client = inode->client;
 
 	update->oldest_flush = flushes_oldest(client);
-	if (inode->max_size_asked > inode->max_size)
+	if (inode->max_size_asked > inode->max_size && inode->max_size_asked > update->max_size_wanted)
 		update->max_size_wanted = inode->max_size_asked;
 	client->counters.cap_updates++;
 	if (!client->batching || !batched(client, update))
 		rank_send(client, NACRE_MSG_CAP_UPDATE, update);
+}
+
+/* ROOM-1 */
+static void put_room(const struct flush *flush, struct nacre_cap_update *update)
+{
+	if (!flush->keeps || !(update->dirty & NACRE_GROUP_FILE) || mutate(MUTATE_ROOM_UNTOLD))
+		return;
+	update->update_flags |= NACRE_CAP_UPDATE_KEEPS;
+	update->max_size_wanted = flush->keeps;
+}
+
+void flushes_forget_room(struct inode *inode)
+{
+	struct flush *flush;
+
+	inode->keeps = inode->keeps_known = 0;
+	TAILQ_FOREACH(flush, &inode->client->flushes, entry)
+		if (flush->inode == inode)
+			flush->keeps = 0;
+}
+
+/* The rank has journaled what it carried, or has refused it. */
+static void room_told(struct inode *inode, const struct flush *flush, bool known)
+{
+	if (!flush->keeps)
+		return;
+	if (!known)
+		inode->keeps = inode->keeps_known;
+	else if (inode->keeps_known < flush->keeps)
+		inode->keeps_known = flush->keeps;
 }
 
 static struct flush *flush_begin(struct inode *inode, uint32_t groups)
@@ -94,6 +125,7 @@ static struct flush *flush_begin(struct inode *inode, uint32_t groups)
 	flush->id = ++client->next_flush;
 	flush->inode = inode;
 	flush->groups = groups;
+	flush->keeps = groups & NACRE_GROUP_FILE ? inode->keeps : 0;
 	inode->busy++;
 	TAILQ_INSERT_TAIL(&client->flushes, flush, entry);
 	inline_flush(inode, flush);
@@ -114,6 +146,7 @@ void caps_update_send(struct inode *inode, bool answer, uint32_t groups, bool sy
 		update.flush_id = flush->id;
 		fill_values(inode, &update, groups, false);
 		inline_put_flush(flush, &update);
+		put_room(flush, &update);
 	}
 	send(inode, &update);
 	sent.flush_id = update.flush_id;
@@ -161,6 +194,7 @@ void flushes_resend(struct inode *inode)
 		update.flush_id = flush->id;
 		fill_values(inode, &update, groups, true);
 		inline_put_flush(flush, &update);
+		put_room(flush, &update);
 		send(inode, &update);
 	}
 }
@@ -218,6 +252,7 @@ void caps_flush_ack(struct client *client, const struct nacre_cap_flush_ack *ack
 		inode->error = -(int)ack->result;
 	if (!ack->result && (flush->groups & NACRE_GROUP_FILE))
 		inline_flushed(inode, flush->id);
+	room_told(inode, flush, !ack->result);
 	flush_end(flush);
 	caps_event(inode, acked);
 	if (!(inode->cap.flushing & NACRE_GROUP_FILE))

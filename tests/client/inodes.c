@@ -75,6 +75,7 @@ void inode_attr(const struct inode *inode, struct client_attr *attr)
 		.truncate_seq = inode->size.truncate_seq,
 		.truncate_size = inode->size.truncate_size,
 		.inline_gen = inline_gen_seen(inode),
+		.kept = inode->kept,
 	};
 }
 
@@ -165,6 +166,7 @@ struct inode *inode_learn(struct client *client, const struct nacre_inode_info *
 	if (info->version >= inode->version) {
 		take_values(inode, info, own);
 		inode->version = info->version;
+		inode->kept = info->info_flags & NACRE_INFO_KEPT;
 	}
 	inline_told(inode, info);
 	if (!info->cap_id)

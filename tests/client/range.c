@@ -25,15 +25,16 @@ static void add_change(struct client_call *call, struct osdc_request *osd_reques
 		       const struct nacre_piece *piece)
 {
 	bool punch = call->flags & CLIENT_ALLOCATE_PUNCH;
+	uint16_t flags = (call->flags & CLIENT_ALLOCATE_ZERO ? NACRE_OSD_OPF_ZERO : 0) |
+			 (call->flags & CLIENT_ALLOCATE_KEEP ? NACRE_OSD_OPF_KEEP : 0);
 
-	osdc_add(osd_request, punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE,
-		 call->flags & CLIENT_ALLOCATE_ZERO ? NACRE_OSD_OPF_ZERO : 0, NULL, 0, NULL, 0,
+	osdc_add(osd_request, punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE, flags, NULL, 0, NULL, 0,
 		 piece->offset, piece->bytes);
 }
 
 static void changed(struct client_call *call, struct inode *inode)
 {
-	if (!(call->flags & CLIENT_ALLOCATE_PUNCH)) {
+	if (!(call->flags & (CLIENT_ALLOCATE_PUNCH | CLIENT_ALLOCATE_KEEP))) {
 		write_grow(call, inode, call->offset, call->offset + call->length);
 		return;
 	}
@@ -62,7 +63,7 @@ static void zero_inline(struct client_call *call, struct inode *inode)
 	static const uint8_t zeros[NACRE_INLINE_MAX];
 	uint64_t end = call->offset + call->length;
 
-	if (call->flags & CLIENT_ALLOCATE_PUNCH && end > inode->size.size)
+	if (call->flags & (CLIENT_ALLOCATE_PUNCH | CLIENT_ALLOCATE_KEEP) && end > inode->size.size)
 		end = inode->size.size;
 	if (call->offset < end)
 		inline_write(inode, call->offset, zeros, end - call->offset);
@@ -81,10 +82,29 @@ static void allocate_begin(struct client_call *call, struct inode *inode)
 	pieces_submit(call, inode, add_change);
 }
 
+/* Only zeros, and nothing behind what is in the inode? */
+static bool is_inline_zero(struct client_call *call, struct inode *inode, uint64_t stays)
+{
+	return call->flags & (CLIENT_ALLOCATE_ZERO | CLIENT_ALLOCATE_PUNCH) &&
+	       caps_can(inode, WRITE_BUFFERED) && inline_stays(inode, stays);
+}
+
+/* ROOM-1: the rank knows of room behind the file's end before there is any, and it is taken under the same hold of WRITE. */
+static void tell_room(struct client_call *call, struct inode *inode, uint64_t end)
+{
+	if (inode->keeps < end) {
+		inode->keeps = end;
+		caps_dirty(inode, NACRE_GROUP_FILE);
+		caps_flush(inode, true);
+	}
+	call_wait(&inode->waiters, call);
+}
+
 void step_ALLOCATE(struct client_call *call)
 {
 	struct inode *inode = inode_get(call->client, call->ino);
 	uint64_t end = call->offset + call->length, stays = end;
+	bool keeps;
 
 	if (call->step == ALLOCATE_SENT) {
 		pieces_done(call, inode);
@@ -98,14 +118,17 @@ void step_ALLOCATE(struct client_call *call)
 		end = stays = 0;
 	if (!call_may_go(call))
 		return;
+	keeps = call->flags & CLIENT_ALLOCATE_KEEP && end > inode->size.size;
 	if (inode->changing || inode->ranges) {
 		call_wait(&inode->waiters, call);
 	} else if (!caps_can(inode, NACRE_CAP_FILE_WRITE)) {
 		call_acquire(call, inode, NACRE_CAP_FILE_WRITE);
 	} else if (end > inode->size.size && end > inode->max_size) {
 		caps_wait_size(call, inode, end);
-	} else if (call->flags && caps_can(inode, WRITE_BUFFERED) && inline_stays(inode, stays)) {
+	} else if (!keeps && is_inline_zero(call, inode, stays)) {
 		zero_inline(call, inode);
+	} else if (keeps && inode->keeps_known < end) {
+		tell_room(call, inode, end);
 	} else if (inode->dirty_pages || inode->writing_pages || inode->refs[WRITE_BIT]) {
 		pages_write_back(inode);
 		call_wait(&inode->waiters, call);

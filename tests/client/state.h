@@ -69,6 +69,8 @@ struct inode {
 	uint64_t max_size_refused;	/* a quota left no room for that … */
 	uint32_t max_size_refusals;	/* … and how often that was said */
 	uint64_t written, written_sent;	/* bytes of blocks for the next flush, and in unacknowledged ones */
+	uint64_t keeps, keeps_known;	/* ROOM-1: room is to be taken up to here, since WRITE is held; the rank has journaled that */
+	bool kept;			/* there may be room behind the end, the rank says */
 	__u64 written_end;		/* block behind the last write that was counted */
 	char *symlink;
 	uint8_t *xattrs;		/* nacre_xattr sequence */
@@ -125,6 +127,7 @@ struct flush {
 	uint64_t id;
 	struct inode *inode;
 	uint32_t groups;
+	uint64_t keeps;			/* room that it tells of; 0 = none */
 	/* inline data of then: what is sent again is what was sent */
 	uint64_t inline_gen;
 	bool left;
@@ -305,6 +308,8 @@ bool caps_are_clean(const struct inode *inode);
 void flushes_resend(struct inode *inode);
 void flushes_resend_all(struct client *client);
 void flushes_drop(struct inode *inode);
+/* ROOM-1: WRITE is gone, and with it what was told of room that is not taken yet. */
+void flushes_forget_room(struct inode *inode);
 uint64_t flushes_oldest(const struct client *client);
 
 /* ---- pages.c ---- */

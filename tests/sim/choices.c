@@ -306,9 +306,10 @@ static bool choose_append(struct sim_worker *worker)
 
 static bool choose_allocate(struct sim_worker *worker)
 {
-	static const uint32_t flags[] = { 0, CLIENT_ALLOCATE_ZERO, CLIENT_ALLOCATE_PUNCH, CLIENT_ALLOCATE_PUNCH };
+	static const uint32_t flags[] = { 0, CLIENT_ALLOCATE_ZERO, CLIENT_ALLOCATE_PUNCH, CLIENT_ALLOCATE_PUNCH,
+					  CLIENT_ALLOCATE_KEEP, CLIENT_ALLOCATE_KEEP | CLIENT_ALLOCATE_ZERO };
 
-	worker->call.flags = flags[worker_dice(worker, 4)];
+	worker->call.flags = flags[worker_dice(worker, 6)];
 	return choose_io(worker, CLIENT_ALLOCATE, NACRE_OPEN_WRITE);
 }
 

@@ -224,13 +224,13 @@ static void saw_allocate(struct history *history, struct op *op, const struct cl
 {
 	uint64_t cell = call->offset / CELL_BYTES, end = call->offset + call->length;
 
-	if (call->flags & CLIENT_ALLOCATE_PUNCH)
+	if (call->flags & (CLIENT_ALLOCATE_PUNCH | CLIENT_ALLOCATE_KEEP))
 		op->length = 0;		/* no size is raised, so none is torn */
 	if (call->result)
 		return;
 	if (op->length)
 		history_add(history, op, history_reg(history, REG_SIZE, call->ino, 0), REG_RAISE, end, 0);
-	for (; call->flags && cell * CELL_BYTES < end; cell++)
+	for (; call->flags & ~CLIENT_ALLOCATE_KEEP && cell * CELL_BYTES < end; cell++)
 		history_add(history, op, history_reg(history, REG_CELL, call->ino, (uint32_t)cell),
 			    REG_SET, 0, 0);
 }

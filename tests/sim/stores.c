@@ -133,11 +133,11 @@ static bool has_mark(const struct osd_exec *exec)
 	return false;
 }
 
-/* Everything of an object in one request: facts, attributes, keys, data. */
+/* Everything of an object in one request: facts, attributes, keys, data, and which blocks there are. */
 static void read_object(struct opened *opened, const struct nacre_map_pool *pool, uint32_t pg,
 			struct object_sum *sum)
 {
-	uint8_t ops[4 * sizeof(struct nacre_osd_op_wire)];
+	uint8_t ops[5 * sizeof(struct nacre_osd_op_wire)];
 	struct nacre_writer writer = nacre_writer(ops, sizeof(ops));
 	struct nacre_osd_request request = {
 		.ino = sum->oid.ino, .index = sum->oid.index, .snap = sum->oid.snap,
@@ -149,6 +149,7 @@ static void read_object(struct opened *opened, const struct nacre_map_pool *pool
 	put_op(&writer, NACRE_OSD_OP_LISTXATTR, 0, 0);
 	put_op(&writer, NACRE_OSD_OP_KV_LIST, OSD_OUTPUT_MAX / 2, KEYS_MAX);
 	put_op(&writer, NACRE_OSD_OP_READ, 0, DATA_MAX);
+	put_op(&writer, NACRE_OSD_OP_MAP, 0, NACRE_OBJECT_MAX);
 	exec->store = opened->store;
 	exec->mode = osd_journal_mode_find(pool->journal_mode);
 	exec->request = &request;
@@ -291,10 +292,14 @@ static void compare(struct sim *sim, const struct group_sums *a, const struct gr
 }
 
 /* Does a file with this inode need the object? A directory has none but in the metadata pool. */
-static bool is_needed(const struct nacre_oid *oid, const struct store_inode *inode,
+static bool is_needed(const struct object_sum *sum, const struct store_inode *inode,
 		      const struct nacre_map_pool *pool)
 {
+	const struct nacre_oid *oid = &sum->oid;
+
 	if (oid->pool == NACRE_POOL_META)
+		return true;
+	if (inode->kept && !sum->size)
 		return true;
 	return !inode->is_dir &&
 	       (!oid->index || oid->index < nacre_layout_objects(pool->object_bytes, inode->size));
@@ -324,7 +329,7 @@ static bool find_owner(struct sim *sim, const struct object_sum *sum,
 		if (inodes[i].ino == oid->ino) {
 			inodes[i].stored |= !oid->index;
 			check_inline(sim, sum, &inodes[i]);
-			return is_needed(oid, &inodes[i], pool);
+			return is_needed(sum, &inodes[i], pool);
 		}
 	return false;
 }

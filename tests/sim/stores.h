@@ -16,6 +16,7 @@ struct store_inode {
 	uint64_t ino;
 	uint64_t size;			/* of a file; else 0 */
 	bool is_dir;
+	bool kept;			/* room behind its end is no leak */
 	bool is_inline;			/* its data is in the inode: no object has any, or the mark (INLINE-1) */
 	bool stored;			/* stores_check(): it has an object 0 in some pool */
 };

@@ -184,6 +184,7 @@ static bool read_entry(struct reader *reader, struct tree *tree, uint64_t ino, u
 	mode = reader->call.attr.mode;
 	found.size = S_ISREG(mode) ? reader->call.attr.size : 0;
 	found.is_dir = S_ISDIR(mode);
+	found.kept = reader->call.attr.kept;
 	found.is_inline = reader->call.attr.inline_gen;
 	reader->sim->inline_files += found.is_inline;
 	tree_add(reader, tree, &found, reader->call.attr.nlink, parent);

@@ -288,6 +288,7 @@ static void tell_op(FILE *out, const struct nacre_osd_step *step)
 	case NACRE_OSD_OP_WRITE:
 	case NACRE_OSD_OP_ZERO:
 	case NACRE_OSD_OP_SEEK:
+	case NACRE_OSD_OP_MAP:
 	case NACRE_OSD_OP_ALLOCATE:
 		fprintf(out, " %" PRIu64 "+%" PRIu64, (uint64_t)op->offset, (uint64_t)op->length);
 		break;

@@ -305,8 +305,8 @@ static void osd_operations(void **state)
 	assert_int_equal(osd_op(OP(SEEK, .op_flags = NACRE_OSD_OPF_HOLE, .length = NACRE_OBJECT_MAX), 0), 0);
 	assert_int_equal(osd_op(OP(SEEK, .op_flags = NACRE_OSD_OPF_ZERO, .length = 1), 0), -EBADMSG);
 	assert_int_equal(osd_op(OP(SEEK), 0), -EBADMSG);
-	assert_int_equal(osd_op(OP(ALLOCATE, .op_flags = NACRE_OSD_OPF_ZERO, .length = NACRE_DATA_MAX), 0), 0);
-	assert_int_equal(osd_op(OP(ALLOCATE, .length = NACRE_DATA_MAX + 1), 0), -EBADMSG);
+	assert_int_equal(osd_op(OP(ALLOCATE, .op_flags = NACRE_OSD_OPF_ZERO, .length = NACRE_OBJECT_MAX), 0), 0);
+	assert_int_equal(osd_op(OP(ALLOCATE, .offset = 1, .length = NACRE_OBJECT_MAX), 0), -EBADMSG);
 	assert_int_equal(osd_op(OP(ALLOCATE, .op_flags = NACRE_OSD_OPF_HOLE, .length = 1), 0), -EBADMSG);
 	assert_int_equal(osd_op((struct nacre_osd_op){ .code = 13 }, 0), -EBADMSG);
 	assert_int_equal(osd_op((struct nacre_osd_op){ .code = 0 }, 0), -EBADMSG);

@@ -26,10 +26,11 @@ static void exec_done(struct osd_exec *exec)
 static uint64_t object_hash(struct cluster *c, struct osd_store *store, uint32_t pg,
 			    const struct nacre_oid *oid)
 {
-	struct nacre_osd_op ops[3] = {
+	struct nacre_osd_op ops[4] = {
 		{ .code = NACRE_OSD_OP_READ, .length = 4u << 20 },
 		{ .code = NACRE_OSD_OP_LISTXATTR },
 		{ .code = NACRE_OSD_OP_KV_LIST, .length = 10000, .offset = 400000 },
+		{ .code = NACRE_OSD_OP_MAP, .length = NACRE_OBJECT_MAX },
 	};
 	struct mem_bytes encoded = { 0 };
 	struct nacre_osd_request request = { .ino = oid->ino, .index = oid->index,
@@ -41,7 +42,7 @@ static uint64_t object_hash(struct cluster *c, struct osd_store *store, uint32_t
 	uint64_t hash, numbers[4];
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		osd_disk_append(&encoded, nacre_osd_op_desc(), &ops[i]);
 	request.ops = encoded.at;
 	request.ops_bytes = (uint32_t)encoded.length;

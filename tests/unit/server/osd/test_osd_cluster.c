@@ -21,6 +21,7 @@ int __lsan_is_turned_off(void)
 }
 
 static struct cluster c;
+static uint32_t room_result;
 
 static void start(unsigned int osds, unsigned int replicas, unsigned int min_size)
 {
@@ -328,6 +329,52 @@ static void test_catch_up_by_objects(void **state)
 	expect(529, "round 3 of 529");
 }
 
+static void request_done(struct osdc_request *request, uint32_t result)
+{
+	uint32_t *done = osdc_request_owner(request);
+
+	*done = result;
+}
+
+static bool has_result(struct cluster *cluster)
+{
+	return room_result != UINT32_MAX;
+}
+
+static uint32_t allocate(uint64_t ino, uint64_t offset, uint64_t length)
+{
+	struct osdc_request *request = osdc_request_new(c.osdc, 1, ino, 0);
+
+	osdc_add(request, NACRE_OSD_OP_ALLOCATE, 0, NULL, 0, NULL, 0, offset, length);
+	room_result = UINT32_MAX;
+	osdc_submit(request, request_done, &room_result);
+	cluster_until(&c, has_result, 60, "room");
+	osdc_request_free(request);
+	return room_result;
+}
+
+/* A member that was away has the same room afterwards, and wrote nothing for it; also where its log said enough. */
+static void test_caught_up_member_has_room(void **state)
+{
+	uint64_t free_blocks;
+
+	c.log_keep = 4;
+	start(2, 2, 1);
+	assert_int_equal(write_text(500, "before"), 0);
+	free_blocks = c.osds[1].osd->store->alloc.free;
+	cluster_osd_kill(&c.osds[1], SIM_CRASH_POWER);
+	assert_int_equal(allocate(500, 0, 3u << 20), 0);
+	assert_int_equal(allocate(501, 100000, 1u << 20), 0);
+	assert_int_equal(cluster_write(&c, 500, 1u << 20, "text", 4), 0);
+	sim_host_restart(c.osds[1].host);
+	cluster_osd_start(&c.osds[1]);
+	cluster_until(&c, cluster_all_clean, 60, "all in sync again");
+	cluster_compare_replicas(&c);
+	assert_int_equal(c.osds[0].osd->store->alloc.free, c.osds[1].osd->store->alloc.free);
+	assert_in_range(free_blocks - c.osds[1].osd->store->alloc.free, 1024, 1030);
+	assert_true(c.osds[1].osd->store->stats->bytes_data < 1u << 20);
+}
+
 static void test_writes_go_on_while_one_catches_up(void **state)
 {
 	uint8_t *bytes = mem_zero(1, 200000);
@@ -500,7 +547,7 @@ int main(void)
 		CASE(test_replicas_are_equal),
 		CASE(test_one_down_goes_on_and_catches_up_by_log),
 		CASE(test_catching_up_takes_one_map_for_many_groups),
-		CASE(test_catch_up_by_objects),
+		CASE(test_catch_up_by_objects), CASE(test_caught_up_member_has_room),
 		CASE(test_writes_go_on_while_one_catches_up),
 		CASE(test_all_killed_together),
 		CASE(test_longest_log_wins),

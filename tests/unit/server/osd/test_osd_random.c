@@ -103,6 +103,9 @@ static void begin_write(struct writer *w)
 	osdc_add_data(w->request, NACRE_OSD_OP_WRITE, cell * CELL_BYTES, bytes, CELL_BYTES);
 	osdc_add(w->request, NACRE_OSD_OP_SETXATTR, 0, "count", 5, &w->count, sizeof(w->count), 0, 0);
 	osdc_add(w->request, NACRE_OSD_OP_KV_SET, 0, &w->count, sizeof(w->count), "x", 1, 0, 0);
+	if (!sim_below(&dice, 4))	/* room somewhere behind them: replicas compare their blocks, too */
+		osdc_add(w->request, NACRE_OSD_OP_ALLOCATE, sim_below(&dice, 2) ? NACRE_OSD_OPF_KEEP : 0, NULL, 0, NULL, 0,
+			 CELLS * CELL_BYTES + sim_below(&dice, 1u << 20), 1 + sim_below(&dice, 1u << 17));
 	w->reads = false;
 	w->busy = true;
 	osdc_submit(w->request, done, w);

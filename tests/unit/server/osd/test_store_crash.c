@@ -16,6 +16,7 @@
 
 #define OBJECTS 6
 #define BYTES (96u << 10)		/* of the largest object */
+#define BLOCKS (BYTES / OSD_BLOCK_BYTES)
 #define NAMES 4
 
 /* What an object should be. */
@@ -23,6 +24,7 @@ struct model_object {
 	bool exists;
 	uint32_t size;
 	uint8_t attrs[NAMES], keys[NAMES];	/* value, 0 = absent */
+	uint8_t blocks[BLOCKS];		/* enum osd_block_state */
 	uint8_t bytes[BYTES];
 };
 
@@ -60,6 +62,7 @@ static uint64_t digest(const struct model *model)
 		hash = XXH64(&o->size, sizeof(o->size), hash);
 		hash = XXH64(o->attrs, sizeof(o->attrs), hash);
 		hash = XXH64(o->keys, sizeof(o->keys), hash);
+		hash = XXH64(o->blocks, sizeof(o->blocks), hash);
 		hash = XXH64(o->bytes, o->size, hash);
 	}
 	return hash;
@@ -79,10 +82,53 @@ static void grow(struct model_object *o, uint32_t size)
 		o->size = size;
 }
 
+static uint32_t up(uint32_t bytes)
+{
+	return (bytes + OSD_BLOCK_BYTES - 1) / OSD_BLOCK_BYTES;
+}
+
+static void model_put(struct model_object *o, uint32_t offset, uint32_t length, uint8_t value)
+{
+	memset(o->bytes + offset, value, length);
+	if (length)
+		memset(o->blocks + offset / OSD_BLOCK_BYTES, OSD_BLOCK_WRITTEN,
+		       up(offset + length) - offset / OSD_BLOCK_BYTES);
+	grow(o, offset + length);
+}
+
+/* Blocks that are zeroed in whole become holes; the last one is whole if what lies behind it is zeros. */
+static void model_zero(struct model_object *o, uint32_t offset, uint32_t length)
+{
+	uint32_t end = offset + length, i;
+
+	if (offset < o->size)
+		memset(o->bytes + offset, 0, end < o->size ? length : o->size - offset);
+	if (end >= o->size && end < up(o->size) * OSD_BLOCK_BYTES)
+		end = up(o->size) * OSD_BLOCK_BYTES;
+	for (i = up(offset); i < end / OSD_BLOCK_BYTES && i < BLOCKS; i++)
+		o->blocks[i] = OSD_BLOCK_HOLE;
+}
+
+static void model_allocate(struct model_object *o, uint32_t offset, uint32_t length, bool zero, bool keep)
+{
+	uint32_t i, at;
+
+	if (zero)
+		memset(o->bytes + offset, 0, length);
+	for (i = offset / OSD_BLOCK_BYTES; i < up(offset + length); i++) {
+		at = i * OSD_BLOCK_BYTES;
+		if (o->blocks[i] == OSD_BLOCK_HOLE ||
+		    (zero && at >= offset && at + OSD_BLOCK_BYTES <= offset + length))
+			o->blocks[i] = OSD_BLOCK_UNWRITTEN;
+	}
+	grow(o, keep ? 0 : offset + length);
+}
+
 static void model_cut(struct model_object *o, uint32_t size)
 {
 	if (size < o->size)
-		memset(o->bytes + size, 0, o->size - size);
+		model_zero(o, size, o->size - size);
+	memset(o->blocks + up(size), OSD_BLOCK_HOLE, BLOCKS - up(size));
 	o->size = size;
 	o->exists = true;
 }
@@ -97,9 +143,8 @@ static void add_write(struct rig_request *r, struct model_object *o)
 		offset &= ~4095u;
 	if (length > BYTES - offset)
 		length = BYTES - offset;
-	memset(o->bytes + offset, value, length);
+	model_put(o, offset, length, value);
 	rig_data_op(r, NACRE_OSD_OP_WRITE, offset, o->bytes + offset, length);
-	grow(o, offset + length);
 }
 
 static void add_named(struct rig_request *r, struct model_object *o, int what)
@@ -151,12 +196,11 @@ static void add_clone(struct rig_request *r, struct model *model, int to)
 static void add_allocate(struct rig_request *r, struct model_object *o, uint32_t offset)
 {
 	uint32_t length = 1 + (uint32_t)sim_below(&dice, BYTES - offset);
-	bool zero = sim_below(&dice, 2);
+	bool zero = sim_below(&dice, 2), keep = sim_below(&dice, 2);
+	uint16_t flags = (zero ? NACRE_OSD_OPF_ZERO : 0) | (keep ? NACRE_OSD_OPF_KEEP : 0);
 
-	rig_op(r, NACRE_OSD_OP_ALLOCATE, zero ? NACRE_OSD_OPF_ZERO : 0, NULL, 0, NULL, 0, offset, length);
-	if (zero)
-		memset(o->bytes + offset, 0, length);
-	grow(o, offset + length);
+	rig_op(r, NACRE_OSD_OP_ALLOCATE, flags, NULL, 0, NULL, 0, offset, length);
+	model_allocate(o, offset, length, zero, keep);
 }
 
 static void add_random(struct rig_request *r, struct model *model, int n)
@@ -170,16 +214,13 @@ static void add_random(struct rig_request *r, struct model *model, int n)
 		break;
 	case 4:
 		model_cut(o, 0);
-		memset(o->bytes, (int)offset, offset);
+		model_put(o, 0, offset, (uint8_t)offset);
 		rig_data_op(r, NACRE_OSD_OP_WRITE_FULL, 0, o->bytes, offset);
-		grow(o, offset);
 		break;
 	case 5:
 		length = 1 + (uint32_t)sim_below(&dice, 20000);
 		rig_op(r, NACRE_OSD_OP_ZERO, 0, NULL, 0, NULL, 0, offset, length);
-		if (offset < o->size)
-			memset(o->bytes + offset, 0,
-			       length < o->size - offset ? length : o->size - offset);
+		model_zero(o, offset, length);
 		break;
 	case 6:
 		rig_op(r, NACRE_OSD_OP_TRUNCATE, 0, NULL, 0, NULL, 0, offset, 0);
@@ -233,6 +274,27 @@ static void read_named(struct rig_reply *reply, int op, uint8_t *values)
 	}
 }
 
+static void read_blocks(int n, struct model_object *o)
+{
+	struct nacre_osd_extent extent;
+	struct nacre_reader reader;
+	struct rig_request r;
+	struct rig_reply reply;
+
+	rig_request(&rig, &r, 100 + (uint64_t)n, 0);
+	rig_op(&r, NACRE_OSD_OP_MAP, 0, NULL, 0, NULL, 0, 0, NACRE_OBJECT_MAX);
+	assert_int_equal(rig_run(&rig, &r, &reply, true), 0);
+	reader = nacre_reader(reply.output.at, reply.output.length);
+	while (nacre_reader_left(&reader)) {
+		assert_int_equal(nacre_decode(nacre_osd_extent_desc(), &reader, &extent), 0);
+		assert_true(extent.length && extent.offset + extent.length <= BYTES);
+		memset(o->blocks + extent.offset / OSD_BLOCK_BYTES,
+		       extent.extent_flags ? OSD_BLOCK_UNWRITTEN : OSD_BLOCK_WRITTEN,
+		       extent.length / OSD_BLOCK_BYTES);
+	}
+	rig_reply_free(&reply);
+}
+
 static void read_object(int n, struct model_object *o)
 {
 	struct rig_request r;
@@ -258,6 +320,7 @@ static void read_object(int n, struct model_object *o)
 		memcpy(o->bytes, reply.data.at, o->size);
 	read_named(&reply, 1, o->attrs);
 	read_named(&reply, 2, o->keys);
+	read_blocks(n, o);
 	rig_reply_free(&reply);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where an object has blocks: SEEK finds them and the holes between, ALLOCATE fills holes, ZERO makes them, and what was
- * allocated can be overwritten on a full store.
+ * Where an object has blocks: MAP says it, SEEK finds what was written and what was not, ALLOCATE gives room without
+ * writing, ZERO gives it back, and what was allocated can be overwritten on a full store.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include "osd_store_rig.h"
 
 #define INO 7
@@ -89,6 +90,33 @@ static void expect_letter(uint64_t offset, char letter, size_t length)
 	rig_reply_free(&reply);
 }
 
+/* Where there are blocks: "first:count", u = unwritten. */
+static void expect_map_of(uint64_t ino, const char *want)
+{
+	struct nacre_osd_extent extent;
+	struct nacre_reader reader;
+	struct rig_reply reply;
+	char got[256] = "";
+	size_t at = 0;
+
+	assert_int_equal(run(ino, NACRE_OSD_OP_MAP, 0, 0, NACRE_OBJECT_MAX, &reply), 0);
+	reader = nacre_reader(reply.output.at, reply.output.length);
+	while (nacre_reader_left(&reader)) {
+		assert_int_equal(nacre_decode(nacre_osd_extent_desc(), &reader, &extent), 0);
+		at += (size_t)snprintf(got + at, sizeof(got) - at, "%s%llu:%llu%s", at ? " " : "",
+				       (unsigned long long)extent.offset / BLOCK,
+				       (unsigned long long)extent.length / BLOCK,
+				       extent.extent_flags ? "u" : "");
+	}
+	assert_string_equal(got, want);
+	rig_reply_free(&reply);
+}
+
+static void expect_map(const char *want)
+{
+	expect_map_of(INO, want);
+}
+
 static uint64_t size(void)
 {
 	struct rig_reply reply;
@@ -135,15 +163,160 @@ static void test_allocate(void **state)
 	rig_close(&rig);
 	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
 	assert_int_equal(rig.store->alloc.free, before - 5);
-	assert_int_equal(DATA(0), 62 * BLOCK);
-	assert_int_equal(HOLE(62 * BLOCK), 67 * BLOCK);
+	assert_int_equal(DATA(0), 64 * BLOCK);
+	assert_int_equal(HOLE(64 * BLOCK), 65 * BLOCK);
+	expect_map("62:2u 64:1 65:2u");
 	expect_letter(62 * BLOCK, 0, 2 * BLOCK);
 	expect_letter(64 * BLOCK, 'a', BLOCK);
 	expect_letter(65 * BLOCK, 0, BLOCK + 1);
 	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_ZERO, 63 * BLOCK, 2 * BLOCK, NULL), 0);
 	expect_letter(62 * BLOCK, 0, 4 * BLOCK);
+	expect_map("62:5u");
 	assert_int_equal(rig.store->alloc.free, before - 5);
 	assert_int_equal(size(), 66 * BLOCK + 1);
+}
+
+/* Room costs no bytes: neither in the journal's images nor at the device, and reading it reads nothing. */
+static void test_room_is_not_written(void **state)
+{
+	uint64_t data, read, images = rig.store->stats->bytes_journal;
+
+	assert_int_equal(allocate(0, 1024 * BLOCK), 0);
+	assert_in_range(rig.store->stats->bytes_journal - images, 1, 40 * BLOCK);
+	rig_pass(&rig, 1000);
+	data = rig.store->stats->bytes_data;
+	assert_int_equal(data, 0);
+	rig_close(&rig);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	read = rig.store->stats->bytes_read;
+	expect_letter(0, 0, 64 * BLOCK);
+	assert_int_equal(rig.store->stats->bytes_read, read);
+}
+
+/* A write, of a whole block or a part, makes it a written one with zeros around; ZERO takes the place, ALLOCATE and ZERO keep it. */
+static void test_unwritten_becomes_written(void **state)
+{
+	uint64_t before;
+
+	assert_int_equal(allocate(0, 8 * BLOCK), 0);
+	before = rig.store->alloc.free;
+	assert_int_equal(write_letter(INO, BLOCK + 100, 'a', 10), 0);
+	assert_int_equal(write_letter(INO, 3 * BLOCK, 'b', BLOCK), 0);
+	assert_int_equal(write_letter(INO, 5 * BLOCK - 10, 'c', 20), 0);
+	assert_int_equal(rig.store->alloc.free, before);
+	expect_map("0:1u 1:1 2:1u 3:3 6:2u");
+	rig_pass(&rig, 200);
+	rig_close(&rig);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	expect_map("0:1u 1:1 2:1u 3:3 6:2u");
+	expect_letter(0, 0, BLOCK + 100);
+	expect_letter(BLOCK + 100, 'a', 10);
+	expect_letter(BLOCK + 110, 0, 2 * BLOCK - 110);
+	expect_letter(3 * BLOCK, 'b', BLOCK);
+	expect_letter(5 * BLOCK - 10, 'c', 20);
+	expect_letter(5 * BLOCK + 10, 0, BLOCK - 10);
+	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_ZERO, 2 * BLOCK + 1, 2 * BLOCK, NULL), 0);
+	expect_map("0:1u 1:1 2:2u 4:2 6:2u");
+	expect_letter(4 * BLOCK, 0, BLOCK - 10);
+	assert_int_equal(rig.store->alloc.free, before);
+	assert_int_equal(zero(0, 2 * BLOCK), 0);
+	assert_int_equal(zero(7 * BLOCK, 100), 0);	/* in part: zeros already */
+	assert_int_equal(rig.store->alloc.free, before + 2);
+	expect_map("2:2u 4:2 6:2u");
+	assert_int_equal(run(INO, NACRE_OSD_OP_TRUNCATE, 0, 6 * BLOCK + 5, 0, NULL), 0);
+	expect_map("2:2u 4:2 6:1u");
+	assert_int_equal(rig.store->alloc.free, before + 3);
+}
+
+/* KEEP: room behind the size is there for writes and for MAP alone, until a cut, to whatever size, takes it. */
+static void test_room_behind_the_size(void **state)
+{
+	uint64_t before = rig.store->alloc.free;
+
+	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_KEEP, BLOCK, 99 * BLOCK, NULL), 0);
+	assert_int_equal(size(), 0);
+	assert_int_equal(write_letter(INO, 0, 'a', 100), 0);
+	assert_int_equal(size(), 100);
+	assert_int_equal(rig.store->alloc.free, before - 100);
+	assert_int_equal(DATA(0), 0);
+	assert_int_equal(HOLE(0), BLOCK);
+	expect_map("0:1 1:99u");
+	assert_int_equal(write_letter(INO, 50 * BLOCK, 'b', 1), 0);
+	expect_letter(100, 0, 50 * BLOCK - 100);
+	assert_int_equal(size(), 50 * BLOCK + 1);
+	assert_int_equal(rig.store->alloc.free, before - 100);
+	rig_pass(&rig, 200);
+	rig_close(&rig);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	expect_map("0:1 1:49u 50:1 51:49u");
+	assert_int_equal(zero(60 * BLOCK + 1, 10 * BLOCK), 0);	/* behind the size, too: the file may be larger than that */
+	expect_map("0:1 1:49u 50:1 51:10u 70:30u");
+	assert_int_equal(run(INO, NACRE_OSD_OP_TRUNCATE, 0, 50 * BLOCK + 1, 0, NULL), 0);	/* to the size it has */
+	expect_map("0:1 1:49u 50:1");
+	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_KEEP | NACRE_OSD_OPF_ZERO, 50 * BLOCK, 4 * BLOCK, NULL), 0);
+	expect_map("0:1 1:53u");
+	assert_int_equal(size(), 50 * BLOCK + 1);
+	assert_int_equal(run(INO, NACRE_OSD_OP_TRUNCATE, 0, 52 * BLOCK, 0, NULL), 0);	/* grows */
+	expect_map("0:1 1:51u");
+	assert_int_equal(run(INO, NACRE_OSD_OP_DELETE, 0, 0, 0, NULL), 0);
+	assert_int_equal(rig.store->alloc.free, before);
+}
+
+/* SIZE-3: a request brings a truncation along that the object has not seen: room behind that goes, and the object does not grow. */
+static void test_size_3_takes_room(void **state)
+{
+	struct rig_request r;
+
+	assert_int_equal(write_letter(INO, 0, 'a', 10), 0);
+	assert_int_equal(run(INO, NACRE_OSD_OP_ALLOCATE, NACRE_OSD_OPF_KEEP, 0, 8 * BLOCK, NULL), 0);
+	rig_request(&rig, &r, INO, 0);
+	r.head.truncate_seq = 5;
+	r.head.truncate_size = 2 * BLOCK + 1;
+	rig_op(&r, NACRE_OSD_OP_SETXATTR, 0, "x", 1, "y", 1, 0, 0);
+	assert_int_equal(rig_run(&rig, &r, NULL, true), 0);
+	expect_map("0:1 1:2u");
+	assert_int_equal(size(), 10);
+}
+
+/* A store of version 1 has no unwritten blocks and is read as it is; it becomes one of this version at once. */
+static void test_version_1_is_taken_over(void **state)
+{
+	uint8_t block[4096];
+
+	assert_int_equal(write_letter(INO, 0, 'a', BLOCK), 0);
+	rig_close(&rig);
+	sim_disk_peek(rig.disk, 0, block, sizeof(block));
+	assert_int_equal(block[8], OSD_DISK_VERSION);
+	block[8] = 1;
+	osd_disk_seal(block, sizeof(struct osd_disk_super_wire));
+	sim_disk_poke(rig.disk, 0, block, sizeof(block));
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	expect_letter(0, 'a', BLOCK);
+	rig_close(&rig);
+	sim_disk_peek(rig.disk, 0, block, sizeof(block));
+	assert_int_equal(block[8], OSD_DISK_VERSION);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	expect_letter(0, 'a', BLOCK);
+}
+
+/* A copy has the same room. */
+static void test_clone_has_room(void **state)
+{
+	struct nacre_oid oid = { .ino = INO, .snap = NACRE_SNAP_HEAD, .pool = 1 };
+	struct mem_bytes value = { 0 };
+	struct rig_request r;
+	uint64_t before;
+
+	assert_int_equal(allocate(0, 3 * BLOCK), 0);
+	assert_int_equal(write_letter(INO, BLOCK, 'a', BLOCK), 0);
+	before = rig.store->alloc.free;
+	osd_disk_append(&value, nacre_oid_desc(), &oid);
+	rig_request(&rig, &r, INO + 1, 0);
+	rig_op(&r, NACRE_OSD_OP_CLONE, 0, NULL, 0, value.at, (uint32_t)value.length, 0, 0);
+	assert_int_equal(rig_run(&rig, &r, NULL, true), 0);
+	mem_bytes_free(&value);
+	assert_int_equal(rig.store->alloc.free, before - 3);
+	expect_map_of(INO + 1, "0:1u 1:1 2:1u");
 }
 
 /* What fallocate(2) promises: an allocated range can be written when nothing else can. */
@@ -197,6 +370,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_seek), CASE(test_allocate), CASE(test_allocated_on_full_store),
+		CASE(test_room_is_not_written), CASE(test_unwritten_becomes_written), CASE(test_clone_has_room), CASE(test_room_behind_the_size),
+		CASE(test_size_3_takes_room),
+		CASE(test_version_1_is_taken_over),
 		CASE(test_size_3_late),
 	};
 
