@@ -115,6 +115,11 @@ struct sim {
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	bool quotas;			/* directories have quotas */
 	uint64_t quotas_set, quotas_judged;
+	struct {
+		uint64_t dir;
+		bool loose;		/* it may hold more than any limit: there was none for a time */
+	} quota_dirs[64];		/* that a limit was asked for; those behind are loose */
+	unsigned int quota_dir_count;
 	struct history *history;
 	struct applied *applied;
 	struct looked *looked;		/* groups.c: hash */
