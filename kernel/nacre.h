@@ -221,7 +221,7 @@ struct nacre_inode {
 	u64 max_size;			/* we may write below it (SIZE-1) */
 	u64 max_size_wanted;		/* asked for and not yet granted */
 	u64 keeps;			/* ROOM-1: room is to be taken up to here, while WRITE stays issued; 0 = none */
-	bool kept;			/* there may be room behind the file's end */
+	u32 kept;			/* there may be room behind the file's end, in objects below this; 0 = none */
 	u64 max_size_refused;		/* a quota left no room for that */
 	u32 max_size_refusals;		/* counts them */
 	u32 truncate_seq;		/* SIZE-3; what OSD requests carry */

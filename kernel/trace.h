@@ -56,6 +56,7 @@
 	S(INVALIDATE, "invalidate")						\
 	S(SET_SIZE, "set_size")							\
 	S(FALLOCATE, "fallocate")						\
+	S(FIEMAP, "fiemap")							\
 	S(SEEK, "seek")			/* length: for a hole? */
 
 #define NACRE_OSD_STEP_ENUM(name, word) NACRE_OSD_STEP_##name,

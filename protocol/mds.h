@@ -256,7 +256,7 @@ enum nacre_trace_role {
 	F(64, btime, "ns")							\
 	F(64, xattr_version, "counts changes of the xattrs")			\
 	F(32, truncate_seq, "counts truncations (SIZE-3)")			\
-	F(32, nsubdirs, "of a directory: directories in it")			\
+	F(32, nsubdirs, "of a directory: directories in it; of a file: see KEPT")	\
 	F(64, cap_id, "the cap this info carries; 0 = none is held")		\
 	F(32, cap_gen, "session generation the cap belongs to")			\
 	F(32, cap_seq, "counts messages about this cap, from 1")		\
@@ -277,7 +277,8 @@ enum nacre_info_flags {
 					   they answer the call that asked, and are kept by nobody */
 	NACRE_INFO_NO_ROOM = 16,	/* CAP_GRANT: the max_size asked for is more than a quota leaves room for (EDQUOT).
 					   Only to clients with the feature QUOTA */
-	NACRE_INFO_KEPT = 32,		/* there may be room behind the file's end, which a truncation to its size gives back.
+	NACRE_INFO_KEPT = 32,		/* there may be room behind the file's end, which a truncation to its size gives back; in objects
+					   below nsubdirs only, if that is not all ones.
 					   Only to clients with the feature UNWRITTEN */
 };
 

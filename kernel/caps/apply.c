@@ -130,7 +130,7 @@ static void take_times_locked(struct inode *inode, const struct nacre_inode_info
 static void take_allocated_locked(struct nacre_inode *ni, const struct nacre_inode_info *info)
 {
 	ni->allocated = info->allocated + ni->written;
-	ni->kept = info->info_flags & NACRE_INFO_KEPT;
+	ni->kept = info->info_flags & NACRE_INFO_KEPT ? info->nsubdirs : 0;
 }
 
 /* Any group may change ctime; while values of ours are on the way, the later one counts. */

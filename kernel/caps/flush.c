@@ -8,6 +8,7 @@
  * An inode on the `dirty` list has a reference for it, so dirty attributes are never evicted.
  */
 #include "internal.h"
+#include "protocol/rules/layout.h"
 
 /* ---- one message ------------------------------------------------------------------------------------ */
 
@@ -241,8 +242,8 @@ void nacre_caps_keep(struct inode *inode, u64 end)
 	struct nacre_inode *ni = nacre_inode(inode);
 
 	spin_lock(&ni->cap_lock);
+	ni->kept = max(ni->kept, (u32)min_t(u64, U32_MAX, nacre_layout_objects(ni->object_bytes, max(end, ni->keeps))));
 	ni->keeps = end;
-	ni->kept = true;
 	if (end)
 		caps_dirty_locked(ni, NACRE_GROUP_FILE);
 	spin_unlock(&ni->cap_lock);

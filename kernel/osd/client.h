@@ -44,7 +44,7 @@ enum nacre_osd_io_state {
 struct nacre_osd_io {
 	struct nacre_fs *fs;
 	struct nacre_oid oid;
-	u16 code;			/* READ, WRITE, WRITE_FULL, ZERO, TRUNCATE, DELETE, STAT; GETXATTR: of the mark */
+	u16 code;			/* READ, WRITE, WRITE_FULL, ZERO, ALLOCATE, TRUNCATE, DELETE, STAT, SEEK, MAP; GETXATTR: of the mark */
 	u16 op_flags;			/* enum nacre_osd_op_flags */
 	u64 offset, length;		/* in the object, bytes */
 	struct iov_iter iter;		/* WRITE, WRITE_FULL: from; READ: to; kernel pages; stays put until done */
@@ -63,12 +63,15 @@ struct nacre_osd_io {
 	void *owner;
 	struct kvec part;		/* the owner's, for an iterator over kernel memory */
 	struct list_head parked;	/* the owner's, before it is submitted */
+	void *output;			/* MAP: to, `output_room` bytes of kernel memory; stays put until done */
+	u32 output_room;
 
 	/* The answer, valid in `done` and after. */
 	int result;			/* 0 or -errno … */
 	bool answered;			/* … from an OSD: if not, it may have been executed all the same */
 	u64 transferred;		/* READ: bytes read, the rest of the iter is untouched */
-	u64 object_size;		/* READ, STAT */
+	u64 object_size;		/* READ, STAT; SEEK: what was found */
+	u32 output_bytes;		/* MAP */
 
 	/* The client's. */
 	struct kref ref;

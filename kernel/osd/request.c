@@ -247,6 +247,12 @@ static int take_result(struct nacre_osd_io *io, const struct nacre_osd_reply *re
 	} else if (has_data(io)) {
 		nacre_count_add(io->fs, osd_bytes_written, io->length);
 	}
+	if (io->output && (last.output_size > io->output_room || last.output_size != reply->output_bytes))
+		return -EBADMSG;
+	if (io->output) {
+		memcpy(io->output, reply->output, last.output_size);
+		io->output_bytes = last.output_size;
+	}
 	io->object_size = last.size;
 	return 0;
 }

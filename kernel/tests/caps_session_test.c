@@ -132,6 +132,27 @@ static void who_is_refused_room_hears_edquot(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, test_call_result(small), 0);
 }
 
+/* ROOM-1: the rank hears of room before it is taken; what it was told counts as long as WRITE stays. */
+static void room_1_is_told_while_write_is_held(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *inode = test_inode(world, TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE);
+	const struct nacre_cap_update *update;
+	u64 end = 9 << 20;
+
+	nacre_caps_keep(inode, end);
+	nacre_caps_flush_start(inode);
+	update = update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE));
+	KUNIT_EXPECT_EQ(test, update->dirty, NACRE_GROUP_FILE);
+	KUNIT_EXPECT_TRUE(test, update->update_flags & NACRE_CAP_UPDATE_KEEPS);
+	KUNIT_EXPECT_EQ(test, update->max_size_wanted, end);
+	KUNIT_EXPECT_TRUE(test, nacre_caps_keeps(inode, end));
+	KUNIT_EXPECT_NE(test, nacre_inode(inode)->kept, 0);
+	test_revoke(world, TEST_INO, ALL_SHARED, 2, 0);
+	test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE);
+	KUNIT_EXPECT_FALSE(test, nacre_caps_keeps(inode, end));
+}
+
 /* An OSD outage evicts nobody: the rank hears which group is waited for. */
 static void waiting_for_a_group_is_said(struct kunit *test)
 {
@@ -362,6 +383,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(wishes_travel_with_the_next_message),
 	KUNIT_CASE(size_1_write_waits_for_max_size),
 	KUNIT_CASE(who_is_refused_room_hears_edquot),
+	KUNIT_CASE(room_1_is_told_while_write_is_held),
 	KUNIT_CASE(waiting_for_a_group_is_said),
 	KUNIT_CASE(action_reflush),
 	KUNIT_CASE(action_release),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The data path, shared by its files: file.c (calls on open files), direct.c
- * (I/O at the OSDs without the page cache), range.c (bytes that are not sent: fallocate, seek),
+ * (I/O at the OSDs without the page cache), range.c and fiemap.c (bytes that are not sent: fallocate, seek; where there are any),
  * mmap.c (faults), pages.c (the page cache under netfs and under the caps).
  *
  * One rule holds for all of them: a call takes cap references after the inode lock
@@ -91,6 +91,10 @@ long nacre_fallocate(struct file *file, int mode, loff_t offset, loff_t length);
 loff_t nacre_seek(struct inode *inode, loff_t offset, bool hole);
 ssize_t nacre_copy_range(struct file *in, loff_t from, struct file *out, loff_t to, size_t length,
 			 unsigned int flags);
+
+/* ---- fiemap.c ------------------------------------------------------------------------------ */
+
+int nacre_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 length);
 
 /* ---- mmap.c -------------------------------------------------------------------------------- */
 

@@ -8,13 +8,14 @@
  */
 #include <linux/pagemap.h>
 #include <linux/slab.h>
-#include "vfs.h"
+#include "data.h"
 #include "../fault.h"
 #include "protocol/rules/layout.h"
 
 static struct kmem_cache *inode_cache;
 
 const struct inode_operations nacre_file_inode_ops = {
+	.fiemap = nacre_fiemap,
 	.permission = nacre_permission,
 	.getattr = nacre_getattr,
 	.setattr = nacre_setattr,

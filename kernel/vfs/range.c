@@ -19,85 +19,8 @@
 #include <linux/falloc.h>
 #include <linux/pagemap.h>
 #include <linux/splice.h>
+#include "batch.h"
 #include "data.h"
-#include "protocol/rules/layout.h"
-
-#define BATCH 16			/* objects asked at once */
-
-/* Requests on neighbouring pieces, sent together and awaited together. */
-struct batch {
-	struct inode *inode;
-	u16 code, op_flags;
-	u32 piece;			/* at most so many bytes of an object in one request */
-	u64 at, end;			/* what is still to be asked, in the file */
-	struct nacre_osd_io *ios[BATCH];
-	unsigned int count;
-	atomic_t pending;
-	struct completion done;
-};
-
-static void one_ended(struct batch *b)
-{
-	if (atomic_dec_and_test(&b->pending))
-		complete(&b->done);
-}
-
-static void io_done(struct nacre_osd_io *io)
-{
-	one_ended(io->owner);
-}
-
-static int batch_fill(struct batch *b, unsigned int count)
-{
-	struct nacre_osd_io *io;
-
-	while (b->count < count && b->at < b->end) {
-		io = nacre_osd_io_new(nacre_inode_fs(b->inode), GFP_KERNEL);
-		if (!io)
-			return -ENOMEM;
-		nacre_data_io(io, b->inode, b->code, b->at, min_t(u64, b->piece, b->end - b->at));
-		io->op_flags = b->op_flags;
-		io->done = io_done;
-		io->owner = b;
-		b->ios[b->count++] = io;
-		b->at += io->length;
-	}
-	return 0;
-}
-
-static void batch_empty(struct batch *b)
-{
-	while (b->count)
-		nacre_osd_io_put(b->ios[--b->count]);
-}
-
-/* The next `count` requests, in order in b->ios when they are answered. -errno of none having been sent. */
-static int batch_run(struct batch *b, unsigned int count)
-{
-	unsigned int i;
-	int err;
-
-	batch_empty(b);
-	err = batch_fill(b, min_t(unsigned int, count, BATCH));
-	if (err)
-		return err;
-	init_completion(&b->done);
-	atomic_set(&b->pending, b->count + 1);
-	for (i = 0; i < b->count; i++)
-		nacre_osd_submit(b->ios[i]);
-	one_ended(b);
-	if (!wait_for_completion_killable(&b->done))
-		return 0;
-	for (i = 0; i < b->count; i++)
-		nacre_osd_cancel(b->ios[i], -EINTR);
-	wait_for_completion(&b->done);
-	return 0;
-}
-
-static u64 file_position(const struct batch *b, const struct nacre_osd_io *io, u64 offset)
-{
-	return io->oid.index * nacre_inode(b->inode)->object_bytes + offset;
-}
 
 /* ---- fallocate ----------------------------------------------------------------------------- */
 
@@ -127,31 +50,23 @@ static int drop_cached(struct inode *inode, u64 start, u64 end)
 }
 
 /* Ask the objects for all of [b->at, b->end). 0 or the first error; *done: up to where all is well. */
-static int run_range(struct batch *b, u64 *done)
+static int run_range(struct nacre_batch *b, u64 *done)
 {
 	/* Room is taken in order, so that none is left behind the end of a file when it runs out. */
-	unsigned int width = b->code == NACRE_OSD_OP_ALLOCATE ? 1 : BATCH, i;
+	unsigned int width = b->code == NACRE_OSD_OP_ALLOCATE ? 1 : NACRE_BATCH_MAX, i;
 	int err = 0;
 
 	*done = b->at;
 	while (!err && b->at < b->end) {
-		err = batch_run(b, width);
+		err = nacre_batch_run(b, width);
 		for (i = 0; !err && i < b->count; i++) {
 			err = b->ios[i]->result;
 			if (!err)
-				*done = file_position(b, b->ios[i], b->ios[i]->offset + b->ios[i]->length);
+				*done = nacre_batch_position(b, b->ios[i], b->ios[i]->offset + b->ios[i]->length);
 		}
 	}
-	batch_empty(b);
+	nacre_batch_empty(b);
 	return err;
-}
-
-/* Of an object in one request: older OSDs write zeros to give room, as many as a request can carry. */
-static u32 range_piece(struct inode *inode, bool punch)
-{
-	if (punch || nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_UNWRITTEN))
-		return nacre_inode(inode)->object_bytes;
-	return nacre_data_wsize(inode);
 }
 
 static u16 range_flags(int mode)
@@ -163,14 +78,14 @@ static u16 range_flags(int mode)
 }
 
 /* Caps are held. FALLOC_FL_KEEP_SIZE is in `mode` only if the range ends behind the file, or for a hole. */
-static int change_range(struct inode *inode, int mode, u64 start, u64 end)
+static int change_range(struct inode *inode, int mode, u64 start, u64 end, u32 piece)
 {
 	bool punch = mode & FALLOC_FL_PUNCH_HOLE, grows = !(mode & FALLOC_FL_KEEP_SIZE);
-	struct batch b = {
+	struct nacre_batch b = {
 		.inode = inode,
 		.code = punch ? NACRE_OSD_OP_ZERO : NACRE_OSD_OP_ALLOCATE,
 		.op_flags = range_flags(mode),
-		.piece = range_piece(inode, punch),
+		.piece = piece,
 		.at = start,
 		.end = end,
 	};
@@ -207,7 +122,7 @@ static bool is_behind(struct inode *inode, int mode, u64 end)
 }
 
 /* FILE_WRITE, and what else the range needs: a size that may be reached, or that the rank knows of room behind the end. */
-static int range_begin(struct inode *inode, int mode, u64 end, u32 *got)
+static int range_begin(struct inode *inode, int mode, u64 end, bool unwritten, u32 *got)
 {
 	bool told = false;
 	u64 limit;
@@ -218,7 +133,7 @@ static int range_begin(struct inode *inode, int mode, u64 end, u32 *got)
 		err = nacre_caps_get(inode, NACRE_CAP_FILE_WRITE, NACRE_CAPS_WRITER, limit, got);
 		if (err || !is_behind(inode, mode, end) || (told && nacre_caps_keeps(inode, end)))
 			return err;
-		if (nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_UNWRITTEN))
+		if (unwritten)
 			nacre_caps_keep(inode, end);
 		else
 			err = -EOPNOTSUPP;
@@ -232,8 +147,9 @@ static int range_begin(struct inode *inode, int mode, u64 end, u32 *got)
 static int fallocate_locked(struct file *file, int mode, u64 start, u64 end)
 {
 	struct inode *inode = file_inode(file);
+	bool unwritten = nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_UNWRITTEN);
 	bool keep = mode & FALLOC_FL_KEEP_SIZE, behind;
-	u32 got;
+	u32 got, piece = nacre_inode(inode)->object_bytes;
 	int err;
 
 	inode_dio_wait(inode);
@@ -244,7 +160,10 @@ static int fallocate_locked(struct file *file, int mode, u64 start, u64 end)
 		err = inode_newsize_ok(inode, end);
 	if (err)
 		return err;
-	err = range_begin(inode, mode, end, &got);
+	/* Older OSDs write zeros to give room, as many as a request can carry. */
+	if (!unwritten && !(mode & FALLOC_FL_PUNCH_HOLE))
+		piece = nacre_data_wsize(inode);
+	err = range_begin(inode, mode, end, unwritten, &got);
 	if (err)
 		return err;
 	behind = is_behind(inode, mode, end);
@@ -253,7 +172,7 @@ static int fallocate_locked(struct file *file, int mode, u64 start, u64 end)
 	else if (!behind)
 		mode &= ~FALLOC_FL_KEEP_SIZE;
 	if (start < end)
-		err = change_range(inode, mode, start, end);
+		err = change_range(inode, mode, start, end, piece);
 	if (behind)
 		nacre_caps_keep(inode, 0);
 	nacre_caps_put(inode, got);
@@ -280,7 +199,7 @@ long nacre_fallocate(struct file *file, int mode, loff_t offset, loff_t length)
 /* ---- where data is ----------------------------------------------------------------------------- */
 
 /* The first answer that is not "none in that piece", or the end. */
-static loff_t find(struct batch *b)
+static loff_t find(struct nacre_batch *b)
 {
 	unsigned int width = 1, i;
 	int err = 0;
@@ -288,12 +207,12 @@ static loff_t find(struct batch *b)
 
 	/* A file with large holes has few objects: more and more are asked at once. */
 	for (; b->at < b->end; width *= 2) {
-		err = batch_run(b, width);
+		err = nacre_batch_run(b, width);
 		for (i = 0; !err && i < b->count; i++) {
 			err = b->ios[i]->result;
 			found = b->ios[i]->object_size;
 			if (!err && found < b->ios[i]->offset + b->ios[i]->length)
-				return file_position(b, b->ios[i], found);
+				return nacre_batch_position(b, b->ios[i], found);
 		}
 		if (err)
 			return err;
@@ -304,7 +223,7 @@ static loff_t find(struct batch *b)
 static loff_t seek_locked(struct inode *inode, loff_t offset, bool hole)
 {
 	u64 size = i_size_read(inode);
-	struct batch b = {
+	struct nacre_batch b = {
 		.inode = inode,
 		.code = NACRE_OSD_OP_SEEK,
 		.op_flags = hole ? NACRE_OSD_OPF_HOLE : 0,
@@ -325,7 +244,7 @@ static loff_t seek_locked(struct inode *inode, loff_t offset, bool hole)
 	if (nacre_small_is_in(inode))
 		return hole ? size : offset;
 	found = find(&b);
-	batch_empty(&b);
+	nacre_batch_empty(&b);
 	return found == size && !hole ? -ENXIO : found;
 }
 

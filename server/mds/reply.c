@@ -45,6 +45,13 @@ static uint64_t version_shown(const struct mds *mds, const struct mds_inode *ino
 	return (mds->incarnation << 40) + inode->version;
 }
 
+static uint32_t kept_objects(const struct mds_inode *inode)
+{
+	uint64_t objects = nacre_layout_objects(inode->object_bytes, inode->data_end);
+
+	return objects < UINT32_MAX ? (uint32_t)objects : UINT32_MAX;
+}
+
 void mds_info_fill(const struct mds_inode *inode, const struct mds_session *session, uint8_t role,
 		   bool want_xattrs, struct nacre_inode_info *info)
 {
@@ -64,8 +71,10 @@ void mds_info_fill(const struct mds_inode *inode, const struct mds_session *sess
 		info->inode_flags = inode->flags;
 	fill_xattrs(inode, want_xattrs, info);
 	if (S_ISREG(inode->mode) && inode->data_end > inode->size && session->conn &&
-	    (conn_peer_features(session->conn) & NACRE_FEATURE_UNWRITTEN))
+	    (conn_peer_features(session->conn) & NACRE_FEATURE_UNWRITTEN)) {
 		info->info_flags |= NACRE_INFO_KEPT;
+		info->nsubdirs = kept_objects(inode);
+	}
 }
 
 /* What was removed gets no new cap: that would keep it. */

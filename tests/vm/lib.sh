@@ -221,7 +221,7 @@ labels_are_given() {
 }
 
 # The kselftest programs that one client runs.
-POSIX_PROGRAMS="names rename links handles attributes flags quotas files small ranges mapped freeze races locks direct async readdir"
+POSIX_PROGRAMS="names rename links handles attributes flags quotas files small ranges extents mapped freeze races locks direct async readdir"
 
 # run_programs GUEST FOLDER PROGRAM...: kselftest programs in a guest; their TAP is the suite's. SETTINGS is their
 # environment, UNDER a command that runs them, TEST part of a test's name: the others are left out.
