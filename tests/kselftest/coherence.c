@@ -128,24 +128,26 @@ static void act_truncate(bool acting, unsigned int i)
 		OK(truncate(name_of(i), (off_t)size));
 }
 
-/* A hole, or room. */
+/* A hole, or room, also behind the end. */
 static void act_fallocate(bool acting, unsigned int i)
 {
 	struct body *body = &bodies[entries[i].body];
 	size_t at = roll(FILE_BYTES_MAX), bytes = 1 + roll(FILE_BYTES_MAX - at);
-	bool punches = roll(3);
+	unsigned int what = roll(4);
+	bool punches = what > 1, keeps = what;
 
 	if (!entries[i].there || entries[i].folder)
 		return;
 	if (punches && at < body->size)
 		memset(body->data + at, 0, bytes < body->size - at ? bytes : body->size - at);
-	else if (!punches && at + bytes > body->size)
+	else if (!keeps && at + bytes > body->size)
 		body->size = at + bytes;
 	body->mtime = 0;
 	if (acting) {
 		int fd = OK(open(name_of(i), O_WRONLY));
 
-		OK(fallocate(fd, punches ? FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE : 0, (off_t)at, (off_t)bytes));
+		OK(fallocate(fd, (punches ? FALLOC_FL_PUNCH_HOLE : 0) | (keeps ? FALLOC_FL_KEEP_SIZE : 0), (off_t)at,
+			     (off_t)bytes));
 		OK(close(fd));
 	}
 }
