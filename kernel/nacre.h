@@ -258,6 +258,7 @@ struct nacre_inode {
 	u32 unsafe_generation;		/* … in this generation of the session */
 	u64 btime_ns;
 	u32 flags;			/* enum nacre_inode_flags, as last said; vfs/flags.c */
+	u32 flags_shown;		/* what of them is in i_flags, as S_* */
 	struct list_head lock_link;	/* nacre_locks.inodes */
 	struct list_head lock_calls;	/* struct lock_call; under nacre_locks.lock */
 	bool locks_lost;		/* its file locks went with a session: EIO until they are given up */

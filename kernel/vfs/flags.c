@@ -36,13 +36,15 @@ void nacre_flags_show_locked(struct nacre_inode *ni)
 	unsigned int mask = 0, shown = 0;
 
 	lockdep_assert_held(&ni->cap_lock);
+	if (!ni->flags && !ni->flags_shown)
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		mask |= flags[i].vfs;
 		if (ni->flags & ~fixed & flags[i].ours)
 			shown |= flags[i].vfs;
 	}
-	if ((ni->netfs.inode.i_flags & mask) != shown)
-		inode_set_flags(&ni->netfs.inode, shown, mask);
+	ni->flags_shown = shown;
+	inode_set_flags(&ni->netfs.inode, shown, mask);
 }
 
 int nacre_flags_forbid(struct inode *inode, u32 which)
