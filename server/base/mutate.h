@@ -15,7 +15,7 @@
 	M(OSD_FORGET_RESEND, "osd-forget-resend",				\
 	  "LOG-2: an OSD does not know a re-sent request")			\
 	M(OSD_ROOM_UNSENT, "osd-room-unsent",					\
-	  "decision 0014: a member that is caught up is not sent where the unwritten blocks are") \
+	  "decision 0013: a member that is caught up is not sent where the unwritten blocks are") \
 	M(ROOM_UNTOLD, "room-untold",						\
 	  "ROOM-1: a client takes room behind a file's end without telling the rank")	\
 	M(MDS_ACK_BEFORE_DURABLE, "mds-ack-before-durable",			\
