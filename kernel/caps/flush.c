@@ -88,19 +88,54 @@ static u64 flush_id_locked(const struct nacre_inode *ni, u32 groups)
 	return 0;
 }
 
-/* again: these values were sent before, under the flush id they have. */
-static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again)
+/* Groups that share the flush id of the first one of `groups`. */
+static u32 same_flush_locked(const struct nacre_inode *ni, u32 groups)
+{
+	u64 id = flush_id_locked(ni, groups);
+	u32 same = 0;
+
+	for (int i = 0; i < NACRE_GROUP_COUNT; i++)
+		if (groups & nacre_group_at(i) && ni->cap.flush_id[i] == id)
+			same |= nacre_group_at(i);
+	return same;
+}
+
+/*
+ * The groups of which the next message has the values. What it says is held has just been judged, so it goes with all
+ * flushes that were numbered till now: one that followed would come when its cover is given back, and count for nothing
+ * (CAP-1). `again`: values that were sent before, under the flush id they have; they yield to such a flush.
+ */
+static u32 take_groups_locked(struct nacre_inode *ni, bool again)
+{
+	u32 groups = ni->flush_todo;
+
+	if (again) {
+		ni->reflush_todo &= ni->cap.flushing & ~groups;
+		groups = groups ? 0 : same_flush_locked(ni, ni->reflush_todo);
+		ni->reflush_todo &= ~groups;
+	} else {
+		ni->flush_todo = 0;
+	}
+	return groups;
+}
+
+/* Says what `todo` asks for, and values; false if there was nothing to say. */
+static bool send_update(struct nacre_inode *ni, u32 todo, bool again)
 {
 	struct inode *inode = &ni->netfs.inode;
 	struct nacre_fs *fs = nacre_inode_fs(inode);
 	struct nacre_small_bytes *small = NULL;
 	struct nacre_cap_update update;
 	struct nacre_xattrs *xattrs = NULL;
+	u32 groups;
 
 	spin_lock(&ni->cap_lock);
-	if (!ni->cap.cap_id) {
+	groups = take_groups_locked(ni, again);
+	/* without a cap it was lost meanwhile: there is nobody to tell */
+	if (!ni->cap.cap_id ||
+	    !(groups || todo & (NACRE_CAPA_ANSWER | NACRE_CAPA_WANT | CAPS_TODO_MAX_SIZE))) {
 		spin_unlock(&ni->cap_lock);
-		return;		/* lost meanwhile: there is nobody to tell */
+		return false;
 	}
 	nacre_cap_client_update(&ni->cap, inode->i_ino, todo & NACRE_CAPA_ANSWER ? 1 : 0, &update);
 	update.wanted |= caps_kept_locked(ni);
@@ -122,35 +157,13 @@ static void send_update(struct nacre_inode *ni, u32 todo, u32 groups, bool again
 		nacre_count(fs, mds_cap_updates);
 	nacre_xattrs_put(xattrs);
 	nacre_small_put(small);
+	return true;
 }
 
-/* Groups that share the flush id of the first one of `groups`. */
-static u32 same_flush_locked(const struct nacre_inode *ni, u32 groups)
-{
-	u64 id = flush_id_locked(ni, groups);
-	u32 same = 0;
-
-	for (int i = 0; i < NACRE_GROUP_COUNT; i++)
-		if (groups & nacre_group_at(i) && ni->cap.flush_id[i] == id)
-			same |= nacre_group_at(i);
-	return same;
-}
-
-/* What is sent again goes before the answer that gives its cover back (CAP-1). */
 static void send_again(struct nacre_inode *ni)
 {
-	u32 groups;
-
-	for (;;) {
-		spin_lock(&ni->cap_lock);
-		ni->reflush_todo &= ni->cap.flushing & ~ni->flush_todo;
-		groups = same_flush_locked(ni, ni->reflush_todo);
-		ni->reflush_todo &= ~groups;
-		spin_unlock(&ni->cap_lock);
-		if (!groups)
-			return;
-		send_update(ni, 0, groups, true);
-	}
+	while (send_update(ni, 0, true))
+		;
 }
 
 void caps_send_flushing(struct inode *inode)
@@ -176,7 +189,7 @@ bool caps_has_to_say(struct nacre_inode *ni)
 void caps_send_todo(struct inode *inode)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
-	u32 todo = 0, groups;
+	u32 todo = 0;
 
 	spin_lock(&ni->cap_lock);
 	if (caps_has_to_say(ni))
@@ -185,14 +198,10 @@ void caps_send_todo(struct inode *inode)
 	spin_unlock(&ni->cap_lock);
 	if (!(todo & CAPS_TODO_SEND))
 		return;
-	if (todo & NACRE_CAPA_REFLUSH)
-		send_again(ni);
-	spin_lock(&ni->cap_lock);
-	groups = ni->flush_todo;
-	ni->flush_todo = 0;
-	spin_unlock(&ni->cap_lock);
-	if (groups || todo & (NACRE_CAPA_ANSWER | NACRE_CAPA_WANT | CAPS_TODO_MAX_SIZE))
-		send_update(ni, todo, groups, false);
+	/* what is sent again goes before the answer that gives its cover back (CAP-1), or rides in that */
+	send_again(ni);
+	send_update(ni, todo, false);
+	send_again(ni);
 }
 
 /* ---- dirty -------------------------------------------------------------------------------------------- */
