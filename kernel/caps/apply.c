@@ -107,8 +107,15 @@ static void take_auth_locked(struct inode *inode, const struct nacre_inode_info 
 	inode->i_mode = (inode->i_mode & S_IFMT) | (info->mode & ~S_IFMT);
 	i_uid_write(inode, info->uid);
 	i_gid_write(inode, info->gid);
-	nacre_inode(inode)->flags = info->inode_flags;
-	nacre_flags_show_locked(nacre_inode(inode));
+}
+
+/* Changed at the rank only: what else of AUTH is changed here, and on its way there, is no reason to keep old ones. */
+static void take_flags_locked(struct nacre_inode *ni, const struct nacre_inode_info *info, bool fresh)
+{
+	if (!fresh && (!(info->valid & NACRE_GROUP_AUTH) || info->version < ni->version))
+		return;
+	ni->flags = info->inode_flags;
+	nacre_flags_show_locked(ni);
 }
 
 static void take_link_locked(struct inode *inode, const struct nacre_inode_info *info)
@@ -269,6 +276,7 @@ int nacre_caps_apply(struct inode *inode, const struct nacre_inode_info *info, b
 	take_cap_locked(ni, info);
 	if (groups & NACRE_GROUP_AUTH)
 		take_auth_locked(inode, info);
+	take_flags_locked(ni, info, fresh);
 	if (groups & NACRE_GROUP_LINK)
 		take_link_locked(inode, info);
 	if (groups & NACRE_GROUP_FILE) {

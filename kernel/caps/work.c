@@ -49,12 +49,19 @@ static void drop_lost(struct inode *inode)
 
 static void write_back(struct inode *inode)
 {
+	struct nacre_inode *ni = nacre_inode(inode);
 	struct nacre_cap_event use = { .kind = NACRE_CAPE_USE };
 
 	nacre_pages_write_back(inode);
-	/* An OSD that refuses leaves pages dirty: do not spin. */
+	/*
+	 * An OSD that refuses leaves pages dirty, and a writer who is inside may dirty more: the machine asks again until he is out. Do not
+	 * spin: on one processor he would never come out.
+	 */
 	if (nacre_pages_dirty(inode))
 		msleep(CAPS_RETRY_MS);
+	else
+		wait_event_timeout(ni->cap_wait, !(READ_ONCE(ni->cap_used) & NACRE_CAP_FILE_BUFFER),
+				   msecs_to_jiffies(CAPS_RETRY_MS));
 	caps_step(inode, &use);
 }
 
