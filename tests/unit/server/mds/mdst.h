@@ -106,12 +106,17 @@ uint64_t mdst_counter(struct mdst *t, const char *name);
 
 struct mdst_client *mdst_client_new(struct mdst *t, const char *name);
 void mdst_client_open(struct mdst_client *c);
+/* Both: a client whose session is open. */
+struct mdst_client *mdst_client_begin(struct mdst *t, const char *name);
 void mdst_client_destroy(struct mdst_client *c);
 /* Break its connection; it comes again by itself. */
 void mdst_client_reset(struct mdst_client *c);
 /* After a restart of the rank: claims, then re-sends by `resend` (may be NULL), then done; waits for the answer. */
 void mdst_client_reconnect(struct mdst_client *c, const struct nacre_cap_claim *claims,
 			   unsigned int count, void (*resend)(struct mdst_client *c));
+
+/* Crash and start, with OSDs that answer, and a client that comes back holding nothing. */
+void mdst_restart(struct mdst *t, struct mdst_client *c);
 
 /* A record request with the usual fields: mode by kind, tid counted up. */
 struct nacre_record_req mdst_record(struct mdst_client *c, uint64_t parent, const char *name);

@@ -184,6 +184,14 @@ void mdst_client_open(struct mdst_client *c)
 		renew(&c->renew);
 }
 
+struct mdst_client *mdst_client_begin(struct mdst *t, const char *name)
+{
+	struct mdst_client *c = mdst_client_new(t, name);
+
+	mdst_client_open(c);
+	return c;
+}
+
 static void forget_news(struct mdst_client *c)
 {
 	struct mdst_news *news;
@@ -222,6 +230,14 @@ void mdst_client_reconnect(struct mdst_client *c, const struct nacre_cap_claim *
 		come_back(c);
 	mdst_until(c->t, is_open, c);
 	c->coming_back = false;
+}
+
+void mdst_restart(struct mdst *t, struct mdst_client *c)
+{
+	mdst_crash(t);
+	mdst_osd_revive(t->osd);
+	mdst_start_only(t);
+	mdst_client_reconnect(c, NULL, 0, NULL);
 }
 
 /* ---- requests -------------------------------------------------------------------------------------------------- */

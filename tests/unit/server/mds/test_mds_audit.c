@@ -10,14 +10,6 @@
 #define ROOT NACRE_INO_ROOT
 #define OBJECT_BYTES 65536ull		/* as in mdst.c */
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static void ended(void *owner)
 {
 	*(bool *)owner = true;
@@ -89,7 +81,7 @@ static void restart(struct mdst *t, struct mdst_client *c)
 static void test_clean(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 
 	audit(t);
 	assert_true(mds_audit_is_clean(t->mds));
@@ -108,7 +100,7 @@ static void test_clean(void **state)
 static void test_clean_before_writeback(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	int i;
 
 	make_tree(t, c);
@@ -126,7 +118,7 @@ static void test_clean_before_writeback(void **state)
 static void test_clean_while_written_back(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	char names[2][24][8];
 	static bool done;
 	int i, j;
@@ -155,7 +147,7 @@ static void test_clean_while_written_back(void **state)
 static void test_leaked(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	uint64_t gone = NACRE_INO_FIRST(0) + (1u << 30);
 
 	make_tree(t, c);
@@ -171,7 +163,7 @@ static void test_leaked(void **state)
 static void test_leaked_own_object(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info file = make_file(t, c, "f");
 
 	/* one name, and it lives in its entry: the object in the metadata pool is nobody's */
@@ -184,7 +176,7 @@ static void test_leaked_own_object(void **state)
 static void test_leaked_journal(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 
 	t->mds->checkpoint.trim_index = 3;
 	mdst_osd_put(t->osd, NACRE_POOL_META, NACRE_INO_JOURNAL(0), 2, 4096);
@@ -196,7 +188,7 @@ static void test_leaked_journal(void **state)
 static void test_behind(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info file = make_file(t, c, "f");
 
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, file.ino, 2, 300);
@@ -209,7 +201,7 @@ static void test_behind(void **state)
 static void test_not_behind_while_written(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info file = mdst_create(c, ROOT, "f").target;
 
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, file.ino, 2, 300);
@@ -221,7 +213,7 @@ static void test_not_behind_while_written(void **state)
 static void test_untraced(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info file;
 
 	file = make_file(t, c, "f");
@@ -237,7 +229,7 @@ static void test_untraced(void **state)
 static void test_unstored(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	uint64_t file = make_file(t, c, "f").ino;
 
 	mdst_link(c, file, ROOT, "f2");
@@ -251,7 +243,7 @@ static void test_unstored(void **state)
 static void test_orphan_is_told(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1"), *other = client(t, "c2");
+	struct mdst_client *c = mdst_client_begin(t, "c1"), *other = mdst_client_begin(t, "c2");
 	struct nacre_inode_info file = mdst_create(c, ROOT, "f").target;
 
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, file.ino, 0, 300);
@@ -267,7 +259,7 @@ static void test_orphan_is_told(void **state)
 static void test_purging_is_told(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 
 	make_file(t, c, "f");
 	mdst_sync(c);
@@ -282,7 +274,7 @@ static void test_purging_is_told(void **state)
 static void test_undeclared_is_told(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, c->ino_next + 5, 0, 300);
 	assert_audit(t, MDS_AUDIT_UNDECLARED, 1, 1, 300, true);
@@ -309,7 +301,7 @@ static void test_many(void **state)
 static void test_stop(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	static bool done;
 	int i;
 
@@ -352,7 +344,7 @@ static void make_symlink(struct mdst_client *c, const char *name)
 static void test_journal_leftover_is_deleted(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	char name[16];
 	int i;
 

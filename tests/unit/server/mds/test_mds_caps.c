@@ -14,14 +14,6 @@
 #define FILE_SHARED (NACRE_CAP_AUTH_SHARED | NACRE_CAP_LINK_SHARED | NACRE_CAP_XATTR_SHARED | \
 		     NACRE_CAP_FILE_SHARED)
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 /*
  * Who is alone and wants to read keeps what it has exclusively: a mkdir whose sender wants the shared bits used to cost two
  * revokes, and a lookup of a file of one's own three, though nobody else was there.
@@ -29,7 +21,7 @@ static struct mdst_client *client(struct mdst *t, const char *name)
 static void test_wish_to_read_revokes_nothing_from_who_is_alone(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b;
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b;
 	struct nacre_record_req body = mdst_record(a, ROOT, "d");
 	struct nacre_lookup_req lookup = { .parent = ROOT, .name = (const uint8_t *)"f", .name_bytes = 1,
 					   .wanted = NACRE_CAPS_ALL_SHARED };
@@ -48,7 +40,7 @@ static void test_wish_to_read_revokes_nothing_from_who_is_alone(void **state)
 	r = mdst_call(a, NACRE_MSG_LOOKUP, &lookup);
 	assert_true(r.target.issued & NACRE_CAP_AUTH_EXCL);
 	assert_int_equal(a->revokes, 0);
-	b = client(t, "b");
+	b = mdst_client_begin(t, "b");
 	r = mdst_lookup(b, ROOT, "f");
 	assert_int_equal(r.target.valid & FILE_GROUPS, FILE_GROUPS);
 	assert_true(a->revokes > 0);
@@ -87,7 +79,7 @@ static void test_two_opens_wait_for_the_journal(void **state)
 {
 	const uint32_t need = NACRE_CAP_FILE_EXCL | NACRE_CAP_FILE_WRITE;
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	uint64_t one, two;
 
@@ -112,7 +104,7 @@ static void test_two_opens_wait_for_the_journal(void **state)
 static void test_exclusive_is_revoked(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct mdst_reply r = mdst_create(a, ROOT, "f");
 	uint64_t ino = r.target.ino;
 
@@ -136,7 +128,7 @@ static void test_exclusive_is_revoked(void **state)
 static void test_directory_shared(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t dir = mdst_mkdir(a, ROOT, "d").target.ino;
 	struct mdst_reply r = mdst_readdir(b, dir, 0, 100);
 
@@ -157,7 +149,7 @@ static void test_directory_shared(void **state)
 static void test_left_files_are_listed(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t dir = mdst_mkdir(a, ROOT, "d").target.ino;
 	struct mdst_reply r;
 
@@ -177,7 +169,7 @@ static void test_left_files_are_listed(void **state)
 static void test_untar_costs_little(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	uint64_t dir = mdst_mkdir(a, ROOT, "d").target.ino, grants;
 	char name[16];
 	int i;
@@ -201,7 +193,7 @@ static void test_untar_costs_little(void **state)
 static void test_two_writers(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct mdst_reply r;
 	struct nacre_inode_info mine;
 	struct message *grant;
@@ -229,7 +221,7 @@ static void test_two_writers(void **state)
 static void test_open_outlives_answers(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b"), *c = client(t, "c");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b"), *c = mdst_client_begin(t, "c");
 	uint64_t ino = mdst_create(c, ROOT, "f").target.ino, revokes;
 	struct mdst_reply r;
 
@@ -255,7 +247,7 @@ static void test_two_appenders(void **state)
 {
 	const uint32_t append = NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_EXCL;
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b"), *c = client(t, "c");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b"), *c = mdst_client_begin(t, "c");
 	uint64_t ino = mdst_create(c, ROOT, "f").target.ino, first, second;
 	struct mdst_reply r;
 
@@ -284,7 +276,7 @@ static void test_two_mappers(void **state)
 	const uint32_t store = NACRE_CAP_FILE_WRITE | NACRE_CAP_FILE_CACHE | NACRE_CAP_FILE_BUFFER;
 	const uint32_t both = NACRE_OPEN_READ | NACRE_OPEN_WRITE;
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t ino = mdst_create(a, ROOT, "f").target.ino;
 	struct mdst_reply r;
 	int i;
@@ -320,7 +312,7 @@ static void test_two_mappers(void **state)
 static void test_share_1_waits_for_journal(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_lookup_req look = { .oldest_tid = 1, .parent = ROOT,
 					 .name = (const uint8_t *)"f", .name_bytes = 1 };
 	struct nacre_readdir_req list = { .oldest_tid = 1, .ino = ROOT, .max_entries = 10,
@@ -361,7 +353,7 @@ static void test_share_1_waits_for_journal(void **state)
 static void test_journal_held_for_thousands_of_files(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_lookup_req look = { .oldest_tid = 1, .parent = ROOT, .name = (const uint8_t *)"f7", .name_bytes = 2 };
 	struct nacre_sync_req sync = { .oldest_tid = 1 };
 	struct mdst_reply r;
@@ -395,7 +387,7 @@ static void test_journal_held_for_thousands_of_files(void **state)
 static void test_share_1_absence(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_lookup_req look = { .oldest_tid = 1, .parent = ROOT,
 					 .name = (const uint8_t *)"f", .name_bytes = 1 };
 
@@ -417,7 +409,7 @@ static void test_share_1_absence(void **state)
 static void test_size_1_max_size(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct nacre_cap_update ask = { .ino = cap.ino, .cap_id = cap.cap_id,
 					.cap_gen = cap.cap_gen, .cap_seq = cap.cap_seq,
@@ -445,7 +437,7 @@ static void test_size_1_max_size(void **state)
 static void test_flush(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target, wrong;
 
 	assert_int_equal(mdst_flush_size(a, &cap, 5, 1000), 0);
@@ -477,7 +469,7 @@ static struct nacre_cap_update mode_of(const struct nacre_inode_info *cap, uint6
 static void test_flush_of_several(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_inode_info f = mdst_create(a, ROOT, "f").target, g = mdst_create(a, ROOT, "g").target;
 	struct nacre_inode_info gone = { .ino = 0x123456, .cap_id = 7, .cap_gen = f.cap_gen, .cap_seq = 1 };
 	struct nacre_cap_update parts[] = { mode_of(&f, 1, S_IFREG | 0711), mode_of(&gone, 2, S_IFREG),
@@ -512,7 +504,7 @@ static void test_flush_of_several(void **state)
 static void test_allocated(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct nacre_cap_update update = {
 		.ino = cap.ino, .cap_id = cap.cap_id, .cap_gen = cap.cap_gen,
@@ -541,7 +533,7 @@ static void test_allocated(void **state)
 static void test_renames_against_each_other(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t d1 = mdst_mkdir(a, ROOT, "d1").target.ino, d2 = mdst_mkdir(a, ROOT, "d2").target.ino;
 	int i;
 

@@ -9,14 +9,6 @@
 
 #define ROOT NACRE_INO_ROOT
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static uint64_t lookup_send(struct mdst_client *c, uint64_t parent, const char *name)
 {
 	struct nacre_lookup_req body = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .parent = parent,
@@ -31,7 +23,7 @@ static uint64_t lookup_send(struct mdst_client *c, uint64_t parent, const char *
 static void test_b3_an_answer_ends_the_revoke(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t tid;
 
 	mdst_create(a, ROOT, "f");
@@ -52,7 +44,7 @@ static void test_b3_an_answer_ends_the_revoke(void **state)
 static void test_b5_a_revoke_is_repeated(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	unsigned int heard;
 	uint64_t tid;
 
@@ -109,7 +101,7 @@ static void restart_for_both(struct mdst *t, struct mdst_client *a, struct mdst_
 static void test_b10_a_name_that_is_being_removed(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t old = mdst_create(a, ROOT, "f").target.ino;
 	struct mdst_reply r;
 
@@ -145,7 +137,7 @@ static void test_b10_a_name_that_is_being_removed(void **state)
 static void test_b11_a_label_is_made_with_the_file(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_xattr label = { .name = (const uint8_t *)"security.selinux", .name_bytes = 16,
 				     .value = (const uint8_t *)"u:r:t", .value_bytes = 5 };
 	uint8_t encoded[64];
@@ -178,7 +170,7 @@ static void test_b11_a_label_is_made_with_the_file(void **state)
 static void test_b12_a_wish_about_an_unknown_file(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_cap_update wish = { .ino = a->ino_next, .cap_id = 77, .cap_gen = 1, .cap_seq = 1,
 					 .held = NACRE_CAP_FILE_WRITE, .wanted = NACRE_WANT_WRITE,
 					 .max_size_wanted = 1u << 20 };
@@ -197,7 +189,7 @@ static void test_b12_a_wish_about_an_unknown_file(void **state)
 static void test_b13_durable_is_what_was_synced(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	assert_int_equal(mdst_create(a, ROOT, "synced").result, 0);
 	mdst_sync(a);
@@ -216,7 +208,7 @@ static void test_b13_durable_is_what_was_synced(void **state)
 static void test_b14_removed_here_and_linked_there(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t ino = mdst_create(a, ROOT, "f").target.ino, linked;
 	struct nacre_record_req link = mdst_record(b, ROOT, "g");
 

@@ -8,14 +8,6 @@
 #define INO 4711
 #define WAITER 9
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static struct nacre_filelock_req ask(struct mdst_client *c, uint8_t op, uint8_t mode, uint64_t ino)
 {
 	return (struct nacre_filelock_req){
@@ -55,7 +47,7 @@ static void expect_granted(struct mdst_client *c, uint64_t ino, uint32_t result)
 static void test_excludes(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	assert_int_equal(set(a, NACRE_FILELOCK_READ), 0);
 	assert_int_equal(set(b, NACRE_FILELOCK_READ), 0);
@@ -72,7 +64,7 @@ static void test_excludes(void **state)
 static void test_tells_who_is_in_the_way(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_filelock_req body;
 	struct nacre_filelock holder;
 	struct message *message;
@@ -99,7 +91,7 @@ static void test_tells_who_is_in_the_way(void **state)
 static void test_waits(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct mdst_reply r = wait(a, NACRE_FILELOCK_WRITE);
 
 	assert_int_equal(r.flags & NACRE_REPLY_QUEUED, 0);
@@ -118,7 +110,7 @@ static void test_waits(void **state)
 static void test_cancel(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	assert_int_equal(set(a, NACRE_FILELOCK_WRITE), 0);
 	wait(b, NACRE_FILELOCK_READ);
@@ -138,7 +130,7 @@ static void test_cancel(void **state)
 static void test_deadlock_between_clients(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	assert_int_equal(lock_ino(a, NACRE_FILELOCK_SET, NACRE_FILELOCK_WRITE, 1).result, 0);
 	assert_int_equal(lock_ino(b, NACRE_FILELOCK_SET, NACRE_FILELOCK_WRITE, 2).result, 0);
@@ -154,7 +146,7 @@ static void test_deadlock_between_clients(void **state)
 static void test_flock_3_granted_while_away(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	assert_int_equal(set(a, NACRE_FILELOCK_WRITE), 0);
 	wait(b, NACRE_FILELOCK_WRITE);
@@ -172,7 +164,7 @@ static void test_flock_3_granted_while_away(void **state)
 static void test_flock_1_silent(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t began;
 
 	assert_int_equal(set(a, NACRE_FILELOCK_WRITE), 0);
@@ -196,7 +188,7 @@ static bool is_killed(void *owner)
 static void test_flock_1_behind_the_lease(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, NACRE_INO_ROOT, "f").target;
 	struct nacre_lookup_req lookup = { .parent = NACRE_INO_ROOT, .name = (const uint8_t *)"f",
 					   .name_bytes = 1 };
@@ -222,7 +214,7 @@ static void test_flock_1_behind_the_lease(void **state)
 static void test_flock_1_silent_waiter(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	assert_int_equal(set(a, NACRE_FILELOCK_WRITE), 0);
 	wait(b, NACRE_FILELOCK_WRITE);
@@ -254,7 +246,7 @@ static void declare(struct mdst_client *c)
 static void test_flock_2_restart(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_filelock_req body;
 
 	assert_int_equal(set(a, NACRE_FILELOCK_WRITE), 0);
@@ -275,7 +267,7 @@ static void test_flock_2_restart(void **state)
 static void test_flock_2_a_holder_that_does_not_come_back(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	assert_int_equal(set(a, NACRE_FILELOCK_WRITE), 0);
 	mdst_client_destroy(a);
@@ -290,7 +282,7 @@ static void test_flock_2_a_holder_that_does_not_come_back(void **state)
 static void test_log_2_resends(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_filelock_req body = ask(a, NACRE_FILELOCK_SET, NACRE_FILELOCK_WRITE, INO);
 
 	assert_int_equal(mdst_call(a, NACRE_MSG_FILELOCK, &body).result, 0);
@@ -303,7 +295,7 @@ static void test_log_2_resends(void **state)
 static void test_too_many_waits(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_filelock_req body;
 	unsigned int i;
 

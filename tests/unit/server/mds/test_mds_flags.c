@@ -7,14 +7,6 @@
 
 #define ROOT NACRE_INO_ROOT
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static struct nacre_record_req setattr(struct mdst_client *c, uint64_t ino, uint32_t set_mask)
 {
 	struct nacre_record_req body = mdst_record(c, 0, NULL);
@@ -79,7 +71,7 @@ static void test_file(void **state)
 {
 	static const uint32_t fixed[] = { NACRE_INODE_IMMUTABLE, NACRE_INODE_APPEND };
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c");
+	struct mdst_client *c = mdst_client_begin(t, "c");
 	uint64_t f = make_file(c, ROOT, "f");
 	struct mdst_reply r;
 
@@ -113,7 +105,7 @@ static void test_file(void **state)
 static void test_directory(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c");
+	struct mdst_client *c = mdst_client_begin(t, "c");
 	uint64_t d = make_dir(c, ROOT, "d");
 	uint64_t f = make_file(c, ROOT, "f");
 
@@ -142,7 +134,7 @@ static void test_restart(void **state)
 {
 	const uint32_t flags = NACRE_INODE_FLAGS_KNOWN;
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c");
+	struct mdst_client *c = mdst_client_begin(t, "c");
 	uint64_t f = make_file(c, ROOT, "f"), g = make_file(c, ROOT, "g");
 
 	assert_int_equal(set_flags(c, f, flags).result, 0);
@@ -172,7 +164,7 @@ static void resend(struct mdst_client *c)
 static void test_unsafe_is_repeated(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c");
+	struct mdst_client *c = mdst_client_begin(t, "c");
 	uint64_t d = make_dir(c, ROOT, "d");
 	struct mdst_reply r;
 

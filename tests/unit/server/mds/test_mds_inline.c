@@ -9,14 +9,6 @@
 #define ROOT NACRE_INO_ROOT
 #define TEXT "small is beautiful"
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static struct nacre_inode_info create(struct mdst_client *c, const char *name, uint16_t flags)
 {
 	struct nacre_record_req body = mdst_record(c, ROOT, name);
@@ -90,7 +82,7 @@ static void expect(struct mdst_client *c, uint64_t ino, const char *text, uint64
 static void test_inline_5_bytes_go_with_caps(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 
 	assert_int_equal(cap.inline_gen, NACRE_INLINE_FIRST_GEN);
@@ -105,7 +97,7 @@ static void test_inline_5_bytes_go_with_caps(void **state)
 	mdst_writeback(t);
 	mdst_crash(t);
 	mdst_start(t);
-	b = client(t, "b2");
+	b = mdst_client_begin(t, "b2");
 	expect(b, cap.ino, TEXT, strlen(TEXT));
 	mdst_client_destroy(b);
 }
@@ -114,7 +106,7 @@ static void test_inline_5_bytes_go_with_caps(void **state)
 static void test_not_asked_for(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_inode_info cap = create(a, "f", 0);
 
 	assert_int_equal(cap.inline_gen, 0);
@@ -126,7 +118,7 @@ static void test_not_asked_for(void **state)
 static void test_left_for_good(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 
 	flush(a, &cap, 1, TEXT, strlen(TEXT));
@@ -164,7 +156,7 @@ static void open_to_write(struct mdst_client *c, uint64_t ino)
 static void test_bytes_said_again_by_who_shares(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 
 	complaints = 0;
@@ -189,7 +181,7 @@ static void test_bytes_said_again_by_who_shares(void **state)
 static void test_truncate_both_ways(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 
 	flush(a, &cap, 1, TEXT, strlen(TEXT));
@@ -210,7 +202,7 @@ static void test_truncate_both_ways(void **state)
 static void test_inline_4_no_mark(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 
 	flush(a, &cap, 1, TEXT, strlen(TEXT));
@@ -228,7 +220,7 @@ static void test_inline_4_no_mark(void **state)
 static void test_inline_4_mark(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 
 	flush(a, &cap, 1, TEXT, strlen(TEXT));
@@ -246,7 +238,7 @@ static void test_inline_4_mark(void **state)
 static void test_inline_4_lost_in_restart(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 	struct nacre_inode_info other = create(a, "g", NACRE_RECORD_INLINE);
 
@@ -279,7 +271,7 @@ static void say_left(struct mdst_client *c)
 static void test_inline_4_said_again(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
 					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size,
@@ -301,7 +293,7 @@ static void test_inline_4_said_again(void **state)
 static void test_inline_3_purge(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE);
 	struct mdst_reply r;
 
@@ -325,7 +317,7 @@ static void test_listing_brings_data_without_gaps(void **state)
 	enum { FILES = 12, LARGE = 3000, BUDGET = 12000 };
 	static char text[LARGE + 1];
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "a");
+	struct mdst_client *c = mdst_client_begin(t, "a");
 	struct nacre_readdir_req body = { .oldest_tid = 1, .ino = ROOT, .max_entries = 100,
 					  .max_bytes = 2 * BUDGET, .flags = NACRE_REQUEST_WANT_DATA };
 	unsigned int i, with_data = 0;
@@ -344,7 +336,7 @@ static void test_listing_brings_data_without_gaps(void **state)
 	mdst_client_destroy(c);
 	mdst_crash(t);
 	mdst_start(t);
-	c = client(t, "b");
+	c = mdst_client_begin(t, "b");
 	body.tid = ++c->tid;
 	r = mdst_call(c, NACRE_MSG_READDIR, &body);
 	assert_int_equal(r.entry_count, FILES);

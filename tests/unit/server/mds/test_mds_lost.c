@@ -8,14 +8,6 @@
 
 #define ROOT NACRE_INO_ROOT
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static bool is_killed(void *owner)
 {
 	return ((struct mdst_client *)owner)->killed;
@@ -25,7 +17,7 @@ static bool is_killed(void *owner)
 static void test_fence_2_stubborn(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	uint64_t began = t->world->now_ns;
 	struct mdst_reply r;
@@ -52,7 +44,7 @@ static void test_fence_2_stubborn(void **state)
 static void test_fence_2_cut(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct nacre_session_close close = { .instance = a->instance, .flags = NACRE_CLOSE_CUT };
 	uint64_t began = t->world->now_ns;
@@ -76,7 +68,7 @@ static void test_fence_2_cut(void **state)
 static void test_silent(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 
 	a->silent = true;
 	mdst_run_ms(t, 2 * MDST_LEASE_MS);
@@ -91,7 +83,7 @@ static void test_silent(void **state)
 static void test_size_2_lost_in_restart(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct mdst_reply r;
 
@@ -111,7 +103,7 @@ static void test_size_2_lost_in_restart(void **state)
 static void test_size_2_closed(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct nacre_session_close close = { .instance = a->instance };
 
@@ -133,7 +125,7 @@ static void test_size_2_closed(void **state)
 static void test_claims(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target, info;
 	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
 					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size };
@@ -177,7 +169,7 @@ static void flush_again(struct mdst_client *c)
 static void test_flush_outlives_its_cover(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id,
 					 .held = NACRE_CAP_PIN | NACRE_CAP_FILE_SHARED,
@@ -203,7 +195,7 @@ static void test_flush_outlives_its_cover(void **state)
 static void test_no_grant_before_all_claims(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct nacre_cap_claim wants = { .ino = cap.ino, .cap_id = cap.cap_id + 1,
 					 .held = NACRE_CAP_PIN, .wanted = NACRE_WANT_WRITE };
@@ -266,7 +258,7 @@ static void create_unsafely(struct mdst *t, struct mdst_client *c, uint64_t ino)
  */
 static void lose_unsafe_create(struct mdst *t, bool too_late)
 {
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b"), *c;
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b"), *c;
 
 	create_unsafely(t, a, a->ino_next);
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, unsafe.ino, 2, 100);
@@ -284,7 +276,7 @@ static void lose_unsafe_create(struct mdst *t, bool too_late)
 	}
 	mdst_client_destroy(a);
 	mdst_run_ms(t, 20000);
-	c = client(t, "c");
+	c = mdst_client_begin(t, "c");
 	assert_int_equal(mdst_lookup(c, ROOT, "f").result, ENOENT);
 	assert_int_equal(mdst_osd_objects(t->osd, NACRE_POOL_DATA, unsafe.ino), 0);
 	mdst_client_destroy(b);
@@ -306,7 +298,7 @@ static void send_unsafe_late(struct mdst_client *c)
 static void test_ino_1_chosen_by_the_rank_and_lost(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	struct mdst_reply r;
 
 	create_unsafely(t, a, 0);
@@ -334,7 +326,7 @@ static void test_lost_for_coming_too_late(void **state)
 static void test_reset(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a");
+	struct mdst_client *a = mdst_client_begin(t, "a");
 	uint64_t instance = a->instance;
 
 	mdst_create(a, ROOT, "f");
@@ -381,7 +373,7 @@ static void test_b15_a_lost_client_with_many_caps(void **state)
 {
 	struct mdst *t = *state;
 	uint64_t before;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 
 	make_many(a);
 	before = mdst_counter(t, "caps");
@@ -397,7 +389,7 @@ static void test_b15_a_lost_client_with_many_caps(void **state)
 static void test_b15_many_caps_of_a_client_that_closes(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_session_close close = { .instance = a->instance };
 
 	make_many(a);

@@ -17,14 +17,6 @@ static void begin(struct mdst *t, uint64_t cache_inodes, uint64_t dir_split)
 	mdst_start(t);
 }
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static const char *name_of(unsigned int i)
 {
 	static char name[16];
@@ -85,7 +77,7 @@ static void test_of_a_busy_directory_only_what_is_held_stays(void **state)
 	uint64_t ino;
 
 	begin(t, 1000, 0);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
 	create(c, ino, 0, 300);
 	mdst_sync(c);
@@ -123,7 +115,7 @@ static void test_inline_data_counts(void **state)
 	uint64_t ino;
 
 	begin(t, 200, 0);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
 	create(c, ino, 0, 100);
 	mdst_sync(c);
@@ -156,7 +148,7 @@ static void test_what_was_asked_for_and_is_absent_stays_known(void **state)
 	struct mds_hold hold;
 
 	begin(t, 1000, 0);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
 	create(c, ino, 0, 100);
 	mdst_sync(c);
@@ -187,7 +179,7 @@ static void test_absent_entries_are_dropped_from_a_busy_directory(void **state)
 	uint64_t ino;
 
 	begin(t, 1000, 0);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
 	dir = mds_inode_find(t->mds, ino);
 	mds_hold_begin(&hold, dir, cookie_of(0), cookie_of(0));
@@ -213,7 +205,7 @@ static void test_of_many_who_make_files_few_go_on_at_a_time(void **state)
 	unsigned int i;
 
 	begin(t, 1100, 0);	/* more than a directory has that is read whole */
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
 	last = create_at_once(c, ino, 0, 3500);
 	for (i = 0; i < 60000 && !mdst_has_reply(c, last); i++) {
@@ -236,7 +228,7 @@ static void test_share_1_a_split_is_nobodys_change(void **state)
 	uint64_t ino, version;
 
 	begin(t, 0, 16);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
 	create(c, ino, 0, 17);
 	dir = mds_inode_find(t->mds, ino);
@@ -258,7 +250,7 @@ static void test_what_a_split_holds_lets_others_pass(void **state)
 	struct mdst_client *c;
 
 	begin(t, 0, 10000);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	split = mdst_mkdir(c, ROOT, "split").target.ino;
 	other = mdst_mkdir(c, ROOT, "other").target.ino;
 	create(c, split, 0, 1000);
@@ -293,7 +285,7 @@ static void test_what_always_changes_does_not_fill_the_journal(void **state)
 
 	t->journal_bytes = 1u << 20;
 	begin(t, 0, 0);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	ino = mdst_mkdir(c, ROOT, "dir").target.ino;
 	for (i = 0; i < 8000; i += 8) {
 		create_at_once(c, ino, i, i + 8);
@@ -327,7 +319,7 @@ static void test_a_backlog_of_purges_waits_in_the_table(void **state)
 	unsigned int i;
 
 	begin(t, 16, 0);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	for (i = 0; i < REMOVED; i++) {
 		struct mdst_reply r = mdst_create(c, ROOT, name_of(i));
 

@@ -10,14 +10,6 @@
 #define ROOT NACRE_INO_ROOT
 #define OBJECT_BYTES 65536ull		/* as in mdst.c */
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static unsigned int deletions(const struct mdst *t)
 {
 	return mdst_osd_ops(t->osd, NACRE_OSD_OP_DELETE);
@@ -35,7 +27,7 @@ static unsigned int listings(const struct mdst *t)
 static void test_ino_1_lost_client_deletes_what_exists(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *lost = client(t, "lost"), *other = client(t, "other");
+	struct mdst_client *lost = mdst_client_begin(t, "lost"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info file = mdst_create(lost, ROOT, "f").target;
 	uint64_t ino = lost->ino_next;
 	unsigned int before, listed;
@@ -67,7 +59,7 @@ static void test_ino_1_lost_client_deletes_what_exists(void **state)
 static void test_lost_client_purge_survives_a_restart(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *lost = client(t, "lost"), *other = client(t, "other");
+	struct mdst_client *lost = mdst_client_begin(t, "lost"), *other = mdst_client_begin(t, "other");
 	uint64_t ino = lost->ino_next, i;
 
 	mdst_sync(lost);
@@ -95,7 +87,7 @@ static void test_lost_client_purge_survives_a_restart(void **state)
 static void test_sparse_file_deletes_what_exists(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info cap = mdst_create(c, ROOT, "sparse").target;
 	uint64_t far = 1u << 24;
 	unsigned int before;
@@ -131,7 +123,7 @@ static void unlink_all(struct mdst *t, struct mdst_client *c, const char *a, con
 static void test_inode_object_is_deleted_if_there_was_one(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info plain = mdst_create(c, ROOT, "plain").target;
 	uint64_t ino, restarts;
 	unsigned int before = deletions(t);
@@ -178,7 +170,7 @@ static struct nacre_inode_info make_sparse(struct mdst *t, struct mdst_client *c
 static void test_size_3_sparse_truncation_cuts_what_exists(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info cap = make_sparse(t, c);
 	unsigned int before = deletions(t), listed = listings(t);
 
@@ -197,7 +189,7 @@ static void test_size_3_sparse_truncation_cuts_what_exists(void **state)
 static void test_size_3_refused_cut_is_done_again(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info cap = make_sparse(t, c);
 
 	mdst_release(c, &cap);
@@ -215,7 +207,7 @@ static void test_size_3_refused_cut_is_done_again(void **state)
 static void test_size_2_sparse_probe_looks_at_what_exists(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *lost = client(t, "lost"), *other = client(t, "other");
+	struct mdst_client *lost = mdst_client_begin(t, "lost"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info cap = make_sparse(t, lost);
 
 	mdst_osd_lose(t->osd, NACRE_POOL_DATA, cap.ino, FAR);
@@ -235,7 +227,7 @@ static void test_size_2_sparse_probe_looks_at_what_exists(void **state)
 static void test_refused_listing_is_asked_again(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info cap = make_sparse(t, c);
 
 	mdst_release(c, &cap);
@@ -250,7 +242,7 @@ static void test_refused_listing_is_asked_again(void **state)
 /* So did an object whose deletion was refused once. A restart meanwhile changes nothing. */
 static void refuse_deletion(struct mdst *t, bool restart)
 {
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info cap = mdst_create(c, ROOT, "f").target;
 
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 0, 100);
@@ -349,7 +341,7 @@ static void assert_purged(struct mdst *t, struct mdst_client *last)
 static void test_orphan_goes_with_its_last_holder(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *holder = client(t, "holder"), *other = client(t, "other");
+	struct mdst_client *holder = mdst_client_begin(t, "holder"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info cap = make_orphan(t, holder, other);
 
 	mdst_run_ms(t, 10000);
@@ -363,7 +355,7 @@ static void test_orphan_goes_with_its_last_holder(void **state)
 static void test_orphan_goes_when_its_holder_is_evicted(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *holder = client(t, "holder"), *other = client(t, "other");
+	struct mdst_client *holder = mdst_client_begin(t, "holder"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info cap = make_orphan(t, holder, other);
 
 	mdst_client_destroy(holder);
@@ -378,7 +370,7 @@ static void test_orphan_goes_when_its_holder_is_evicted(void **state)
 static void test_orphan_outlives_the_rank_and_goes_with_its_holder(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *holder = client(t, "holder"), *other = client(t, "other");
+	struct mdst_client *holder = mdst_client_begin(t, "holder"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info cap = make_orphan(t, holder, other);
 	struct nacre_cap_claim claim = {
 		.ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued, .wanted = cap.issued,
@@ -403,7 +395,7 @@ static void test_orphan_outlives_the_rank_and_goes_with_its_holder(void **state)
 static void test_orphan_goes_when_rank_and_holder_are_lost(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *holder = client(t, "holder"), *other = client(t, "other");
+	struct mdst_client *holder = mdst_client_begin(t, "holder"), *other = mdst_client_begin(t, "other");
 
 	make_orphan(t, holder, other);
 	mdst_crash(t);
@@ -418,7 +410,7 @@ static void test_orphan_goes_when_rank_and_holder_are_lost(void **state)
 static void test_orphan_goes_when_everybody_is_lost(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *holder = client(t, "holder"), *other = client(t, "other");
+	struct mdst_client *holder = mdst_client_begin(t, "holder"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info cap = mdst_create(holder, ROOT, "f").target;
 
 	mdst_osd_put(t->osd, NACRE_POOL_DATA, cap.ino, 0, 100);

@@ -8,22 +8,6 @@
 #define ROOT NACRE_INO_ROOT
 #define MB ((uint64_t)1 << 20)
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
-static void restart(struct mdst *t, struct mdst_client *c)
-{
-	mdst_crash(t);
-	mdst_osd_revive(t->osd);
-	mdst_start_only(t);
-	mdst_client_reconnect(c, NULL, 0, NULL);
-}
-
 /* A value of NULL removes it. */
 static uint32_t set(struct mdst_client *c, uint64_t dir, const char *name, const char *value)
 {
@@ -94,7 +78,7 @@ static uint64_t file(struct mdst_client *c, uint64_t dir, const char *name, uint
 
 static void test_set(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t dir = make_dir(c, ROOT, "d"), full = make_dir(c, ROOT, "full");
 	uint64_t ino = file(c, full, "f", 0);
 	struct nacre_quota quota;
@@ -128,7 +112,7 @@ static void test_set(void **state)
 
 static void test_files(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t dir = limited(c, ROOT, "d", "3", NULL), sub = make_dir(c, dir, "sub"), ino;
 
 	used(c, dir, 1, 0);
@@ -154,7 +138,7 @@ static void test_files(void **state)
 /* A file that is open stays, but counts no more, however large it yet becomes. */
 static void test_removed_open_file(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t dir = limited(c, ROOT, "d", "1", "1M");
 	struct nacre_inode_info cap = mdst_create(c, dir, "f").target;
 
@@ -170,7 +154,7 @@ static void test_removed_open_file(void **state)
 
 static void test_truncate(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t dir = limited(c, ROOT, "d", NULL, "1M"), ino = file(c, dir, "f", MB);
 
 	used(c, dir, 1, MB);
@@ -210,7 +194,7 @@ static void ask_max(struct mdst_client *c, const struct nacre_inode_info *cap, u
 /* A writer is granted nothing that could take the tree over its limit, and is told so. */
 static void test_writer(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t dir = limited(c, ROOT, "d", NULL, "16M");
 	struct nacre_inode_info cap = mdst_create(c, dir, "f").target, info;
 
@@ -236,7 +220,7 @@ static void test_writer(void **state)
 static void test_reserve_is_taken_back(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t dir = limited(a, ROOT, "d", NULL, "16M");
 	struct nacre_inode_info idle = mdst_create(a, dir, "idle").target, cap, info;
 
@@ -259,7 +243,7 @@ static void test_reserve_is_taken_back(void **state)
 static void test_reserve_stays(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t dir = limited(a, ROOT, "d", NULL, "16M"), ino;
 	struct nacre_inode_info idle = mdst_create(a, dir, "idle").target, cap, info;
 
@@ -281,7 +265,7 @@ static void test_reserve_stays(void **state)
 
 static void test_rename_across(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t a = limited(c, ROOT, "a", "3", "1M"), b = limited(c, ROOT, "b", "4", "1M");
 	uint64_t ino = file(c, a, "f", 700000), sub = make_dir(c, a, "sub"), own;
 
@@ -326,7 +310,7 @@ static void test_rename_across(void **state)
 /* What somebody writes into a file while it moves counts where it goes: he steps back, and what he was granted ahead is void. */
 static void test_rename_of_a_file_that_is_written(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t dir = limited(c, ROOT, "d", NULL, "64K");
 	struct nacre_inode_info cap = mdst_create(c, ROOT, "f").target;
 
@@ -345,7 +329,7 @@ static void test_rename_of_a_file_that_is_written(void **state)
 /* The inner one counts in the outer one, and goes on doing so after it is lifted. */
 static void test_nested(void **state)
 {
-	struct mdst_client *c = client(*state, "c");
+	struct mdst_client *c = mdst_client_begin(*state, "c");
 	uint64_t outer = limited(c, ROOT, "outer", "10", "1M"), inner = limited(c, outer, "inner", "2", "8M");
 	uint64_t sub = make_dir(c, inner, "sub");
 
@@ -389,7 +373,7 @@ static void check_after(struct mdst_client *c, uint64_t dir, uint64_t inner, uin
 static void test_restart(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c");
+	struct mdst_client *c = mdst_client_begin(t, "c");
 	uint64_t dir = limited(c, ROOT, "d", "5", "1M"), inner, linked, gone, next;
 
 	linked = file(c, dir, "f", 1000);
@@ -403,12 +387,12 @@ static void test_restart(void **state)
 	gone = limited(c, ROOT, "gone", "1", NULL);
 	assert_int_equal(set(c, gone, "nacre.quota.max_files", NULL), 0);
 	mdst_sync(c);
-	restart(t, c);
+	mdst_restart(t, c);
 	check_after(c, dir, inner, linked);
-	restart(t, c);
+	mdst_restart(t, c);
 	check_after(c, dir, inner, linked);
 	mdst_writeback(t);
-	restart(t, c);
+	mdst_restart(t, c);
 	check_after(c, dir, inner, linked);
 	/* a file whose directory is not in memory is charged all the same */
 	assert_int_equal(mdst_truncate(c, linked, 1001).result, 0);
@@ -432,7 +416,7 @@ static void resend_create(struct mdst_client *c)
 static void test_unsafe_is_repeated(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c");
+	struct mdst_client *c = mdst_client_begin(t, "c");
 	uint64_t dir = limited(c, ROOT, "d", "1", NULL);
 	struct mdst_reply r;
 
@@ -462,7 +446,7 @@ static void test_unsafe_is_repeated(void **state)
 static void test_lost_writer(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *a = client(t, "a"), *b = client(t, "b");
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	uint64_t dir = limited(a, ROOT, "d", NULL, "16M"), ino;
 	struct nacre_inode_info cap = mdst_create(a, dir, "f").target;
 

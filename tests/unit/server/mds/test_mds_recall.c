@@ -4,14 +4,6 @@
 
 #define ROOT NACRE_INO_ROOT
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 /* A client that gives nothing back by itself: what it has not used for longest is taken from it. */
 static void test_caps_are_recalled_for_memory(void **state)
 {
@@ -25,7 +17,7 @@ static void test_caps_are_recalled_for_memory(void **state)
 	mdst_crash(t);
 	t->cache_inodes = 100;
 	mdst_start(t);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	dir = mdst_mkdir(c, ROOT, "d").target.ino;
 	for (i = 0; i < 600; i++) {
 		snprintf(name, sizeof(name), "f%u", i);
@@ -76,7 +68,7 @@ static void test_listed_when_it_was_to_leave(void **state)
 	mdst_crash(t);
 	t->cache_inodes = 200;
 	mdst_start(t);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	dir = mdst_mkdir(c, ROOT, "d").target.ino;
 	mds_journal_hold(t->mds, true);
 	for (i = 0; i < 250; i++) {
@@ -117,8 +109,8 @@ static void test_nothing_is_given_back(void **state)
 	mdst_crash(t);
 	t->cache_inodes = 100;
 	mdst_start(t);
-	c = client(t, "c1");
-	other = client(t, "c2");
+	c = mdst_client_begin(t, "c1");
+	other = mdst_client_begin(t, "c2");
 	dir = mdst_mkdir(c, ROOT, "d").target.ino;
 	c->stubborn = true;
 	for (i = 0; i < 160; i++) {
@@ -153,8 +145,8 @@ static void test_opened_when_it_is_recalled(void **state)
 	mdst_crash(t);
 	t->cache_inodes = 100;
 	mdst_start(t);
-	c = client(t, "c1");
-	other = client(t, "c2");
+	c = mdst_client_begin(t, "c1");
+	other = mdst_client_begin(t, "c2");
 	open.ino = mdst_create(other, ROOT, "f").target.ino;
 	open.tid = ++c->tid;
 	open.oldest_tid = c->oldest_tid;

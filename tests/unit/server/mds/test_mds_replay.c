@@ -7,23 +7,7 @@
 
 #define ROOT NACRE_INO_ROOT
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 /* The rank dies and comes again; the client comes back without any caps. */
-static void restart(struct mdst *t, struct mdst_client *c)
-{
-	mdst_crash(t);
-	mdst_osd_revive(t->osd);
-	mdst_start_only(t);
-	mdst_client_reconnect(c, NULL, 0, NULL);
-}
-
 static void make_tree(struct mdst_client *c, uint64_t *ret_dir, uint64_t *ret_file)
 {
 	*ret_dir = mdst_mkdir(c, ROOT, "dir").target.ino;
@@ -75,14 +59,14 @@ static void test_forced_writeback_ends(void **state)
 static void test_replay_journal(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	uint64_t dir, file;
 
 	make_tree(c, &dir, &file);
 	mdst_sync(c);
-	restart(t, c);
+	mdst_restart(t, c);
 	check_tree(c, dir, file);
-	restart(t, c);
+	mdst_restart(t, c);
 	check_tree(c, dir, file);
 	mdst_client_destroy(c);
 }
@@ -94,13 +78,13 @@ static void test_replay_journal(void **state)
 static void test_versions_never_go_back(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	uint64_t file = mdst_create(c, ROOT, "file").target.ino, seen;
 
 	mdst_sync(c);
 	mdst_link(c, file, ROOT, "second");
 	seen = mdst_link(c, file, ROOT, "third").target.version;
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_lookup(c, ROOT, "third").result, ENOENT);
 	assert_true(mdst_lookup(c, ROOT, "file").target.version > seen);
 	mdst_client_destroy(c);
@@ -109,22 +93,22 @@ static void test_versions_never_go_back(void **state)
 static void test_replay_after_writeback(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	uint64_t dir, file;
 
 	make_tree(c, &dir, &file);
 	mdst_writeback(t);
 	assert_int_equal(mdst_osd_keys(t->osd, NACRE_POOL_META, dir), 2);
-	restart(t, c);
+	mdst_restart(t, c);
 	check_tree(c, dir, file);
 	/* found by number, too: through the backtrace, and in its own object */
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_getattr(c, dir).target.size, 2);
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_getattr(c, file).target.nlink, 2);
 	mdst_create(c, dir, "more");
 	mdst_sync(c);
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_readdir(c, dir, 0, 100).entry_count, 3);
 	mdst_client_destroy(c);
 }
@@ -158,7 +142,7 @@ static void create_blindly(struct mdst *t, struct mdst_client *c, uint64_t dir)
 static void test_crash_at_every_write(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	unsigned int changes, i;
 	char name[16];
 
@@ -173,7 +157,7 @@ static void test_crash_at_every_write(void **state)
 		mdst_osd_die_after(t->osd, changes);
 		create_blindly(t, c, dir);
 		safe = c->safe - safe;
-		restart(t, c);
+		mdst_restart(t, c);
 		r = mdst_readdir(c, dir, 0, 100);
 		/* a prefix, and in it all that was called safe */
 		assert_true(r.entry_count >= safe);
@@ -207,7 +191,7 @@ static void crash_in_writeback(struct mdst *t, struct mdst_client *c, unsigned i
 	mdst_osd_die_after(t->osd, changes);
 	mdst_force_writeback(t);
 	mdst_run_ms(t, 100);
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_lookup(c, dir, "a").result, ENOENT);
 	assert_int_equal(mdst_lookup(c, dir, "x").result, ENOENT);
 	assert_int_equal(mdst_lookup(c, dir, "b").target.ino, file);
@@ -218,7 +202,7 @@ static void crash_in_writeback(struct mdst *t, struct mdst_client *c, unsigned i
 
 static void test_crash_in_every_writeback(void **state)
 {
-	struct mdst_client *c = client(*state, "c1");
+	struct mdst_client *c = mdst_client_begin(*state, "c1");
 	unsigned int changes;
 
 	for (changes = 0; changes < 24; changes++)
@@ -233,7 +217,7 @@ static void test_crash_in_every_writeback(void **state)
 static void test_session_ended_in_table(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1"), *gone = client(t, "c2");
+	struct mdst_client *c = mdst_client_begin(t, "c1"), *gone = mdst_client_begin(t, "c2");
 	struct nacre_session_renew renew = { .renew_seq = 1000, .oldest_tid = 1 };
 	struct nacre_session_close close = { .instance = gone->instance };
 	unsigned int changes;
@@ -251,7 +235,7 @@ static void test_session_ended_in_table(void **state)
 		mdst_osd_die_after(t->osd, changes);
 		mdst_force_writeback(t);	/* ... and its record goes before the header says so */
 		mdst_run_ms(t, 100);
-		restart(t, c);
+		mdst_restart(t, c);
 		assert_int_equal(mdst_lookup(c, ROOT, "f").result, 0);
 	}
 	mdst_client_destroy(c);
@@ -261,7 +245,7 @@ static void test_session_ended_in_table(void **state)
 static void test_closed_writer_is_not_probed(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1"), *gone = client(t, "c2");
+	struct mdst_client *c = mdst_client_begin(t, "c1"), *gone = mdst_client_begin(t, "c2");
 	struct nacre_session_close close = { .instance = gone->instance };
 
 	assert_int_equal(mdst_create(gone, ROOT, "f").result, 0);
@@ -270,7 +254,7 @@ static void test_closed_writer_is_not_probed(void **state)
 	mdst_run_ms(t, 100);
 	mdst_client_destroy(gone);
 	mdst_writeback(t);
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_lookup(c, ROOT, "f").result, 0);
 	mdst_run_ms(t, 100);
 	assert_int_equal(mdst_counter(t, "probes"), 0);
@@ -281,7 +265,7 @@ static void test_closed_writer_is_not_probed(void **state)
 static void test_log_2_resend(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_record_req body = mdst_record(c, ROOT, "once");
 	struct mdst_reply r;
 	uint64_t ino, applied;
@@ -299,12 +283,12 @@ static void test_log_2_resend(void **state)
 	assert_int_equal(r.target.ino, ino);
 	assert_int_equal(r.applied, applied);
 	mdst_sync(c);
-	restart(t, c);
+	mdst_restart(t, c);
 	r = mdst_call(c, NACRE_MSG_MKDIR, &body);
 	assert_int_equal(r.result, 0);
 	assert_int_equal(r.applied, applied);
 	mdst_writeback(t);
-	restart(t, c);
+	mdst_restart(t, c);
 	r = mdst_call(c, NACRE_MSG_MKDIR, &body);
 	assert_int_equal(r.result, 0);
 	assert_int_equal(r.target.ino, ino);
@@ -329,7 +313,7 @@ static void send_unsafe(struct mdst_client *c)
 static void test_unsafe_resent(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_cap_claim claim;
 	struct mdst_reply r;
 	uint64_t dir;
@@ -379,7 +363,7 @@ static void send_setattr(struct mdst_client *c)
 static void test_orphan_with_unsafe(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info file = mdst_create(c, ROOT, "f").target;
 	struct mdst_reply r;
 
@@ -413,7 +397,7 @@ static void test_cache_eviction(void **state)
 	mdst_crash(t);
 	t->cache_inodes = 100;
 	mdst_start(t);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	for (i = 0; i < 4; i++) {
 		snprintf(name, sizeof(name), "d%u", i);
 		dirs[i] = mdst_mkdir(c, ROOT, name).target.ino;
@@ -464,7 +448,7 @@ static void test_journal_bounded(void **state)
 	mdst_crash(t);
 	t->journal_bytes = 1 << 20;
 	mdst_start(t);
-	c = client(t, "c1");
+	c = mdst_client_begin(t, "c1");
 	dir = mdst_mkdir(c, ROOT, "d").target.ino;
 	for (i = 0; i < 9000; i++) {
 		snprintf(name, sizeof(name), "f%u", i % 50);
@@ -478,7 +462,7 @@ static void test_journal_bounded(void **state)
 	assert_true(mdst_counter(t, "journal_bytes") > 3 << 20);
 	assert_true(mdst_osd_objects(t->osd, NACRE_POOL_META, NACRE_INO_JOURNAL(0)) <= 2);
 	mdst_sync(c);
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_readdir(c, dir, 0, 100).entry_count, 0);
 	mdst_client_destroy(c);
 }

@@ -17,21 +17,13 @@ struct three {
 	struct nacre_inode_info file;	/* as a was told */
 };
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 static struct three three(void **state)
 {
 	struct three s = { .t = *state };
 
-	s.a = client(s.t, "a");
-	s.b = client(s.t, "b");
-	s.c = client(s.t, "c");
+	s.a = mdst_client_begin(s.t, "a");
+	s.b = mdst_client_begin(s.t, "b");
+	s.c = mdst_client_begin(s.t, "c");
 	s.file = mdst_create(s.a, ROOT, "f").target;
 	mdst_sync(s.a);
 	s.a->answer_wanted = NACRE_WANT_WRITE;
@@ -162,7 +154,7 @@ static void test_share_1_a_reported_size_is_journaled(void **state)
 	mdst_client_destroy(s.b);
 	mdst_client_destroy(s.c);
 	mdst_start(s.t);
-	s.c = client(s.t, "d");
+	s.c = mdst_client_begin(s.t, "d");
 	assert_true(mdst_getattr(s.c, s.file.ino).target.size >= 1234);
 	mdst_client_destroy(s.c);
 }

@@ -9,14 +9,6 @@
 #define ROOT NACRE_INO_ROOT
 #define OBJECT_BYTES 65536ull		/* as in mdst.c */
 
-static struct mdst_client *client(struct mdst *t, const char *name)
-{
-	struct mdst_client *c = mdst_client_new(t, name);
-
-	mdst_client_open(c);
-	return c;
-}
-
 /* What a client says before it takes room, and with the next flushes. */
 static void tell(struct mdst_client *c, const struct nacre_inode_info *cap, uint64_t flush_id, uint64_t end)
 {
@@ -71,7 +63,7 @@ static bool is_kept(struct mdst_client *c, uint64_t ino)
 static void test_room_1_a_cut_takes_it(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info cap = make_room(t, c);
 	uint32_t seq;
 
@@ -95,7 +87,7 @@ static void test_room_1_a_cut_takes_it(void **state)
 static void test_room_1_outlives_a_restart_and_goes_with_the_file(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *c = client(t, "c1");
+	struct mdst_client *c = mdst_client_begin(t, "c1");
 	struct nacre_inode_info cap = make_room(t, c);
 
 	mdst_release(c, &cap);
@@ -112,7 +104,7 @@ static void test_room_1_outlives_a_restart_and_goes_with_the_file(void **state)
 static void test_room_1_of_a_lost_writer_stays_known(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *lost = client(t, "lost"), *other = client(t, "other");
+	struct mdst_client *lost = mdst_client_begin(t, "lost"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info cap = make_room(t, lost);
 
 	mdst_client_destroy(lost);
@@ -130,7 +122,7 @@ static void test_room_1_of_a_lost_writer_stays_known(void **state)
 static void test_size_2_probe_passes_over_room(void **state)
 {
 	struct mdst *t = *state;
-	struct mdst_client *lost = client(t, "lost"), *other = client(t, "other");
+	struct mdst_client *lost = mdst_client_begin(t, "lost"), *other = mdst_client_begin(t, "other");
 	struct nacre_inode_info cap = mdst_create(lost, ROOT, "roomy").target;
 	unsigned int listed;
 	uint64_t n;

@@ -111,14 +111,6 @@ static struct mdst_client *begin(struct mdst *t)
 	return c;
 }
 
-static void restart(struct mdst *t, struct mdst_client *c)
-{
-	mdst_crash(t);
-	mdst_osd_revive(t->osd);
-	mdst_start_only(t);
-	mdst_client_reconnect(c, NULL, 0, NULL);
-}
-
 static const char *name_of(unsigned int i)
 {
 	static char name[16];
@@ -213,7 +205,7 @@ static void test_grows_and_shrinks(void **state)
 	assert_int_equal(mdst_counter(t, "merges"), 0);
 	assert_int_equal(mdst_osd_keys(t->osd, NACRE_POOL_META, dir), 400);
 	assert_true(mdst_osd_keys_max(t->osd, NACRE_POOL_META, dir) <= 2 * LIMIT);
-	restart(t, c);
+	mdst_restart(t, c);
 	check(c, dir, 0, 400, 410);
 	remove_all(c, dir, 0, 395);
 	check(c, dir, 395, 400, 410);
@@ -222,7 +214,7 @@ static void test_grows_and_shrinks(void **state)
 	assert_in_range(mdst_counter(t, "merges"), 20, 63);
 	assert_int_equal(mdst_osd_keys(t->osd, NACRE_POOL_META, dir), 5);
 	assert_in_range(mdst_osd_objects(t->osd, NACRE_POOL_META, dir), 1, 3);
-	restart(t, c);
+	mdst_restart(t, c);
 	check(c, dir, 395, 400, 410);
 	remove_all(c, dir, 395, 400);
 	remove_dir(t, c, dir, "d");
@@ -241,7 +233,7 @@ static void test_listing_over_splits_and_merges(void **state)
 	at = list(c, dir, 0, 2, counts, 512);
 	create(c, dir, 30, 300);
 	mdst_writeback(t);
-	restart(t, c);
+	mdst_restart(t, c);
 	at = list(c, dir, at, 3, counts, 512);
 	remove_all(c, dir, 30, 300);
 	mdst_writeback(t);
@@ -284,11 +276,11 @@ static void use_and_remove(struct mdst *t, struct mdst_client *c, uint64_t dir, 
 	unsigned int some = count > LIMIT / 2 ? LIMIT / 2 : 0;
 
 	t->dir_split = 2 * LIMIT;	/* neither a split nor a merge tidies up */
-	restart(t, c);
+	mdst_restart(t, c);
 	remove_all(c, dir, 0, some);
 	mdst_writeback(t);
 	t->dir_split = LIMIT;
-	restart(t, c);
+	mdst_restart(t, c);
 	check(c, dir, some, count, 64);
 	create(c, dir, 0, some);
 	create(c, dir, count, 60);
@@ -299,13 +291,13 @@ static void use_and_remove(struct mdst *t, struct mdst_client *c, uint64_t dir, 
 	remove_all(c, dir, 0, 58);
 	mdst_writeback(t);
 	mdst_run_ms(t, 500);
-	restart(t, c);
+	mdst_restart(t, c);
 	check(c, dir, 58, 60, 64);
 	assert_int_equal(mdst_osd_keys(t->osd, NACRE_POOL_META, dir), 2);
 	create(c, dir, 0, 40);
 	mdst_writeback(t);
 	mdst_run_ms(t, 500);
-	restart(t, c);
+	mdst_restart(t, c);
 	assert_int_equal(mdst_getattr(c, dir).target.size, 42);
 	remove_all(c, dir, 0, 40);
 	remove_all(c, dir, 58, 60);
@@ -328,7 +320,7 @@ static void test_crash_in_every_split(void **state)
 		mdst_osd_die_after(t->osd, changes);
 		send_record(t, c, dir, NACRE_MSG_CREATE, NACRE_RECORD_CREATE, LIMIT);
 		mdst_run_ms(t, 200);
-		restart(t, c);
+		mdst_restart(t, c);
 		count = what_is_there(c, dir, LIMIT);
 		check(c, dir, 0, count, 64);
 		use_and_remove(t, c, dir, count, name);
@@ -354,7 +346,7 @@ static void test_crash_in_every_merge(void **state)
 		mdst_osd_die_after(t->osd, changes);
 		send_record(t, c, dir, NACRE_MSG_UNLINK, NACRE_RECORD_UNLINK, LIMIT / 4 - 1);
 		mdst_run_ms(t, 200);
-		restart(t, c);
+		mdst_restart(t, c);
 		count = what_is_there(c, dir, LIMIT / 4 - 1);
 		check(c, dir, 0, count, 64);
 		use_and_remove(t, c, dir, count, name);
@@ -380,11 +372,11 @@ static void test_removed_in_every_split(void **state)
 		send_record(t, c, dir, NACRE_MSG_CREATE, NACRE_RECORD_CREATE, LIMIT);
 		mdst_run_ms(t, 200);
 		t->dir_split = 1000;	/* nothing tidies up any more */
-		restart(t, c);
+		mdst_restart(t, c);
 		remove_all(c, dir, 0, what_is_there(c, dir, LIMIT));
 		remove_dir(t, c, dir, name);
 		t->dir_split = LIMIT;
-		restart(t, c);
+		mdst_restart(t, c);
 	}
 	mdst_client_destroy(c);
 }
@@ -427,7 +419,7 @@ static void test_replay_in_an_unknown_directory(void **state)
 	for (i = 0; i < 8; i++)
 		set_mode(c, files[i]);
 	mdst_sync(c);
-	restart(t, c);
+	mdst_restart(t, c);
 	for (i = 0; i < 8; i++)
 		assert_int_equal(mdst_lookup(c, subs[i], "f").target.ino, files[i]);
 	mdst_client_destroy(c);
@@ -478,7 +470,7 @@ static void test_made_behind_a_listing(void **state)
 		c->oldest_tid = c->tid;
 	}
 	mdst_writeback(t);
-	restart(t, c);
+	mdst_restart(t, c);
 	other = mdst_client_new(t, "c2");
 	mdst_client_open(other);
 	late = name_in(1024, 0, &number);	/* on the first page, whatever their number */
