@@ -149,7 +149,7 @@ void caps_small_numbered_locked(struct nacre_inode *ni, u64 flush_id)
 
 	forget_flush_locked(small);
 	small->flush_left = nacre_inline_says_left(&small->file, flush_id);
-	small->flush_has_data = small->file.state == NACRE_INLINE_INLINE && small->news;
+	small->flush_has_data = nacre_inline_says_data(&small->file, small->news);
 	if (!small->flush_has_data)
 		return;
 	small->flush_bytes = bytes_get(small->bytes);

@@ -202,6 +202,35 @@ static void cap_1_the_answer_carries_the_bytes(struct kunit *test)
 	test_close(world, file);
 }
 
+/*
+ * So it does while a guard is under way: others' guard, with the rank's bytes, may come to object 0 before ours. A write of the
+ * same client was lost to that as soon as it had to connect to the OSD first.
+ */
+static void inline_1_the_answer_carries_the_bytes_of_a_guard(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *inode = small_inode(world, 0);
+	struct file *file = test_open(world, inode, O_WRONLY);
+	const struct nacre_cap_update *update;
+	struct test_message *guard;
+
+	KUNIT_EXPECT_EQ(test, test_write(file, "pearl", 5, 0), 5);
+	KUNIT_EXPECT_EQ(test, nacre_pages_write_back(inode), 0);
+	nacre_osd_io_put(nacre_small_leave(inode, 1));
+	guard = next_request(world);
+	test_revoke(world, TEST_INO, TEST_CAPS_SHARED | NACRE_CAP_FILE_WRITE, 2, 0);
+	update = update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE));
+	KUNIT_EXPECT_EQ(test, update->update_flags,
+			NACRE_CAP_UPDATE_ANSWER | NACRE_CAP_UPDATE_HAS_DATA);
+	KUNIT_ASSERT_EQ(test, update->data_bytes, 5);
+	KUNIT_EXPECT_MEMEQ(test, update->data, "pearl", 5);
+	acknowledge(world, update->flush_id);
+	reply_well(world, guard);
+	test_wait(world, nacre_inode(inode)->small.file.state == NACRE_INLINE_LEFT);
+	KUNIT_EXPECT_EQ(test, flush(world, inode)->update_flags, NACRE_CAP_UPDATE_UNINLINED);
+	test_close(world, file);
+}
+
 /* An info on its way while we changed the file has older bytes. */
 static void ours_are_newer(struct kunit *test)
 {
@@ -451,6 +480,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(sync_takes_the_page_along),
 	KUNIT_CASE(inline_4_a_flush_says_the_same_again),
 	KUNIT_CASE(cap_1_the_answer_carries_the_bytes),
+	KUNIT_CASE(inline_1_the_answer_carries_the_bytes_of_a_guard),
 	KUNIT_CASE(ours_are_newer),
 	KUNIT_CASE(inline_1_guard_rides_on_the_first_write),
 	KUNIT_CASE(inline_1_guard_brings_the_bytes),

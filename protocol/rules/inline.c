@@ -83,6 +83,11 @@ int nacre_inline_says_left(struct nacre_inline_client *file, __u64 flush_id)
 	return 1;
 }
 
+int nacre_inline_says_data(const struct nacre_inline_client *file, int news)
+{
+	return news && nacre_inline_is_in(file);
+}
+
 void nacre_inline_flushed(struct nacre_inline_client *file, __u64 flush_id)
 {
 	if (!file->said_flush || flush_id < file->said_flush)

@@ -141,6 +141,11 @@ __u32 nacre_inline_seen(struct nacre_inline_client *file);
 
 /* Has a flush of FILE to say UNINLINED? Then it does, and this is its id. */
 int nacre_inline_says_left(struct nacre_inline_client *file, __u64 flush_id);
+/*
+ * Or has it to carry the bytes, of which the rank has older ones if `news`? Also while a guard is under way: with the flush
+ * the file may pass to others, and their guard, with the rank's bytes, may come to object 0 before ours (INLINE-1).
+ */
+int nacre_inline_says_data(const struct nacre_inline_client *file, int news);
 /* A flush is journaled. */
 void nacre_inline_flushed(struct nacre_inline_client *file, __u64 flush_id);
 

@@ -149,7 +149,7 @@ void inline_flush(struct inode *inode, struct flush *flush)
 	flush->inline_gen = inode->inlined.gen;
 	flush->left = nacre_inline_says_left(&inode->inlined, flush->id) &&
 		      !mutate(MUTATE_INLINE_UNTOLD);
-	if (inode->inlined.state != NACRE_INLINE_INLINE || !inode->small_news)
+	if (!nacre_inline_says_data(&inode->inlined, inode->small_news))
 		return;
 	flush->data = client_alloc(inode->small_bytes + 1);
 	memcpy(flush->data, inode->small, inode->small_bytes);

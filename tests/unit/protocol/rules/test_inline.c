@@ -53,7 +53,7 @@ static struct limits {
 } limits;
 
 static int broken_rule;			/* the last case breaks one */
-enum { RULE_NONE, RULE_TELL, RULE_CHECK, RULE_GUARD, RULE_BYTES };
+enum { RULE_NONE, RULE_TELL, RULE_CHECK, RULE_GUARD, RULE_BYTES, RULE_UNDER_WAY };
 
 static const char *failure;
 
@@ -123,9 +123,14 @@ static void rank_dies(struct world *w)
 
 /* ---- clients ------------------------------------------------------------------------------------- */
 
+static int has_to_flush(const struct client *c)
+{
+	return c->news || c->file.state == NACRE_INLINE_LEFT;
+}
+
 static int can_flush(const struct world *w, const struct client *c)
 {
-	return (c->news || c->file.state == NACRE_INLINE_LEFT) && w->flush_count < FLUSHES_MAX;
+	return has_to_flush(c) && w->flush_count < FLUSHES_MAX;
 }
 
 static void flush(struct world *w, int n)
@@ -136,7 +141,8 @@ static void flush(struct world *w, int n)
 	f->client = (uint8_t)n;
 	f->id = ++w->next_flush;
 	f->left = (uint8_t)nacre_inline_says_left(&c->file, f->id) && broken_rule != RULE_TELL;
-	f->has_data = c->file.state == NACRE_INLINE_INLINE && c->news;
+	f->has_data = (uint8_t)nacre_inline_says_data(&c->file, c->news) &&
+		      !(c->file.guards && broken_rule == RULE_UNDER_WAY);
 	f->data = f->has_data ? c->small : 0;
 	c->news = 0;
 	w->unsafe_of = (uint8_t)(n + 1);
@@ -182,12 +188,24 @@ static void give_back(struct world *w, int n)
 {
 	struct client *c = &w->clients[n];
 
-	if (can_flush(w, c))
+	if (has_to_flush(c))
 		flush(w, n);
 	c->mode = NOTHING;
 	c->page = 0;
 }
 
+/* The exclusive cap is revoked, and the one to write is not: a guard may be under way (CAP-1). */
+static void shares(struct world *w, int n)
+{
+	struct client *c = &w->clients[n];
+
+	if (has_to_flush(c))
+		flush(w, n);
+	c->mode = SHARES;
+	c->page = 0;
+}
+
+/* `write` 0: the guard alone. */
 static void send(struct world *w, struct client *c, uint8_t write)
 {
 	if (nacre_inline_needs_guard(&c->file))
@@ -195,7 +213,7 @@ static void send(struct world *w, struct client *c, uint8_t write)
 	c->request = SENT;
 	c->initial = c->small;
 	c->write = write;
-	if (c->mode == ALONE) {
+	if (c->mode == ALONE && write) {
 		c->page = write;
 		w->newest = write;
 	}
@@ -295,7 +313,7 @@ static int nobody_holds(const struct world *w)
 	return 1;
 }
 
-#define EVENTS 12			/* of a client */
+#define EVENTS 14			/* of a client */
 
 static int rank_event(struct world *w, int event)
 {
@@ -329,6 +347,11 @@ static int use_event(struct world *w, struct client *c, int event)
 		if (c->mode == NOTHING || (c->mode == SHARES && c->request))
 			return 0;
 		reads(w, c);
+		return 1;
+	case 12:
+		if (c->mode != ALONE || c->request || !nacre_inline_needs_guard(&c->file))
+			return 0;
+		send(w, c, 0);
 		return 1;
 	case 6:
 		if (c->mode != ALONE || c->file.state != NACRE_INLINE_INLINE || !may_write(w, c))
@@ -366,7 +389,7 @@ static int client_event(struct world *w, int n, int event)
 		grant(w, n, (uint8_t)(READS + event));
 		return 1;
 	case 3:				/* CAP-1 */
-		if (c->mode == NOTHING || c->request || (c->news && !can_flush(w, c)))
+		if (c->mode == NOTHING || c->request || (has_to_flush(c) && !can_flush(w, c)))
 			return 0;
 		give_back(w, n);
 		return 1;
@@ -380,6 +403,11 @@ static int client_event(struct world *w, int n, int event)
 		if (w->client_deaths == limits.client_deaths)
 			return 0;
 		dies(w, n, event == 10);
+		return 1;
+	case 13:			/* what was written under BUFFER is written back first */
+		if (c->mode != ALONE || c->write || (has_to_flush(c) && !can_flush(w, c)))
+			return 0;
+		shares(w, n);
 		return 1;
 	default:
 		return use_event(w, c, event);
