@@ -3,9 +3,10 @@
  * The `dir:` map store: a directory on one machine, no server.
  *
  * A map is a file map.EPOCH. Swapping in epoch N is: a new file, made durable,
- * then link() to map.N, then an fsync of the directory; link() fails when
- * somebody else's N is there, which a rename would not. A file whose header or
- * checksum is wrong is refused: it is never taken for "no map".
+ * then a look whether N is still next, then link() to map.N, then an fsync of the directory;
+ * link() fails when somebody else's N is there, which a rename would not. Who removes an old map removes the new files
+ * that wanted its number first: so link() fails also for one who was stopped behind his look for so long that the
+ * number has become free again. A file whose header or checksum is wrong is refused: it is never taken for "no map".
  *
  * Watching is a look for map.(N + 1) whenever a map's name appears in the folder, and every LOOK_MS in case
  * nobody said so; every POLL_MS where folders cannot be watched. Old maps are removed but for
@@ -26,6 +27,7 @@
 #define POLL_MS 50
 #define LOOK_MS 1000
 #define KEEP 32
+#define NEW_MAP ".new.map."		/* EPOCH.PROCESS.JOB */
 #define MAP_FILE_MAX (8u << 20)
 #define MAP_MAGIC 0x50414d455243414eull		/* "NACREMAP" */
 #define MAP_FILE_VERSION 1
@@ -148,15 +150,40 @@ static void watch_work(struct io_job *io_job)
 		job->result = -EALREADY;
 }
 
+/* Files that are to become a map up to `last`, which others have won. */
+static int remove_losers(const char *folder, uint64_t last)
+{
+	DIR *dir = opendir(folder);
+	char path[DIR_PATH_BYTES];
+	struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return -errno;
+	while (!err && (errno = 0, entry = readdir(dir))) {
+		if (strncmp(entry->d_name, NEW_MAP, strlen(NEW_MAP)) ||
+		    strtoull(entry->d_name + strlen(NEW_MAP), NULL, 10) > last)
+			continue;
+		err = dir_path(path, folder, "%s", entry->d_name);
+		if (!err && unlink(path) && errno != ENOENT)
+			err = -errno;
+	}
+	if (!err)
+		err = -errno;
+	closedir(dir);
+	return err;
+}
+
+/* Maps that are left over are taken by the next one's trimming. */
 static void trim(const char *folder, uint64_t epoch)
 {
 	char path[DIR_PATH_BYTES];
 
-	while (epoch > KEEP) {
-		epoch--;
-		if (dir_path(path, folder, "map.%" PRIu64, epoch - KEEP + 1) || unlink(path))
+	if (epoch <= KEEP || remove_losers(folder, epoch - KEEP))
+		return;
+	for (epoch -= KEEP; epoch; epoch--)
+		if (dir_path(path, folder, "map.%" PRIu64, epoch) || unlink(path))
 			return;
-	}
 }
 
 static int write_temporary(struct dir_job *job, char temporary[DIR_PATH_BYTES])
@@ -171,42 +198,43 @@ static int write_temporary(struct dir_job *job, char temporary[DIR_PATH_BYTES])
 
 	err = nacre_encode(map_header_desc(), &w, &header);
 	if (!err)
-		err = dir_path(temporary, job->store->folder, ".new.map.%d.%p", getpid(), (void *)job);
+		err = dir_path(temporary, job->store->folder, NEW_MAP "%" PRIu64 ".%d.%p",
+			       job->epoch, getpid(), (void *)job);
 	if (err)
 		return err;
 	unlink(temporary);		/* of a process of old that had our number */
 	return dir_write_new(temporary, head, sizeof(head), job->bytes, job->length);
 }
 
+/* 0: the epoch is the next one; -EAGAIN: somebody was faster. */
+static int look_if_next(const char *folder, uint64_t epoch)
+{
+	uint64_t lowest, highest;
+	int err = dir_range(folder, "map.", &lowest, &highest);
+
+	return err ? err : highest + 1 == epoch ? 0 : -EAGAIN;
+}
+
 static int swap(struct dir_job *job)
 {
-	char path[DIR_PATH_BYTES], before[DIR_PATH_BYTES], temporary[DIR_PATH_BYTES];
+	char path[DIR_PATH_BYTES], temporary[DIR_PATH_BYTES];
 	const char *folder = job->store->folder;
-	uint64_t lowest, highest;
 	int err;
 
-	err = dir_range(folder, "map.", &lowest, &highest);
-	if (!err && highest + 1 != job->epoch)
-		return -EAGAIN;
+	err = look_if_next(folder, job->epoch);
 	if (!err)
 		err = dir_path(path, folder, "map.%" PRIu64, job->epoch);
-	if (!err)
-		err = dir_path(before, folder, "map.%" PRIu64, job->epoch - 1);
 	if (!err)
 		err = write_temporary(job, temporary);
 	if (err)
 		return err;
-	if (link(temporary, path))
-		err = errno == EEXIST ? -EAGAIN : -errno;
+	/* from here on the number cannot become free without our file being gone */
+	err = look_if_next(folder, job->epoch);
+	if (!err && link(temporary, path))
+		err = errno == EEXIST || errno == ENOENT ? -EAGAIN : -errno;
 	unlink(temporary);
-	if (err)
-		return err;
-	err = dir_sync(folder);
-	/* stopped for so long that our predecessor was removed: the number was free for the wrong reason */
-	if (!err && job->epoch > 1 && access(before, F_OK)) {
-		unlink(path);
-		return -EAGAIN;
-	}
+	if (!err)
+		err = dir_sync(folder);
 	if (!err)
 		trim(folder, job->epoch);
 	return err;
