@@ -125,11 +125,17 @@ void kv_pairs_add(struct kv_pairs *pairs, const void *key, uint32_t key_bytes, c
 /* Like memcmp for strings of different length. */
 int kv_compare(const void *a, uint32_t a_bytes, const void *b, uint32_t b_bytes);
 
+enum kv_open {
+	KV_OPEN,
+	KV_CREATE,			/* there must be none */
+	KV_READ_ONLY,			/* nobody may have it open */
+};
+
 /*
- * RocksDB in directory `path`, made if `create`. Blocking work runs behind
- * io_offload(). 0, or -errno with a sentence in error.
+ * RocksDB in directory `path`. Blocking work runs behind io_offload(). 0, or -errno with a sentence
+ * in error; -EBUSY: READ_ONLY, and a process has it open.
  */
-int kv_rocksdb_open(struct io *io, const char *path, bool create, struct kv **ret_kv, char *error,
+int kv_rocksdb_open(struct io *io, const char *path, enum kv_open how, struct kv **ret_kv, char *error,
 		    size_t error_bytes);
 
 #endif

@@ -9,8 +9,11 @@
  * likes; it does so in the order of the batches, which is all that is asked.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <rocksdb/c.h>
 #include <stdio.h>
+#include <unistd.h>
 #include "kv.h"
 #include "layout.h"
 
@@ -223,16 +226,43 @@ static void set_options(struct kv_rocksdb *r, bool create)
 	rocksdb_flushoptions_set_wait(r->flush, 1);
 }
 
-int kv_rocksdb_open(struct io *io, const char *path, bool create, struct kv **ret_kv, char *error,
+/* The process that has the database open, by the lock that RocksDB takes; 0 = none. */
+static pid_t user_of(const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	char file[PATH_MAX];
+	pid_t pid = 0;
+	int fd;
+
+	snprintf(file, sizeof(file), "%s/LOCK", path);
+	fd = open(file, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	if (!fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK)
+		pid = lock.l_pid;
+	close(fd);
+	return pid;
+}
+
+int kv_rocksdb_open(struct io *io, const char *path, enum kv_open how, struct kv **ret_kv, char *error,
 		    size_t error_bytes)
 {
-	struct kv_rocksdb *r = mem_zero(1, sizeof(*r));
+	pid_t user = how == KV_READ_ONLY ? user_of(path) : 0;
+	struct kv_rocksdb *r;
 	char *why = NULL;
 
+	if (user) {
+		snprintf(error, error_bytes, "RocksDB in %s is in use: process %d has it open", path, user);
+		return -EBUSY;
+	}
+	r = mem_zero(1, sizeof(*r));
 	r->kv.ops = &rocks_ops;
 	r->kv.io = io;
-	set_options(r, create);
-	r->db = rocksdb_open(r->options, path, &why);
+	set_options(r, how == KV_CREATE);
+	if (how == KV_READ_ONLY)
+		r->db = rocksdb_open_for_read_only(r->options, path, 0, &why);
+	else
+		r->db = rocksdb_open(r->options, path, &why);
 	if (!r->db) {
 		snprintf(error, error_bytes, "RocksDB in %s cannot be opened: %s", path, why);
 		free(why);

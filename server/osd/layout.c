@@ -119,6 +119,17 @@ int osd_key_object_parse(const uint8_t *bytes, uint32_t length, uint32_t *pg, st
 	return 0;
 }
 
+int osd_key_chunk_parse(const uint8_t *bytes, uint32_t length, uint32_t *chunk)
+{
+	const uint8_t *at = bytes + 9;
+
+	*chunk = 0;
+	if (length != 11 || bytes[0] != 'B')
+		return -EBADMSG;
+	*chunk = (uint32_t)take_number(&at, 2);
+	return *chunk < OSD_CHUNKS_MAX ? 0 : -EBADMSG;
+}
+
 int osd_key_number_parse(const uint8_t *bytes, uint32_t length, uint64_t *number)
 {
 	const uint8_t *at = bytes + OSD_KEY_GROUP_BYTES;

@@ -35,7 +35,7 @@ static int open_store(struct daemon *daemon, struct osd_config *config)
 			  strerror(-err));
 		return err;
 	}
-	err = kv_rocksdb_open(daemon->io, daemon->config->kv_dir, false, &config->kv, error,
+	err = kv_rocksdb_open(daemon->io, daemon->config->kv_dir, KV_OPEN, &config->kv, error,
 			      sizeof(error));
 	if (err) {
 		log_error(daemon->log, "osd", "%s", error);

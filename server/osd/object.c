@@ -295,13 +295,20 @@ int osd_onode_decode(struct osd_onode *onode, const uint8_t *value, uint32_t len
 
 /* ---- chunks -------------------------------------------------------------------------------- */
 
-struct osd_chunk *osd_chunk_new(void)
+void osd_chunk_clear(struct osd_chunk *chunk)
 {
-	struct osd_chunk *chunk = mem_zero(1, sizeof(*chunk));
 	uint32_t i;
 
+	memset(chunk, 0, sizeof(*chunk));
 	for (i = 0; i < OSD_CHUNK_BLOCKS; i++)
 		chunk->block[i] = OSD_NO_BLOCK;
+}
+
+struct osd_chunk *osd_chunk_new(void)
+{
+	struct osd_chunk *chunk = mem_resize(NULL, sizeof(*chunk));
+
+	osd_chunk_clear(chunk);
 	return chunk;
 }
 

@@ -102,6 +102,8 @@ void osd_chunk_encode(const struct osd_chunk *chunk, struct mem_bytes *ret_value
 int osd_chunk_decode(struct osd_chunk *chunk, const uint8_t *value, uint32_t length);
 bool osd_chunk_is_empty(const struct osd_chunk *chunk);
 struct osd_chunk *osd_chunk_new(void);
+/* All holes: what osd_chunk_decode() wants. */
+void osd_chunk_clear(struct osd_chunk *chunk);
 
 static_assert(OSD_CHUNK_BLOCKS == 64, "a bit of osd_chunk.unwritten for each");
 

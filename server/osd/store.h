@@ -76,6 +76,7 @@ struct osd_store_config {
 	uint64_t backlog_bytes;		/* images not yet at their place, 0 = 64 MiB */
 	uint64_t cache_bytes;		/* object metadata in memory, 0 = 64 MiB */
 	uint32_t writeback_ms;		/* how long an image may wait, 0 = 250 */
+	bool read_only;			/* for tools: what the journal holds stays in memory; of whichever file system */
 	struct osd_store_stats *stats;	/* where to count; NULL: in the store itself */
 	const struct osd_store_calls *calls;
 	void *owner;
@@ -99,6 +100,7 @@ struct osd_store {
 	uint64_t object_count;		/* after all submitted transactions */
 	uint64_t backlog_limit;		/* bytes of images */
 	unsigned int loads;		/* reads under way */
+	bool read_only;
 	bool failed;
 	bool was_full;
 	struct osd_open *opening;	/* store_open.c, while it lasts */

@@ -84,7 +84,7 @@ static bool replay_record(void *owner, struct osd_record *record)
 		if (txn->number)
 			store->calls->replayed(store->owner, txn);
 	}
-	open->scan_waits = store->writeback.queue_images + record->image_bytes >
+	open->scan_waits = !store->read_only && store->writeback.queue_images + record->image_bytes >
 			   store->backlog_limit;
 	osd_writeback_add(&store->writeback, record);
 	return !open->scan_waits;
@@ -215,7 +215,7 @@ static void state_read(struct kv_get *get)
 		refuse(open, err, "the state in the key-value store is damaged");
 	else if (open->state.store_lo != super->store_lo || open->state.store_hi != super->store_hi)
 		refuse(open, -EINVAL, "the key-value store belongs to another device");
-	else if (super->version != OSD_DISK_VERSION)
+	else if (super->version != OSD_DISK_VERSION && !open->store->read_only)
 		upgrade_super(open);
 	else
 		load_bitmaps(open);
@@ -245,7 +245,8 @@ static bool refuse_super(struct osd_open *open, const struct osd_disk_super *sup
 		       super->version, OSD_DISK_OLDEST, OSD_DISK_VERSION);
 	else if (!sealed || super->block_bytes != OSD_BLOCK_BYTES)
 		refuse(open, -EINVAL, "the superblock is damaged: its checksum does not match");
-	else if (super->fsid_lo != config->fsid_lo || super->fsid_hi != config->fsid_hi)
+	else if (!config->read_only &&
+		 (super->fsid_lo != config->fsid_lo || super->fsid_hi != config->fsid_hi))
 		refuse(open, -EINVAL, "the device belongs to file system %016llx%016llx, not to %016llx%016llx",
 		       (unsigned long long)super->fsid_hi, (unsigned long long)super->fsid_lo,
 		       (unsigned long long)config->fsid_hi, (unsigned long long)config->fsid_lo);
@@ -296,6 +297,7 @@ int osd_store_open(const struct osd_store_config *config, struct osd_store **ret
 	store->stats = config->stats ? config->stats : &store->own_stats;
 	store->calls = config->calls;
 	store->owner = config->owner;
+	store->read_only = config->read_only;
 	store->backlog_limit = config->backlog_bytes ? config->backlog_bytes : BACKLOG_BYTES;
 	store->opening = open;
 	osd_objects_init(&store->objects, config->cache_bytes ? config->cache_bytes : CACHE_BYTES);
@@ -384,6 +386,7 @@ void osd_store_close(struct osd_store *store, void (*closed)(void *owner), void 
 
 	closing->store = store;
 	closing->closed = closed;
+	closing->drained = store->read_only;
 	closing->owner = owner;
 	closing->timer.fire = close_poll;
 	store->closing = closing;

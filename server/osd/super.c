@@ -230,7 +230,7 @@ int osd_store_format_paths(const struct osd_format_paths *paths, struct osd_form
 	}
 	if (config->force)
 		destroy_kv(paths->kv_dir);
-	err = kv_rocksdb_open(tool.io, paths->kv_dir, true, &config->kv, error, error_bytes);
+	err = kv_rocksdb_open(tool.io, paths->kv_dir, KV_CREATE, &config->kv, error, error_bytes);
 	if (!err) {
 		err = format_opened(&tool, config);
 		kv_close(config->kv);

@@ -447,6 +447,8 @@ void osd_writeback_add(struct osd_writeback *wb, struct osd_record *record)
 	wb->queue_last = &record->next;
 	wb->queue_images += record->image_bytes;
 	wb->queue_bytes += record->length;
+	if (wb->store->read_only)
+		return;
 	arm_timer(wb);
 	if (wb->state == OSD_WRITEBACK_IDLE && batch_is_due(wb))
 		advance(wb);

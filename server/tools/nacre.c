@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * nacre: how does the cluster fare? `status` and `map` read the map store, so they
- * work with every daemon down; `audit` lets the metadata server work (audit.c); everything
- * else is a daemon's own answer, asked at its admin socket.
+ * work with every daemon down; `audit` lets the metadata server work (audit.c); `fsck` reads the store of an OSD that
+ * does not run (fsck.c); everything else is a daemon's own answer, asked at its admin socket.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include "ask.h"
 #include "audit.h"
+#include "fsck.h"
 #include "mapaccess.h"
 #include "server/base/config.h"
 #include "server/base/version.h"
@@ -40,11 +41,14 @@ static int print_help(void)
 {
 	printf("usage: nacre -c FILE status | map\n"
 	       "       nacre -c FILE audit [NAME]\n"
+	       "       nacre -c FILE fsck NAME [deep]\n"
 	       "       nacre -c FILE -n NAME COMMAND [ARGUMENTS]\n\n"
 	       "  status               the map in short: daemons, placement groups\n"
 	       "  map                  all of the cluster map\n"
 	       "  audit [NAME]         compare all objects with all inodes, by the metadata server NAME (the active\n"
 	       "                       one of this machine), while clients work; print what does not fit\n"
+	       "  fsck NAME [deep]     is the store of the OSD NAME, which does not run, right in itself? deep: every\n"
+	       "                       block against its checksum; nothing is changed\n"
 	       "  -n NAME COMMAND      what a daemon (mds0, osd0, ...) answers; `help` lists its commands\n\n"
 	       "  -c, --config FILE    configuration, shared by all daemons of the machine\n"
 	       "  -n, --name NAME      which daemon is asked\n"
@@ -52,8 +56,8 @@ static int print_help(void)
 	       "      --help           this text\n"
 	       "      --version        version of program and protocol\n\n"
 	       "The exit status is 0 when all went well, 1 when nobody answered or the answer is an\n"
-	       "error, 2 when the arguments are wrong. Of audit: 0 nothing is wrong, 1 something is, 2 it was\n"
-	       "not made.\n",
+	       "error, 2 when the arguments are wrong. Of audit and fsck: 0 nothing is wrong, 1 something is,\n"
+	       "2 it was not made.\n",
 	       LIMIT_S_DEFAULT);
 	return TOOL_OK;
 }
@@ -81,6 +85,26 @@ static int run_audit(const struct arguments *arguments)
 			 arguments->limit_ms);
 }
 
+static int run_fsck(const struct arguments *arguments)
+{
+	bool deep = arguments->argc == 3 && !strcmp(arguments->argv[2], "deep");
+	char error[TOOL_ERROR_BYTES];
+	struct config *config;
+	int result;
+
+	if (arguments->argc < 2)
+		return tool_misused("fsck: which OSD is to be checked?");
+	if (arguments->argc > 3 || (arguments->argc == 3 && !deep))
+		return tool_misused("%s: an argument that means nothing here", arguments->argv[arguments->argc - 1]);
+	if (config_load(arguments->config_file, arguments->argv[1], &config, error, sizeof(error))) {
+		tool_failed("%s", error);
+		return FSCK_NOT_MADE;
+	}
+	result = fsck_run(config, deep);
+	config_free(config);
+	return result;
+}
+
 static int run_cluster(const struct arguments *arguments, const struct config *config)
 {
 	bool status = !strcmp(arguments->argv[0], "status");
@@ -89,7 +113,7 @@ static int run_cluster(const struct arguments *arguments, const struct config *c
 	int result = TOOL_OK;
 
 	if (!status && strcmp(arguments->argv[0], "map"))
-		return tool_misused("%s: without -n NAME the commands are status, map and audit",
+		return tool_misused("%s: without -n NAME the commands are status, map, audit and fsck",
 				    arguments->argv[0]);
 	if (arguments->argc > 1)
 		return tool_misused("%s: an argument that means nothing here", arguments->argv[1]);
@@ -161,6 +185,8 @@ static int run(const struct arguments *arguments)
 
 	if (!arguments->daemon && !strcmp(arguments->argv[0], "audit"))
 		return run_audit(arguments);
+	if (!arguments->daemon && !strcmp(arguments->argv[0], "fsck"))
+		return run_fsck(arguments);
 	if (config_load(arguments->config_file, arguments->daemon, &config, error, sizeof(error)))
 		return tool_failed("%s", error);
 	status = arguments->daemon ? run_daemon(arguments, config) : run_cluster(arguments, config);
@@ -192,6 +218,6 @@ int main(int argc, char **argv)
 	if (!arguments.config_file)
 		return tool_misused("-c FILE is needed");
 	if (!arguments.argc)
-		return tool_misused("a command is needed: status, map, audit, or one of a daemon with -n NAME");
+		return tool_misused("a command is needed: status, map, audit, fsck, or one of a daemon with -n NAME");
 	return run(&arguments);
 }

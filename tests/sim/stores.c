@@ -12,6 +12,7 @@
 #include "protocol/rules/layout.h"
 #include "protocol/rules/placement.h"
 #include "server/base/member.h"
+#include "server/osd/check.h"
 #include "server/osd/exec.h"
 #include "server/osd/layout.h"
 #include "server/osd/pglog.h"
@@ -88,6 +89,7 @@ static bool open_store(struct sim_daemon *daemon, const struct cluster_map *map,
 		.io = sim_host_io(daemon->host), .log = daemon->log,
 		.fsid_lo = map->map.fsid_lo, .fsid_hi = map->map.fsid_hi,
 		.osd_id = (uint16_t)daemon->id, .calls = &store_calls, .owner = opened,
+		.read_only = true,
 	};
 
 	opened->sim = sim;
@@ -102,6 +104,38 @@ static bool open_store(struct sim_daemon *daemon, const struct cluster_map *map,
 	if (!opened->done || opened->result)
 		sim_fail(sim, "the store of osd%u does not open: %s", daemon->id, opened->why);
 	return !sim->failed;
+}
+
+/* ---- each by itself --------------------------------------------------------------------- */
+
+static void on_fault(void *owner, enum osd_check_fault fault, const char *sentence)
+{
+	struct opened *opened = owner;
+
+	sim_fail(opened->sim, "a store has a fault (%s): %s", osd_check_fault_name(fault), sentence);
+}
+
+static void on_checked(void *owner, int result)
+{
+	struct opened *opened = owner;
+
+	opened->done = true;
+	opened->result = result;
+	opened->sim->world->stop = true;
+}
+
+static void check_store(struct sim *sim, struct opened *opened)
+{
+	struct osd_check_config config = {
+		.store = opened->store, .deep = true, .fault = on_fault, .done = on_checked, .owner = opened,
+	};
+	struct osd_check *check = osd_check_start(&config);
+
+	opened->done = false;
+	sim_run(sim->world, sim->world->now_ns + OPEN_LIMIT_NS);
+	if (!opened->done || opened->result)
+		sim_fail(sim, "the check of a store does not end");
+	osd_check_free(check);
 }
 
 /* ---- reading an object ------------------------------------------------------------------ */
@@ -419,7 +453,8 @@ void stores_check(struct sim *sim, struct store_inode *inodes, size_t count)
 	for (id = 0; id < SIM_OSDS; id++)
 		cluster_crash(&sim->osds[id], SIM_CRASH_KILL);
 	for (id = 0; id < SIM_OSDS && !sim->failed; id++)
-		open_store(&sim->osds[id], map, &opened[id]);
+		if (open_store(&sim->osds[id], map, &opened[id]))
+			check_store(sim, &opened[id]);
 	for (id = 0; !sim->failed && !nacre_map_pool_at(&map->view, id, &pool); id++)
 		for (pg = 0; pg < pool.pg_count && !sim->failed; pg++)
 			check_group(sim, opened, map, &pool, pg, inodes, count);

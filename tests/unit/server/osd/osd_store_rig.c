@@ -135,6 +135,7 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 		.backlog_bytes = rig->backlog_bytes,
 		.cache_bytes = 256 << 10,
 		.writeback_ms = 20,
+		.read_only = rig->read_only,
 		.calls = &calls,
 		.owner = rig,
 	};
@@ -188,6 +189,7 @@ void rig_crash(struct rig *rig, enum sim_crash kind, unsigned int keep_batches)
 	kv_mem_disk_crash(rig->keys, keep_batches);
 	sim_host_restart(rig->host);
 	/* Its memory is given back here, so that leaks of the store itself are seen. */
+	free(dead->kv);
 	dead->kv = kv_mem_open(sim_host_io(rig->host), none);
 	dead->failed = true;
 	osd_store_abandon(dead);

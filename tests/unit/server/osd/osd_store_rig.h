@@ -35,6 +35,7 @@ struct rig {
 	uint64_t submitted, durable;	/* transactions */
 	uint64_t replayed;
 	bool keep;			/* what the keep hook answers */
+	bool read_only;			/* open it like that */
 };
 
 void rig_create(struct rig *rig, uint64_t seed, uint64_t disk_bytes, uint64_t journal_bytes);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Whole file systems made in a scratch folder: what is there afterwards, what is
- * refused and with which words, and that nothing is destroyed unasked.
+ * refused and with which words, that nothing is destroyed unasked, and that fsck finds it clean.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include "../base/maps.h"
 #include "../base/run.h"
+#include "server/osd/kv.h"
 #include "server/tools/format.h"
+#include "server/tools/fsck.h"
 #include "server/tools/mapaccess.h"
 #include "server/tools/sections.h"
 #include "server/tools/tool.h"
@@ -65,24 +68,37 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int format_with(struct format_options options)
+/* Runs a part of a tool; what it says on a descriptor goes to `said`. */
+static int said_on(int stream, int (*tool)(const void *arg), const void *arg)
 {
 	char path[160];
-	int fd, old = dup(2), status;
+	int fd, old = dup(stream), status;
 	ssize_t n;
 
-	options.config_file = config;
-	options.quiet = true;
+	fflush(NULL);
 	snprintf(path, sizeof(path), "%s/said", folder);
 	fd = open(path, O_CREAT | O_RDWR | O_TRUNC, 0600);
-	dup2(fd, 2);
-	status = format_run(&options);
-	dup2(old, 2);
+	dup2(fd, stream);
+	status = tool(arg);
+	fflush(NULL);
+	dup2(old, stream);
 	close(old);
 	n = pread(fd, said, sizeof(said) - 1, 0);
 	said[n > 0 ? n : 0] = 0;
 	close(fd);
 	return status;
+}
+
+static int run_format(const void *arg)
+{
+	return format_run(arg);
+}
+
+static int format_with(struct format_options options)
+{
+	options.config_file = config;
+	options.quiet = true;
+	return said_on(STDERR_FILENO, run_format, &options);
 }
 
 static int format(bool force)
@@ -311,6 +327,54 @@ static void sections_are_found_and_sorted(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* ---- and checked ----------------------------------------------------------------------------- */
+
+static int run_fsck(const void *name)
+{
+	char error[TOOL_ERROR_BYTES];
+	struct config *loaded;
+	int status;
+
+	assert_int_equal(config_load(config, name, &loaded, error, sizeof(error)), 0);
+	status = fsck_run(loaded, true);
+	config_free(loaded);
+	return status;
+}
+
+static void a_new_store_is_clean(void **state)
+{
+	assert_int_equal(format(false), TOOL_OK);
+	assert_int_equal(said_on(STDOUT_FILENO, run_fsck, "osd1"), FSCK_CLEAN);
+	assert_non_null(strstr(said, "objects 0\n"));
+	assert_non_null(strstr(said, "osd1: clean\n"));
+}
+
+static void a_store_that_cannot_be_checked_is_no_clean_one(void **state)
+{
+	char error[TOOL_ERROR_BYTES], path[160];
+	struct io *io = run_loop();
+	struct kv *kv;
+	pid_t child;
+	int status;
+
+	assert_int_equal(said_on(STDERR_FILENO, run_fsck, "osd1"), FSCK_NOT_MADE);
+	assert_said("osd1: RocksDB in");
+	assert_int_equal(said_on(STDERR_FILENO, run_fsck, "mds0"), FSCK_NOT_MADE);
+	assert_said("mds0: it is no OSD");
+	assert_int_equal(format(false), TOOL_OK);
+	/* the lock is a process's: another one asks for it */
+	snprintf(path, sizeof(path), "%s/k1", folder);
+	assert_int_equal(kv_rocksdb_open(io, path, KV_OPEN, &kv, error, sizeof(error)), 0);
+	child = fork();
+	if (!child)
+		_exit(run_fsck("osd1"));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), FSCK_NOT_MADE);
+	kv_close(kv);
+	loop_destroy(io);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +388,8 @@ int main(void)
 		CASE(too_few_osds_for_the_replicas_are_named),
 		CASE(a_device_that_is_too_small_is_named),
 		CASE(sections_are_found_and_sorted),
+		CASE(a_new_store_is_clean),
+		CASE(a_store_that_cannot_be_checked_is_no_clean_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
