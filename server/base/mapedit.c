@@ -325,6 +325,33 @@ int mapedit_osd_down(struct mapedit *edit, uint16_t id)
 	return 0;
 }
 
+int mapedit_osd_replace(struct mapedit *edit, uint16_t id, uint64_t store_lo, uint64_t store_hi,
+			unsigned int *ret_pg)
+{
+	struct nacre_map_pg *pg;
+	int slot, err;
+
+	for (*ret_pg = 0; *ret_pg < edit->pg_count; ++*ret_pg) {
+		slot = nacre_pg_slot_of(&edit->pgs[*ret_pg], id);
+		if (slot >= 0 && edit->pgs[*ret_pg].in_sync == 1u << slot)
+			return -ENODATA;
+	}
+	err = mapedit_osd_down(edit, id);
+	if (err)
+		return err;
+	edit->osds[id].store_lo = store_lo;
+	edit->osds[id].store_hi = store_hi;
+	/* also where the others are down: they have what was acknowledged, and the new store has nothing */
+	for (pg = edit->pgs; pg < edit->pgs + edit->pg_count; pg++) {
+		slot = nacre_pg_slot_of(pg, id);
+		if (slot < 0 || !(pg->in_sync & 1u << slot))
+			continue;
+		pg->in_sync &= ~(1u << slot);
+		pg->interval = edit->head.epoch;
+	}
+	return 0;
+}
+
 int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigned int slot)
 {
 	struct nacre_map_pg *group;

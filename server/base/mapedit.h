@@ -54,6 +54,12 @@ int mapedit_osd_up(struct mapedit *edit, uint16_t id, uint64_t instance, uint64_
  * member is up, it leaves the in-sync set (the last in-sync member never does).
  */
 int mapedit_osd_down(struct mapedit *edit, uint16_t id);
+/*
+ * An OSD gets a new store, which is empty: it is down, and in sync with no group. -ENOENT: no such OSD. -ENODATA: nobody
+ * else is in sync with a group (*ret_pg, its place among all groups), whose data would be lost with the old one.
+ */
+int mapedit_osd_replace(struct mapedit *edit, uint16_t id, uint64_t store_lo, uint64_t store_hi,
+			unsigned int *ret_pg);
 /* Member `slot` of a group holds everything again. -ENOENT; -EALREADY: it was in sync. */
 int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigned int slot);
 /*

@@ -7,6 +7,9 @@
  *
  * All that can be found out without writing is found out first. The map comes last:
  * without it there is no file system, so one that was made halfway is never mounted.
+ *
+ * A new store for one OSD goes the other way round: the map first says that the old one is gone, so that a store that was
+ * destroyed is never taken for one that has its groups' data.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -263,13 +266,122 @@ static int put_map(const struct job *job)
 	unsigned int pgs = plan->pg_count ? plan->pg_count : 64;
 	char error[TOOL_ERROR_BYTES];
 
-	if (mapaccess_put_first(job->global->map_store, job->map, job->map_bytes, error,
-				sizeof(error)))
+	if (mapaccess_put(job->global->map_store, 1, job->map, job->map_bytes, error, sizeof(error)))
 		return tool_failed("%s", error);
 	say(job, "file system %016llx%016llx: %u OSDs, %u replicas, %u and %u placement groups, map 1 in %s\n",
 	    (unsigned long long)plan->fsid_hi, (unsigned long long)plan->fsid_lo, plan->osd_count,
 	    plan->replicas, pgs > 1 ? pgs / 2 : 1, pgs, job->global->map_store);
 	return TOOL_OK;
+}
+
+/* ---- one store anew --------------------------------------------------------------------------- */
+
+#define REPLACE_TRIES 20
+
+static int refuse_running(const struct job *job, unsigned int id)
+{
+	struct mapaccess_lease *leases = NULL;
+	char error[TOOL_ERROR_BYTES], name[16];
+	size_t count = 0;
+	bool runs = false;
+
+	snprintf(name, sizeof(name), "osd%u", id);
+	if (mapaccess_leases(job->global->map_store, &leases, &count, error, sizeof(error)))
+		return tool_failed("%s", error);
+	for (size_t i = 0; i < count; i++)
+		runs |= leases[i].alive && !strcmp(leases[i].lease.name, name);
+	free(leases);
+	return runs ? tool_failed("%s runs, or its lease has not run out yet: stop it first", name) : TOOL_OK;
+}
+
+/* Before the map is touched: what would be refused afterwards. */
+static int refuse_destruction(const struct job *job, unsigned int id)
+{
+	const struct config *osd = job->osds[id];
+	char current[4096];
+	__le64 magic = 0;
+	FILE *device;
+
+	if (job->options->force)
+		return TOOL_OK;
+	snprintf(current, sizeof(current), "%s/CURRENT", osd->kv_dir);
+	device = fopen(osd->device, "re");
+	if (!device || fread(&magic, sizeof(magic), 1, device) != 1)
+		magic = 0;
+	if (device)
+		fclose(device);
+	if (nacre_le64(magic) != OSD_SUPER_MAGIC && access(current, F_OK))
+		return TOOL_OK;
+	return tool_failed("osd%u: %s or %s holds a store (--force destroys it)", id, osd->device, osd->kv_dir);
+}
+
+static int refuse_loss(const struct job *job, const struct mapedit *edit, unsigned int id, unsigned int at)
+{
+	unsigned int pool = 0;
+
+	while (pool + 1 < edit->pool_count && edit->pools[pool + 1].pg_first <= at)
+		pool++;
+	return tool_failed("osd%u alone has all of group %u of pool %u: with its store that data would be lost; start "
+			   "other members first", id, at - edit->pools[pool].pg_first, pool);
+}
+
+/* The map's next epoch. Somebody else may be faster: -EAGAIN goes to *ret_err. */
+static int replace_in_map(struct job *job, unsigned int id, int *ret_err)
+{
+	struct plan_osd *store = &job->stores[id];
+	char error[TOOL_ERROR_BYTES];
+	struct cluster_map *map;
+	struct mapedit *edit;
+	unsigned int at;
+	int status;
+
+	*ret_err = mapaccess_get(job->global->map_store, &map, error, sizeof(error));
+	if (*ret_err)
+		return tool_failed("%s", error);
+	edit = mapedit_open(map);
+	*ret_err = edit ? mapedit_osd_replace(edit, (uint16_t)id, store->store_lo, store->store_hi, &at) : -ENOMEM;
+	if (*ret_err == -ENODATA)
+		status = refuse_loss(job, edit, id, at);
+	else if (*ret_err || (*ret_err = mapedit_encode(edit, &job->map, &job->map_bytes)))
+		status = tool_failed("osd%u: %s", id,
+				     *ret_err == -ENOENT ? "the map has no such OSD" : strerror(-*ret_err));
+	else if ((*ret_err = mapaccess_put(job->global->map_store, edit->head.epoch, job->map, job->map_bytes,
+					   error, sizeof(error))))
+		status = *ret_err == -EAGAIN ? TOOL_FAILED : tool_failed("%s", error);
+	else
+		status = TOOL_OK;
+	if (!status)
+		say(job, "osd%u  is in sync with nothing any more: map %llu\n", id, (unsigned long long)edit->head.epoch);
+	job->plan.fsid_lo = map->view.fsid_lo;
+	job->plan.fsid_hi = map->view.fsid_hi;
+	mapedit_free(edit);
+	cluster_map_put(map);
+	return status;
+}
+
+static int replace(struct job *job)
+{
+	unsigned int id = job->options->osd;
+	int status = load(job), err = -EAGAIN;
+
+	if (!status && id >= job->sections.osd_count)
+		status = tool_failed("%s: no [osd%u]", job->options->config_file, id);
+	if (!status)
+		status = check_device(job, id);
+	if (!status)
+		status = refuse_destruction(job, id);
+	if (!status)
+		status = refuse_running(job, id);
+	if (!status && random_id(&job->stores[id].store_lo, &job->stores[id].store_hi))
+		status = tool_failed("no random numbers");
+	for (int i = 0; !status && err == -EAGAIN; i++) {
+		free(job->map);
+		job->map = NULL;
+		status = replace_in_map(job, id, &err);
+		if (err == -EAGAIN)
+			status = i < REPLACE_TRIES ? TOOL_OK : tool_failed("the map changes all the time: try again");
+	}
+	return status ? status : format_store(job, id);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
@@ -289,7 +401,7 @@ static int run(struct job *job)
 	return status ? status : put_map(job);
 }
 
-int format_run(const struct format_options *options)
+static int run_job(const struct format_options *options, int (*work)(struct job *job))
 {
 	struct job *job = calloc(1, sizeof(*job));
 	int status;
@@ -297,7 +409,7 @@ int format_run(const struct format_options *options)
 	if (!job)
 		return tool_failed("out of memory");
 	job->options = options;
-	status = run(job);
+	status = work(job);
 	for (unsigned int i = 0; job->osds && i < job->sections.osd_count; i++)
 		config_free(job->osds[i]);
 	config_free(job->global);
@@ -306,4 +418,14 @@ int format_run(const struct format_options *options)
 	free(job->map);
 	free(job);
 	return status;
+}
+
+int format_run(const struct format_options *options)
+{
+	return run_job(options, run);
+}
+
+int format_replace(const struct format_options *options)
+{
+	return run_job(options, replace);
 }

@@ -132,7 +132,7 @@ int mapaccess_leases(const char *url, struct mapaccess_lease **ret_leases, size_
 	return 0;
 }
 
-/* ---- the first map -------------------------------------------------------------------------- */
+/* ---- a new map ------------------------------------------------------------------------------ */
 
 static void swapped(void *owner, int result)
 {
@@ -151,16 +151,14 @@ int mapaccess_make_folder(const char *url, char *error, size_t error_bytes)
 	return err;
 }
 
-int mapaccess_put_first(const char *url, const uint8_t *bytes, size_t length, char *error,
-			size_t error_bytes)
+int mapaccess_put(const char *url, uint64_t epoch, const uint8_t *bytes, size_t length, char *error,
+		  size_t error_bytes)
 {
 	struct access access = { 0 };
-	int err = mapaccess_make_folder(url, error, error_bytes);
+	int err = begin(&access, url, error, error_bytes);
 
-	if (!err)
-		err = begin(&access, url, error, error_bytes);
 	if (err)
 		return err;
-	mapstore_swap(access.store, 1, bytes, length, swapped, &access);
+	mapstore_swap(access.store, epoch, bytes, length, swapped, &access);
 	return finish(&access, url, error, error_bytes);
 }

@@ -23,9 +23,9 @@ struct mapaccess_lease {
 int mapaccess_leases(const char *url, struct mapaccess_lease **ret_leases, size_t *ret_count,
 		     char *error, size_t error_bytes);
 
-/* Put the first map into an empty store; a `dir:` folder is made if it does not exist. */
-int mapaccess_put_first(const char *url, const uint8_t *bytes, size_t length, char *error,
-			size_t error_bytes);
+/* Put a map of this epoch (1: into an empty store) behind the one before it. -EAGAIN: somebody was faster. */
+int mapaccess_put(const char *url, uint64_t epoch, const uint8_t *bytes, size_t length, char *error,
+		  size_t error_bytes);
 
 /* Make the folder of a `dir:` store if it does not exist. */
 int mapaccess_make_folder(const char *url, char *error, size_t error_bytes);

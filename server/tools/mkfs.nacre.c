@@ -15,6 +15,7 @@ static const struct option long_options[] = {
 	{ "pg-count", required_argument, NULL, 'p' },
 	{ "inline", required_argument, NULL, 'i' },
 	{ "ranks", required_argument, NULL, 'k' },
+	{ "osd", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, 'f' },
 	{ "quiet", no_argument, NULL, 'q' },
 	{ "help", no_argument, NULL, 'h' },
@@ -24,7 +25,8 @@ static const struct option long_options[] = {
 
 static int print_help(void)
 {
-	printf("usage: mkfs.nacre -c FILE [options]\n\n"
+	printf("usage: mkfs.nacre -c FILE [options]\n"
+	       "       mkfs.nacre -c FILE --osd N [--force]\n\n"
 	       "Makes a file system of the daemons that FILE names: formats the device of every\n"
 	       "[osdN] and puts the first cluster map into [global] map_store.\n\n"
 	       "  -c, --config FILE    configuration, shared by all daemons of the machine\n"
@@ -35,6 +37,8 @@ static int print_help(void)
 	       "      --inline N       files of up to N bytes keep their data in the inode: a\n"
 	       "                       multiple of %u up to %u (%u; 0: none do)\n"
 	       "      --ranks N        metadata ranks (1); other metadata servers stand by\n"
+	       "      --osd N          only a new, empty store for OSD N of the file system that is there, when\n"
+	       "                       its old one is lost; the other replicas fill it\n"
 	       "      --force          destroy the file system or stores that are there\n"
 	       "  -q, --quiet          say nothing when all goes well\n"
 	       "      --help           this text\n"
@@ -78,6 +82,9 @@ static int take_option(int option, const char *which, struct format_options *opt
 	case 'q':
 		options->quiet = true;
 		return TOOL_OK;
+	case 'o':
+		options->replaces = true;
+		return take_number("--osd", optarg, 0, NACRE_MAP_OSDS_MAX - 1, &options->osd);
 	default:
 		return tool_misused("%s: unknown option, or its value is missing", which);
 	}
@@ -105,6 +112,9 @@ int main(int argc, char **argv)
 		return tool_misused("%s: an argument that means nothing here", argv[optind]);
 	if (!options.config_file)
 		return tool_misused("-c FILE is needed");
+	if (options.replaces && (options.replicas || options.min_size || options.pg_count || options.ranks))
+		return tool_misused("--osd %u: the file system stays as it is, so nothing else can be set",
+				    options.osd);
 	if (options.min_size && options.replicas && options.min_size > options.replicas)
 		return tool_misused("--min-size %u: more than --replicas %u", options.min_size,
 				    options.replicas);
@@ -113,5 +123,5 @@ int main(int argc, char **argv)
 	if (options.inline_bytes % NACRE_INLINE_UNIT)
 		return tool_misused("--inline %u: must be a multiple of %u", options.inline_bytes,
 				    NACRE_INLINE_UNIT);
-	return format_run(&options);
+	return options.replaces ? format_replace(&options) : format_run(&options);
 }

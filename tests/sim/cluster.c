@@ -10,6 +10,7 @@
 #include <string.h>
 #include "protocol/session.h"
 #include "server/base/mapedit.h"
+#include "server/base/member.h"
 #include "server/osd/store.h"
 #include "sim.h"
 
@@ -113,6 +114,81 @@ static void start_mds(struct sim_daemon *daemon)
 		sim_fail(daemon->sim, "%s cannot be created", daemon->host->name);
 }
 
+/* ---- stores --------------------------------------------------------------------------------- */
+
+#define STORE_HI 0x57012e
+
+/* An empty store on the daemon's disk; `formatted` is called when it is one. */
+static void format_osd(struct sim_daemon *daemon, uint64_t store_lo, osd_formatted formatted)
+{
+	struct osd_format_config config = {
+		.io = sim_host_io(daemon->host), .fsid_lo = fsid_lo, .fsid_hi = fsid_hi,
+		.store_lo = store_lo, .store_hi = STORE_HI, .journal_bytes = JOURNAL_BYTES,
+		.osd_id = (uint16_t)daemon->id, .force = true,
+	};
+
+	if (daemon->kv)
+		kv_mem_disk_destroy(daemon->kv);
+	daemon->kv = kv_mem_disk_create();
+	daemon->formatting = config.kv = kv_mem_open(config.io, daemon->kv);
+	if (io_file_open(config.io, "store", &config.file))
+		abort();
+	osd_store_format(&config, formatted, daemon);
+}
+
+static void formatted(void *owner, int result, const char *why)
+{
+	struct sim_daemon *daemon = owner;
+
+	if (result)
+		sim_fail(daemon->sim, "%s cannot be formatted: %s", daemon->host->name, why);
+	kv_close(daemon->formatting);
+	daemon->formatting = NULL;
+}
+
+static void formatted_first(void *owner, int result, const char *why)
+{
+	struct sim_daemon *daemon = owner;
+
+	formatted(daemon, result, why);
+	daemon->sim->world->stop = true;
+}
+
+static void formatted_again(void *owner, int result, const char *why)
+{
+	struct sim_daemon *daemon = owner;
+
+	formatted(daemon, result, why);
+	start_osd(daemon);
+}
+
+/* What the map says of the OSD's store from now on. False: nobody else has all of some group. */
+static bool replace_in_map(struct sim_daemon *daemon, uint64_t store_lo)
+{
+	struct cluster_map *map = NULL;
+	struct mapedit *edit;
+	unsigned int pg;
+	uint64_t epoch;
+	uint8_t *bytes;
+	size_t length;
+	const uint8_t *newest = sim_store_map(daemon->sim->store, &epoch, &length);
+	bool done;
+
+	if (cluster_map_create(newest, length, &map))
+		abort();
+	edit = mapedit_open(map);
+	done = !mapedit_osd_replace(edit, (uint16_t)daemon->id, store_lo, STORE_HI, &pg) &&
+	       !mapedit_encode(edit, &bytes, &length);
+	if (done) {
+		sim_note(daemon->sim->world, daemon->host, "its store is lost, and made anew", store_lo, 0);
+		sim_store_set_map(daemon->sim->store, edit->head.epoch, bytes, length);
+		free(bytes);
+	}
+	mapedit_free(edit);
+	cluster_map_put(map);
+	return done;
+}
+
 static void run_restart(struct sim_event *event)
 {
 	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event -
@@ -123,10 +199,13 @@ static void run_restart(struct sim_event *event)
 	if (daemon->host->up)
 		return;
 	sim_host_restart(daemon->host);
-	if (daemon->kv)
-		start_osd(daemon);
-	else
+	if (!daemon->kv)
 		start_mds(daemon);
+	else if (daemon->loses_store && replace_in_map(daemon, daemon->host->world->now_ns))
+		format_osd(daemon, daemon->host->world->now_ns, formatted_again);
+	else
+		start_osd(daemon);
+	daemon->loses_store = false;
 }
 
 void cluster_restart_at(struct sim_daemon *daemon, uint64_t at_ns)
@@ -161,33 +240,6 @@ bool cluster_serves(struct sim *sim)
 }
 
 /* ---- making -------------------------------------------------------------------------------- */
-
-static void formatted(void *owner, int result, const char *why)
-{
-	struct sim_daemon *daemon = owner;
-
-	if (result)
-		sim_fail(daemon->sim, "%s cannot be formatted: %s", daemon->host->name, why);
-	daemon->sim->world->stop = true;
-}
-
-static void format_osd(struct sim_daemon *daemon)
-{
-	struct osd_format_config config = {
-		.io = sim_host_io(daemon->host), .fsid_lo = fsid_lo, .fsid_hi = fsid_hi,
-		.store_lo = daemon->id + 1, .store_hi = 0x57012e, .journal_bytes = JOURNAL_BYTES,
-		.osd_id = (uint16_t)daemon->id,
-	};
-
-	daemon->kv = kv_mem_disk_create();
-	sim_disk_add(daemon->host, "store", STORE_BYTES);
-	config.kv = kv_mem_open(config.io, daemon->kv);
-	if (io_file_open(config.io, "store", &config.file))
-		abort();
-	osd_store_format(&config, formatted, daemon);
-	sim_run(daemon->sim->world, daemon->sim->world->now_ns + START_LIMIT_NS);
-	kv_close(config.kv);
-}
 
 static void add_pool(struct mapedit *edit, uint32_t id, uint32_t object_bytes)
 {
@@ -257,7 +309,9 @@ void cluster_create(struct sim *sim)
 	add_daemon(sim, &sim->mds, "mds", 0);
 	for (i = 0; i < SIM_OSDS && !sim->failed; i++) {
 		add_daemon(sim, &sim->osds[i], "osd", i);
-		format_osd(&sim->osds[i]);
+		sim_disk_add(sim->osds[i].host, "store", STORE_BYTES);
+		format_osd(&sim->osds[i], i + 1, formatted_first);
+		sim_run(sim->world, sim->world->now_ns + START_LIMIT_NS);
 	}
 	first_map(sim);
 	for (i = 0; i < SIM_OSDS && !sim->failed; i++)

@@ -58,6 +58,15 @@ static void crash_daemon(struct sim *sim, struct sim_daemon *daemon)
 	cluster_restart_at(daemon, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
 }
 
+/* At times a disk is lost with what is on it. */
+static void crash_osd(struct sim *sim)
+{
+	struct sim_daemon *daemon = &sim->osds[dice(sim, SIM_OSDS)];
+
+	crash_daemon(sim, daemon);
+	daemon->loses_store = sim->faults_done % 4 == 3;
+}
+
 static void crash_client(struct sim *sim)
 {
 	struct sim_client *client = &sim->clients[dice(sim, sim->client_count)];
@@ -114,7 +123,7 @@ static void strike(struct sim *sim)
 	else if (class == SIM_FAULT_PARTITION)
 		isolate(sim);
 	else if (class == SIM_FAULT_OSD_CRASH && !osd_is_down(sim))
-		crash_daemon(sim, &sim->osds[dice(sim, SIM_OSDS)]);
+		crash_osd(sim);
 	else if (class == SIM_FAULT_MDS_CRASH && sim->mds.serving)
 		crash_daemon(sim, &sim->mds);
 	else if (class == SIM_FAULT_CLIENT_CRASH)

@@ -36,6 +36,8 @@ struct sim_daemon {
 	struct kv_mem_disk *kv;		/* an OSD's, outlives it */
 	bool serving;
 	bool cut_off;			/* fenced: to be destroyed and made anew */
+	bool loses_store;		/* an OSD that is down: it comes back with an empty one, if nobody's data is lost */
+	struct kv *formatting;		/* an OSD's, while its store is made */
 	struct sim_event event;		/* restart */
 };
 

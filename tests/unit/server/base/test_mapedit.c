@@ -213,6 +213,40 @@ static void OSD_1_the_last_in_sync_member_never_leaves(void **state)
 	cluster_map_put(map);
 }
 
+/* An empty store is in sync with nothing, whoever else is up; what it alone has is not given up. */
+static void a_replaced_store_has_nothing(void **state)
+{
+	struct cluster_map *map = all_up(3, 2);
+	struct mapedit *edit = mapedit_open(map);
+	unsigned int at;
+
+	assert_int_equal(mapedit_osd_replace(edit, 9, 5, 6, &at), -ENOENT);
+	assert_int_equal(mapedit_osd_down(edit, 1), 0);
+	assert_int_equal(mapedit_osd_replace(edit, 0, 5, 6, &at), -ENODATA);
+	assert_true(nacre_pg_slot_of(&edit->pgs[at], 0) >= 0 && nacre_pg_slot_of(&edit->pgs[at], 1) >= 0);
+	assert_true(edit->osds[0].flags & NACRE_OSD_UP);
+	assert_int_equal(mapedit_osd_replace(edit, 1, 5, 6, &at), 0);
+	assert_int_equal(edit->osds[1].store_lo, 5);
+	assert_int_equal(edit->osds[1].store_hi, 6);
+	mapedit_free(edit);
+	/* nobody else is up, and yet they have it all */
+	edit = mapedit_open(map);
+	for (unsigned int pg = 0; pg < edit->pg_count; pg++)
+		edit->pgs[pg].in_sync = (1u << edit->pools[0].replicas) - 1;
+	for (uint16_t id = 0; id < 3; id++)
+		edit->osds[id].flags &= ~(uint32_t)NACRE_OSD_UP;
+	assert_int_equal(mapedit_osd_replace(edit, 2, 5, 6, &at), 0);
+	for (unsigned int pg = 0; pg < edit->pg_count; pg++) {
+		struct nacre_map_pg *g = &edit->pgs[pg];
+		int slot = nacre_pg_slot_of(g, 2);
+
+		assert_int_equal(slot < 0 ? 0 : g->in_sync >> slot & 1, 0);
+		assert_int_equal(g->interval, slot < 0 ? 1 : edit->head.epoch);
+	}
+	mapedit_free(edit);
+	cluster_map_put(map);
+}
+
 static void an_osd_that_was_not_in_sync_changes_nothing_by_going(void **state)
 {
 	struct cluster_map *map = all_up(3, 2);
@@ -346,6 +380,7 @@ int main(void)
 		cmocka_unit_test(a_full_dead_set_says_so),
 		cmocka_unit_test(an_osd_that_starts_begins_new_intervals_of_its_groups),
 		cmocka_unit_test(OSD_1_the_last_in_sync_member_never_leaves),
+		cmocka_unit_test(a_replaced_store_has_nothing),
 		cmocka_unit_test(an_osd_that_was_not_in_sync_changes_nothing_by_going),
 		cmocka_unit_test(a_member_that_caught_up_is_in_sync_in_a_new_interval),
 		cmocka_unit_test(replicas_stand_in_different_domains),
