@@ -12,6 +12,7 @@ struct format_options {
 	unsigned int pg_count;		/* 0: see plan.h */
 	unsigned int ranks;		/* 0: 1 */
 	unsigned int inline_bytes;	/* 0: no inline data */
+	unsigned int journal_mode;	/* of the data pool, enum nacre_journal_mode */
 	bool force;			/* destroy what is there */
 	bool quiet;			/* say nothing when all goes well */
 };

@@ -84,6 +84,7 @@ static void start_osd(struct sim_daemon *daemon)
 		.advertise = daemon->host->address, .name = daemon->host->name,
 		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
 		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
+		.direct_bytes = daemon->sim->direct_bytes,
 		.log_keep = 64, .events = &events, .owner = daemon,
 	};
 
@@ -189,11 +190,11 @@ static void format_osd(struct sim_daemon *daemon)
 	kv_close(config.kv);
 }
 
-static void add_pool(struct mapedit *edit, uint32_t id, uint32_t object_bytes)
+static void add_pool(struct mapedit *edit, uint32_t id, uint8_t journal_mode, uint32_t object_bytes)
 {
 	edit->pools[id] = (struct nacre_map_pool){
 		.id = id, .pg_count = PGS, .replicas = 2, .min_size = 1,
-		.journal_mode = NACRE_JOURNAL_DATA, .object_bytes = object_bytes,
+		.journal_mode = journal_mode, .object_bytes = object_bytes,
 		.pg_first = id * PGS,
 	};
 	edit->pool_count = id + 1;
@@ -219,9 +220,9 @@ static void first_map(struct sim *sim)
 	edit->rank_count = 1;
 	edit->subtrees[0] = (struct nacre_map_subtree){ .ino = NACRE_INO_ROOT, .rank = 0 };
 	edit->subtree_count = 1;
-	add_pool(edit, NACRE_POOL_META, 4u << 20);
+	add_pool(edit, NACRE_POOL_META, sim->journal_modes[NACRE_POOL_META], 4u << 20);
 	mapedit_place_pool(edit, NACRE_POOL_META);
-	add_pool(edit, NACRE_POOL_DATA, SIM_OBJECT_BYTES);
+	add_pool(edit, NACRE_POOL_DATA, sim->journal_modes[NACRE_POOL_DATA], SIM_OBJECT_BYTES);
 	if (sim->inlines) {
 		edit->head.features |= NACRE_FEATURE_INLINE;
 		edit->pools[NACRE_POOL_DATA].inline_units = SIM_INLINE_BYTES / NACRE_INLINE_UNIT;

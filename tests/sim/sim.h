@@ -89,6 +89,7 @@ struct sim_options {
 	uint32_t faults;		/* enum sim_fault_class bits; by the seed when faults_by_seed */
 	bool faults_by_seed;
 	bool inlines, inlines_by_seed;	/* small files in the inode */
+	bool cow, journals_by_seed;	/* the OSDs' journal mode: cow or data */
 	bool trace, verbose;
 };
 
@@ -112,6 +113,8 @@ struct sim {
 	struct sim_daemon mds;
 	struct sim_client clients[SIM_CLIENTS_MAX];
 	unsigned int client_count;
+	uint8_t journal_modes[2];	/* of the pools, by id */
+	uint32_t direct_bytes;		/* see server/osd/store.h */
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	bool quotas;			/* directories have quotas */
 	uint64_t quotas_set, quotas_judged;

@@ -46,7 +46,7 @@ static void room(void *owner)
 {
 }
 
-static const struct osd_store_calls calls = { opened, replayed, settled, keep, failed, room };
+static const struct osd_store_calls calls = { opened, replayed, NULL, settled, keep, failed, room };
 
 static void no_line(void *owner, enum log_level level, const char *line)
 {
@@ -135,6 +135,7 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 		.backlog_bytes = rig->backlog_bytes,
 		.cache_bytes = 256 << 10,
 		.writeback_ms = 20,
+		.direct_bytes = rig->direct_bytes,
 		.calls = &calls,
 		.owner = rig,
 	};
@@ -287,7 +288,7 @@ uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply
 {
 	struct osd_exec exec = {
 		.store = rig->store,
-		.mode = &osd_journal_mode_data,
+		.mode = rig->mode ? rig->mode : &osd_journal_mode_data,
 		.request = &r->head,
 		.data = r->data.at,
 		.pg_count = 1,
