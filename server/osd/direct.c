@@ -70,18 +70,31 @@ static void flushed(struct io_disk *disk, int result)
 	pump(&direct->pump);
 }
 
+/* Is something written, and everything else that was under way with the first of it? */
+static bool is_gathered(struct osd_direct *direct)
+{
+	struct osd_txn *txn;
+	bool written = false, waits = false;
+
+	for (txn = direct->first; txn; txn = txn->next_direct)
+		written |= txn->direct_state == OSD_DIRECT_WRITTEN;
+	if (written && !direct->gather_seq)
+		direct->gather_seq = direct->last_seq;
+	for (txn = direct->first; txn && txn->seq <= direct->gather_seq; txn = txn->next_direct)
+		waits |= txn->direct_state == OSD_DIRECT_WRITING;
+	return written && !waits;
+}
+
 /* Flush what is written, one flush at a time: what is written meanwhile shares the next. */
 static void pump(struct io_task *task)
 {
 	struct osd_direct *direct = (struct osd_direct *)((char *)task -
 							  offsetof(struct osd_direct, pump));
 	struct osd_store *store = direct->store;
-	struct osd_txn *txn = direct->first;
 
-	while (txn && txn->direct_state != OSD_DIRECT_WRITTEN)
-		txn = txn->next_direct;
-	if (!txn || direct->flushing || store->failed)
+	if (direct->flushing || store->failed || !is_gathered(direct))
 		return;
+	direct->gather_seq = 0;
 	if (mutate(MUTATE_OSD_DATA_UNFLUSHED)) {
 		move_on(direct, OSD_DIRECT_WRITTEN, OSD_DIRECT_DURABLE);
 		settle(direct);
@@ -173,6 +186,7 @@ void osd_direct_begin(struct osd_direct *direct, struct osd_txn *txn)
 	uint32_t at, length;
 
 	txn->direct_state = OSD_DIRECT_WRITING;
+	direct->last_seq = txn->seq;
 	txn->next_direct = NULL;
 	*direct->last = txn;
 	direct->last = &txn->next_direct;

@@ -6,7 +6,7 @@
  *
  * A transaction with such data waits in the journal's queue, and all behind it wait too, until a flush of the
  * device has ended that began after its last write. One flush serves all that were written when it
- * began. So a record in the journal never points to bytes that a loss of power could still take.
+ * began, and it begins only when those are written that were under way when the first of them was. So a record in the journal never points to bytes that a loss of power could still take.
  *
  * The blocks are nobody's when they are written: taken by this transaction, or allocated and never written, and without a
  * bar (bars.h). Until its writes are done readers find the bytes among the images; then on the device.
@@ -23,6 +23,8 @@ struct osd_direct {
 	struct osd_store *store;
 	struct osd_txn *first, **last;	/* in the order of submission, by txn->next_direct, until durable */
 	uint64_t bytes;			/* of them */
+	uint64_t last_seq;		/* of the newest */
+	uint64_t gather_seq;		/* the next flush waits for the writes up to this one; 0: nothing is written yet */
 	bool flushing;
 	struct io_disk sync;
 	struct io_task pump;

@@ -112,9 +112,14 @@ static void set_bars(struct osd_store *store, const struct osd_txn *txn)
 	struct osd_bars *bars = &store->alloc.bars;
 	uint32_t i;
 
-	for (i = 0; i < txn->space_count; i++)
-		if (!txn->space[i].taken && !mutate(MUTATE_OSD_REUSE_EARLY))
+	for (i = 0; i < txn->space_count; i++) {
+		if (txn->space[i].taken)
+			continue;
+		if (mutate(MUTATE_OSD_REUSE_EARLY))
+			store->alloc.hint = txn->space[i].block;
+		else
 			osd_bars_give(bars, txn->space[i].block, txn->space[i].count, txn->seq);
+	}
 	for (i = 0; i < txn->image_count; i++)
 		osd_bars_set(bars, OSD_BAR_RESTING, txn->images[i].block, 1, txn->seq);
 	for (i = 0; i < txn->direct_count; i++)
