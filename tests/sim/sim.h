@@ -37,6 +37,7 @@ struct sim_daemon {
 	bool serving;
 	bool cut_off;			/* fenced: to be destroyed and made anew */
 	struct sim_event event;		/* restart */
+	struct sim_event power_event;	/* loss of power, in the middle of a flush */
 };
 
 struct sim_client;
