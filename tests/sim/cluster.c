@@ -11,6 +11,7 @@
 #include "protocol/session.h"
 #include "server/base/mapedit.h"
 #include "server/osd/store.h"
+#include "scrub.h"
 #include "sim.h"
 
 #define STORE_BYTES (24u << 20)
@@ -117,6 +118,24 @@ static void start_mds(struct sim_daemon *daemon)
 		sim_fail(daemon->sim, "%s cannot be created", daemon->host->name);
 }
 
+/* What has read the store dies, and the OSD begins. */
+static void run_scrubbed(struct sim_event *event)
+{
+	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event -
+							  offsetof(struct sim_daemon, event));
+
+	cluster_crash(daemon, SIM_CRASH_KILL);
+	sim_host_restart(daemon->host);
+	start_osd(daemon);
+}
+
+static void scrubbed(struct sim_daemon *daemon)
+{
+	daemon->scrubs = false;
+	daemon->event.run = run_scrubbed;
+	sim_event_at(daemon->sim->world, NULL, &daemon->event, daemon->sim->world->now_ns);
+}
+
 static void run_restart(struct sim_event *event)
 {
 	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event -
@@ -127,7 +146,9 @@ static void run_restart(struct sim_event *event)
 	if (daemon->host->up)
 		return;
 	sim_host_restart(daemon->host);
-	if (daemon->kv)
+	if (daemon->kv && daemon->scrubs)
+		scrub_start(daemon, fsid_lo, fsid_hi, scrubbed);
+	else if (daemon->kv)
 		start_osd(daemon);
 	else
 		start_mds(daemon);
@@ -145,6 +166,8 @@ void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind)
 	unsigned int keep;
 
 	sim_host_crash(daemon->host, kind);
+	daemon->scrubs |= kind == SIM_CRASH_POWER &&
+			  daemon->sim->journal_modes[NACRE_POOL_DATA] == NACRE_JOURNAL_COW;
 	if (daemon->kv) {
 		keep = (unsigned int)sim_below(&daemon->sim->world->random, 4);
 		kv_mem_disk_crash(daemon->kv, keep);

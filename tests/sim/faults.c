@@ -73,7 +73,7 @@ static void crash_daemon(struct sim *sim, struct sim_daemon *daemon)
 	if (!daemon->host->up)
 		return;
 	/* orders of data, record and flush show in the short time in which they are under way */
-	if (daemon->kv && sim->journal_modes[NACRE_POOL_DATA] == NACRE_JOURNAL_COW && dice(sim, 2)) {
+	if (daemon->kv && sim->journal_modes[NACRE_POOL_DATA] == NACRE_JOURNAL_COW && dice(sim, 6)) {
 		daemon->power_event.run = run_power_loss;
 		sim_disk_at_flush(daemon->host, &daemon->power_event);
 		return;

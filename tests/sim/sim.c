@@ -122,7 +122,7 @@ static void choose_journals(struct sim *sim)
 	sim->journal_modes[NACRE_POOL_DATA] = cow ? NACRE_JOURNAL_COW : NACRE_JOURNAL_DATA;
 	sim->journal_modes[NACRE_POOL_META] = cow && !sim_below(&random, 3) ? NACRE_JOURNAL_COW :
 									     NACRE_JOURNAL_DATA;
-	sim->direct_bytes = 4096u << sim_below(&random, 3);
+	sim->direct_bytes = 4096u << sim_below(&random, 2);
 }
 
 static void prepare(struct sim *sim)

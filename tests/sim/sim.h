@@ -35,6 +35,7 @@ struct sim_daemon {
 	struct osd *osd;		/* an OSD that runs */
 	struct kv_mem_disk *kv;		/* an OSD's, outlives it */
 	bool serving;
+	bool scrubs;			/* an OSD's store is to be read before it starts */
 	bool cut_off;			/* fenced: to be destroyed and made anew */
 	struct sim_event event;		/* restart */
 	struct sim_event power_event;	/* loss of power, in the middle of a flush */

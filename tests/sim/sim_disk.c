@@ -289,7 +289,8 @@ static void begin_flush(struct op *op, struct sim_file *file)
 	op->syncing = true;
 	op->cutoff = file->record_count;
 	sim_event_at(world, op->host, &op->event, world->now_ns + latency);
-	if (!file->at_flush)
+	/* what is alone on its way has nothing to be out of order with */
+	if (!file->at_flush || (!file->writes && !file->records->next))
 		return;
 	sim_event_at(world, NULL, file->at_flush, world->now_ns + sim_below(&world->random, latency));
 	file->at_flush = NULL;
