@@ -53,7 +53,7 @@ sources = $(sort $(shell find $(1) -name '*.c' 2>/dev/null))
 objects = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
 # ---- libraries: name, folder ------------------------------------------------------------------------------------
-MAINS := server/mds/main.c server/osd/main.c tests/client/main.c tests/sim/main.c tests/bench/bare.c \
+MAINS := server/mds/main.c server/osd/main.c tests/client/main.c tests/sim/main.c tests/bench/bare.c tests/bench/store.c \
 	 $(foreach p,mkfs.nacre mount.nacre nacre nacre-wiredump,server/tools/$(p).c)
 
 LIB_protocol := protocol
@@ -99,6 +99,7 @@ $(eval $(call program,nacre,server/tools/nacre.c,tools osd base protocol))
 $(eval $(call program,nacre-wiredump,server/tools/nacre-wiredump.c,tools base protocol))
 $(eval $(call program,nacre-load,tests/client/main.c,client base protocol))
 $(eval $(call program,nacre-bare,tests/bench/bare.c,bench))
+$(eval $(call program,nacre-store,tests/bench/store.c,osd base protocol))
 $(eval $(call program,nacre-sim,tests/sim/main.c,sim client mds osd base protocol))
 
 # makes the manual's tables; not for installing

@@ -14,6 +14,10 @@
 	  "OSD-1: the primary answers before its replicas have made it durable")	\
 	M(OSD_FORGET_RESEND, "osd-forget-resend",				\
 	  "LOG-2: an OSD does not know a re-sent request")			\
+	M(OSD_DATA_UNFLUSHED, "osd-data-unflushed",				\
+	  "decision 0014: data is not flushed before the record that points to it is written") \
+	M(OSD_REUSE_EARLY, "osd-reuse-early",					\
+	  "OSD-4: blocks given back are written directly before that is durable")	\
 	M(OSD_ROOM_UNSENT, "osd-room-unsent",					\
 	  "decision 0013: a member that is caught up is not sent where the unwritten blocks are") \
 	M(ROOM_UNTOLD, "room-untold",						\

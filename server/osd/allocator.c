@@ -39,6 +39,7 @@ void osd_alloc_init(struct osd_alloc *alloc, uint64_t blocks)
 	alloc->applied = mem_zero(alloc->chunk_count * CHUNK_WORDS, sizeof(uint64_t));
 	alloc->chunk_free = mem_zero(alloc->chunk_count, sizeof(uint32_t));
 	alloc->chunk_changed = mem_zero(alloc->chunk_count, sizeof(bool));
+	osd_bars_init(&alloc->bars, alloc->chunk_count);
 	for (block = 0; block < alloc->chunk_count; block++)
 		alloc->chunk_free[block] = OSD_BITMAP_BLOCKS;
 	/* What the last chunk has beyond the end is never free. */
@@ -57,11 +58,18 @@ void osd_alloc_fini(struct osd_alloc *alloc)
 	free(alloc->applied);
 	free(alloc->chunk_free);
 	free(alloc->chunk_changed);
+	osd_bars_fini(&alloc->bars);
 	memset(alloc, 0, sizeof(*alloc));
 }
 
-/* The first free block in [from, end), or end. */
-static uint64_t find_free(const struct osd_alloc *alloc, uint64_t from, uint64_t end)
+/* 64 blocks as bits: which cannot be taken. */
+static uint64_t word_at(const struct osd_alloc *alloc, uint64_t block, bool direct)
+{
+	return alloc->used[block / WORD_BITS] | osd_bars_word(&alloc->bars, block, !direct);
+}
+
+/* The first block in [from, end) that can be taken, or end. */
+static uint64_t find_free(const struct osd_alloc *alloc, uint64_t from, uint64_t end, bool direct)
 {
 	uint64_t word;
 
@@ -70,7 +78,7 @@ static uint64_t find_free(const struct osd_alloc *alloc, uint64_t from, uint64_t
 			from = (from / OSD_BITMAP_BLOCKS + 1) * OSD_BITMAP_BLOCKS;
 			continue;
 		}
-		word = ~alloc->used[from / WORD_BITS] >> (from % WORD_BITS);
+		word = ~word_at(alloc, from, direct) >> (from % WORD_BITS);
 		if (word) {
 			from += (uint64_t)__builtin_ctzll(word);
 			return from < end ? from : end;
@@ -80,27 +88,31 @@ static uint64_t find_free(const struct osd_alloc *alloc, uint64_t from, uint64_t
 	return end;
 }
 
-static uint32_t run_length(const struct osd_alloc *alloc, uint64_t block, uint32_t want)
+static uint32_t run_length(const struct osd_alloc *alloc, uint64_t block, uint32_t want, bool direct)
 {
 	uint32_t length = 0;
+	uint64_t at = block;
 
-	while (length < want && block + length < alloc->blocks && !bit(alloc->used, block + length))
+	while (length < want && at < alloc->blocks &&
+	       !(word_at(alloc, at, direct) >> (at % WORD_BITS) & 1)) {
 		length++;
+		at++;
+	}
 	return length;
 }
 
 /* Look for a run in [from, end): the first that is long enough, or the longest of the first few. */
 static uint32_t search(const struct osd_alloc *alloc, uint64_t from, uint64_t end, uint32_t want,
-		       uint64_t *ret_block)
+		       bool direct, uint64_t *ret_block)
 {
 	uint32_t best = 0, length, runs = 0;
 	uint64_t block = from;
 
 	for (; runs < SEARCH_RUNS; runs++, block += length) {
-		block = find_free(alloc, block, end);
+		block = find_free(alloc, block, end, direct);
 		if (block >= end)
 			break;
-		length = run_length(alloc, block, want);
+		length = run_length(alloc, block, want, direct);
 		if (length > best) {
 			best = length;
 			*ret_block = block;
@@ -122,17 +134,19 @@ static void mark(struct osd_alloc *alloc, uint64_t block, uint32_t count, bool t
 	}
 }
 
-int osd_alloc_take(struct osd_alloc *alloc, uint32_t want, uint64_t *ret_block, uint32_t *ret_count)
+int osd_alloc_take(struct osd_alloc *alloc, uint32_t want, bool direct, uint64_t *ret_block,
+		   uint32_t *ret_count)
 {
 	uint32_t count;
 
 	assert(want);
 	if (!alloc->free)
 		return -ENOSPC;
-	count = search(alloc, alloc->hint, alloc->blocks, want, ret_block);
+	count = search(alloc, alloc->hint, alloc->blocks, want, direct, ret_block);
 	if (!count)
-		count = search(alloc, 0, alloc->blocks, want, ret_block);
-	assert(count);
+		count = search(alloc, 0, alloc->blocks, want, direct, ret_block);
+	if (!count)
+		return -ENOSPC;
 	mark(alloc, *ret_block, count, true);
 	alloc->hint = *ret_block + count;
 	*ret_count = count;

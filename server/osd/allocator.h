@@ -17,6 +17,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "bars.h"
 #include "kv.h"
 #include "layout.h"
 
@@ -30,17 +31,20 @@ struct osd_alloc {
 	uint64_t *applied;
 	uint32_t *chunk_free;		/* free blocks of each OSD_BITMAP_BLOCKS */
 	bool *chunk_changed;		/* since the last osd_alloc_save() */
+	struct osd_bars bars;		/* what may not be written directly, or not at all */
 };
 
 void osd_alloc_init(struct osd_alloc *alloc, uint64_t blocks);
 void osd_alloc_fini(struct osd_alloc *alloc);
 
 /*
- * Take one run of 1 to `want` blocks, as long as is found without a long search.
- * 0, or -ENOSPC: nothing at all is free. The reserve is the caller's to heed.
+ * Take one run of 1 to `want` blocks, as long as is found without a long search. None of those
+ * to which something was written directly not long ago; for writing directly, none with a bar at all.
+ * 0, or -ENOSPC: there is no such block. The reserve is the caller's to heed.
  */
-int osd_alloc_take(struct osd_alloc *alloc, uint32_t want, uint64_t *ret_block, uint32_t *ret_count);
-/* Give blocks back; they can be taken again at once. */
+int osd_alloc_take(struct osd_alloc *alloc, uint32_t want, bool direct, uint64_t *ret_block,
+		   uint32_t *ret_count);
+/* Give blocks back; they can be taken again at once, but for what bars forbid. */
 void osd_alloc_give(struct osd_alloc *alloc, uint64_t block, uint32_t count);
 /* Replay: mark as a transaction in the journal says, whatever was there. */
 void osd_alloc_mark(struct osd_alloc *alloc, const struct osd_disk_space *space);

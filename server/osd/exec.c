@@ -108,7 +108,8 @@ static uint32_t place(struct osd_exec *exec)
 		return EFBIG;
 	err = exec->mode->place(exec->store, view, view->txn, blocks_to_leave(exec));
 	exec->placed = !err;
-	return (uint32_t)-err;
+	exec->wants_space = err == -EAGAIN;
+	return exec->wants_space ? OSD_MISS : (uint32_t)-err;
 }
 
 /* Run everything from the start. False: something is missing. */
@@ -135,26 +136,39 @@ static bool run(struct osd_exec *exec)
 	}
 	if (exec->load_error)
 		err = exec->load_error;
-	if (err == OSD_MISS) {
-		osd_view_end(&exec->view);
-		return false;
-	}
 	if (!err && exec->writes) {
 		err = place(exec);
 		exec->failed_op = err && index ? index - 1 : 0;
 	}
+	if (err == OSD_MISS) {
+		osd_view_end(&exec->view);
+		return false;
+	}
 	exec->result = err;
 	return true;
+}
+
+static void space_changed(struct osd_space_wait *wait, int result)
+{
+	struct osd_exec *exec = (struct osd_exec *)((char *)wait - offsetof(struct osd_exec, space_wait));
+
+	exec->load_error = (uint32_t)-result;
+	osd_exec_loaded(exec);
 }
 
 /* Run until it is done or loads are under way. */
 static bool turn(struct osd_exec *exec)
 {
 	exec->running = true;
-	if (run(exec))
+	if (run(exec)) {
 		exec->running = false;
-	else
+	} else if (exec->wants_space) {
+		exec->wants_space = false;
+		exec->space_wait.wake = space_changed;
+		osd_store_wait_space(exec->store, &exec->space_wait);
+	} else {
 		osd_exec_load(exec);
+	}
 	return !exec->running;
 }
 
@@ -216,6 +230,19 @@ void osd_exec_end(struct osd_exec *exec)
 	mem_bytes_free(&exec->read_data);
 }
 
+/* Written blocks that become unwritten in their places: until that is safe, their bytes are the object's. */
+static void rest_zeroed(struct osd_exec *exec, const struct osd_chunk *old, const struct osd_chunk *map)
+{
+	struct osd_store *store = exec->store;
+	uint32_t i;
+
+	for (i = 0; i < OSD_CHUNK_BLOCKS; i++)
+		if (old->block[i] == map->block[i] && osd_chunk_state(old, i) == OSD_BLOCK_WRITTEN &&
+		    osd_chunk_state(map, i) == OSD_BLOCK_UNWRITTEN)
+			osd_bars_set(&store->alloc.bars, OSD_BAR_RESTING, map->block[i], 1,
+				     store->journal.next_seq);
+}
+
 static void commit_chunk(struct osd_exec *exec, uint32_t chunk, uint64_t object_id)
 {
 	struct osd_view *view = &exec->view;
@@ -234,6 +261,8 @@ static void commit_chunk(struct osd_exec *exec, uint32_t chunk, uint64_t object_
 	} else if (had) {
 		osd_txn_delete(view->txn, &key);
 	}
+	if (object->exists && object->chunks[chunk])
+		rest_zeroed(exec, object->chunks[chunk], &own->map);
 	osd_onode_set_chunk(&view->onode, chunk, has);
 	if (has && !object->chunks[chunk])
 		object->chunks[chunk] = osd_chunk_new();

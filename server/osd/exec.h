@@ -8,6 +8,7 @@
  * before all have succeeded, so a failing operation leaves nothing behind.
  *
  *	run ──MISS──▶ loading ──▶ run … ──▶ done ──▶ commit (changes) or drop
+ *	  └──the blocks that are free are barred──▶ waiting ──▶ run …
  *
  * A caller lets no two executions that may change an object run at once, nor
  * one that changes beside one that reads (request.c). Between `done` and commit
@@ -59,6 +60,8 @@ struct osd_exec {
 	uint32_t load_error;
 	bool running;
 	bool placed;			/* blocks were taken for it */
+	bool wants_space;		/* it could be placed if less were barred */
+	struct osd_space_wait space_wait;
 };
 
 /* Begin; the fields above are set, all others zero. True: it is done already, done() is not called. */

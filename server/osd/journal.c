@@ -238,6 +238,12 @@ static unsigned int gather(struct osd_record *record, uint32_t image_count)
 	return (unsigned int)(last - record->iov) + 1;
 }
 
+/* May its record be written? Not before the data that it points to is durable. */
+static bool is_ready(const struct osd_txn *txn)
+{
+	return txn->direct_state == OSD_DIRECT_DURABLE;
+}
+
 /* Decide how many of the waiting transactions the next record takes. */
 static uint32_t choose(const struct osd_journal *journal, uint64_t *ret_packed, uint32_t *ret_images)
 {
@@ -246,7 +252,7 @@ static uint32_t choose(const struct osd_journal *journal, uint64_t *ret_packed, 
 	unsigned int iovs = 1;
 	uint32_t count = 0;
 
-	for (txn = journal->waiting; txn; txn = txn->next, count++) {
+	for (txn = journal->waiting; txn && is_ready(txn); txn = txn->next, count++) {
 		iovs += txn_iovs(txn);
 		if (count && (iovs > RECORD_IOVS_MAX ||
 			      record_bytes(packed + txn->packed.length, images + txn->image_count) >
@@ -315,7 +321,7 @@ static void pump(struct io_task *task)
 	struct osd_journal *journal = (struct osd_journal *)((char *)task -
 							     offsetof(struct osd_journal, pump));
 
-	while (journal->waiting && !journal->failed && !journal->held) {
+	while (journal->waiting && is_ready(journal->waiting) && !journal->failed && !journal->held) {
 		if (journal->writing_count >= WRITING_MAX)
 			return;
 		if (journal->writing_count && journal->waiting_bytes < PIPELINE_BYTES)
@@ -329,7 +335,7 @@ static void pump(struct io_task *task)
 
 void osd_journal_kick(struct osd_journal *journal)
 {
-	if (journal->waiting && !journal->failed)
+	if (journal->waiting && is_ready(journal->waiting) && !journal->failed)
 		io_defer(journal->io, &journal->pump);
 }
 

@@ -5,10 +5,11 @@
  *
  *	data	every changed block keeps its place, or is given one if it has none;
  *		its image is journaled and written to its place later
+ *	cow	what is written is written once, to fresh blocks, and durable there before
+ *		the record that points to them is journaled (direct.h); small writes as in data
  *
- * A mode that writes data to its place first gives changed blocks fresh places in
- * place() and keeps their images out of the transaction; a step between the end of
- * execution and osd_store_submit() then makes the data durable.
+ * `ordered`, which overwrites in place, is not written. A mode decides for one request at a time, and the journal says
+ * of each transaction what it has done: a pool may change its mode at any time.
  */
 #ifndef NACRE_SERVER_OSD_JOURNAL_MODE_H
 #define NACRE_SERVER_OSD_JOURNAL_MODE_H
@@ -27,13 +28,15 @@ struct osd_journal_mode {
 	/*
 	 * Give every changed block of the view a place on the device, and enter
 	 * images and space into the transaction. `leave`: so many blocks have
-	 * to stay free. 0, or -ENOSPC with nothing taken.
+	 * to stay free. 0, or -ENOSPC or -EAGAIN with nothing taken: the latter when
+	 * osd_store_wait_space() is to be called.
 	 */
 	int (*place)(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
 		     uint64_t leave);
 };
 
 extern const struct osd_journal_mode osd_journal_mode_data;
+extern const struct osd_journal_mode osd_journal_mode_cow;
 
 /* The table of a pool's mode, or NULL: not served here. */
 const struct osd_journal_mode *osd_journal_mode_find(uint8_t number);

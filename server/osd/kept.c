@@ -134,6 +134,18 @@ static struct pg_kept *find_kept(struct osd *osd, const struct osd_txn *txn)
 	return kept;
 }
 
+void osd_kept_filled(void *owner, const struct osd_txn *txn)
+{
+	struct pg_kept *kept = find_kept(owner, txn);
+
+	if (!kept)
+		return;
+	kept->own[2].length = 0;
+	osd_txn_payload(txn, &kept->own[2]);
+	kept->data = kept->own[2].at;
+	kept->data_bytes = (uint32_t)kept->own[2].length;
+}
+
 bool osd_kept_settled(void *owner, const struct osd_txn *txn)
 {
 	return !find_kept(owner, txn);

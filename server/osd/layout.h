@@ -36,8 +36,8 @@
 
 #define OSD_SUPER_MAGIC 0x3044534f4352434eull	/* "NCRCOSD0" */
 #define OSD_RECORD_MAGIC 0x4c4e524au		/* "JRNL" */
-#define OSD_DISK_VERSION 2
-#define OSD_DISK_OLDEST 1			/* that is understood, and becomes 2: it has no unwritten blocks */
+#define OSD_DISK_VERSION 3
+#define OSD_DISK_OLDEST 1			/* that is understood, and becomes 3: 1 has no unwritten blocks, 2 no direct writes */
 #define OSD_JOURNAL_BYTES_MIN (1u << 20)
 
 /* Block 0 of the device, padded with zeros. Written by osd_store_format(), and when an older store is first opened. */
@@ -109,7 +109,7 @@ NACRE_STRUCT(osd_disk_record, OSD_DISK_RECORD_FIELDS, 64);
 	F(32, objects_more, "objects made")				\
 	F(32, objects_less, "objects removed")				\
 	T(changes, 1u << 28, "osd_disk_change sequence")		\
-	T(images, 1u << 24, "osd_disk_image array, in the order of the blocks of the record") \
+	T(images, 1u << 24, "osd_disk_image array, in the order of the blocks of the record, then those written directly") \
 	T(space, 1u << 24, "osd_disk_space array")			\
 	T(request, 1u << 20, "nacre_osd_request as resolved, when number is not 0") \
 	T(entry, 1u << 17, "nacre_rep_entry, when number is not 0")	\
@@ -129,10 +129,15 @@ enum osd_change_kind {
 	T(value, 1u << 26, "its value; DELETE_RANGE: the key behind the last")
 NACRE_STRUCT(osd_disk_change, OSD_DISK_CHANGE_FIELDS, 12);
 
+enum osd_image_flags {
+	OSD_IMAGE_DIRECT = 1,		/* it stands at its place, and not in the record */
+};
+
 /* A block that the transaction writes. */
 #define OSD_DISK_IMAGE_FIELDS(F, R, T)					\
 	F(64, block, "where, in blocks of the data area")		\
-	F(32, object_block, "which block of the object it is")		\
+	F(16, object_block, "which block of the object it is")		\
+	F(16, image_flags, "enum osd_image_flags")			\
 	F(32, crc, "CRC32C of its 4096 bytes")
 NACRE_STRUCT(osd_disk_image, OSD_DISK_IMAGE_FIELDS, 16);
 

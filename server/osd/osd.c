@@ -275,6 +275,7 @@ static void store_room(void *owner)
 static const struct osd_store_calls store_calls = {
 	.opened = store_opened,
 	.replayed = osd_kept_replayed,
+	.filled = osd_kept_filled,
 	.settled = osd_kept_settled,
 	.keep = osd_kept_keep,
 	.failed = store_failed,
@@ -294,6 +295,7 @@ static void got_map(void *owner, int result, uint64_t epoch, const uint8_t *byte
 		.backlog_bytes = osd->config.backlog_bytes,
 		.cache_bytes = osd->config.cache_bytes,
 		.writeback_ms = osd->config.writeback_ms,
+		.direct_bytes = osd->config.direct_bytes,
 		.stats = &osd->store_stats,
 		.calls = &store_calls,
 		.owner = osd,

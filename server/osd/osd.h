@@ -48,6 +48,7 @@ struct osd_config {
 	uint64_t backlog_bytes;		/* see store.h */
 	uint64_t cache_bytes;		/* see store.h */
 	uint32_t writeback_ms;		/* see store.h */
+	uint32_t direct_bytes;		/* see store.h */
 	uint32_t log_keep;		/* entries of each group's log kept for catching up, default 1024 */
 	const struct osd_events *events;
 	void *owner;

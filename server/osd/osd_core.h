@@ -192,6 +192,7 @@ struct pg_kept *pg_kept_decode(uint32_t pool, uint32_t pg, uint64_t number, cons
 void pg_kept_encode(const struct pg_kept *kept, struct mem_bytes *ret_value);
 /* The store's hooks, see store.h. */
 void osd_kept_replayed(void *owner, const struct osd_txn *txn);
+void osd_kept_filled(void *owner, const struct osd_txn *txn);
 bool osd_kept_settled(void *owner, const struct osd_txn *txn);
 bool osd_kept_keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value);
 

@@ -133,6 +133,7 @@ static void judge_space(struct request *request)
 		return;
 	for (i = 0; i < exec->view.txn->space_count; i++)
 		blocks += exec->view.txn->space[i].taken ? exec->view.txn->space[i].count : 0;
+	blocks -= exec->view.txn->moved;
 	if (!pg_members_have_space(request->pg, blocks))
 		exec->result = ENOSPC;
 }

@@ -5,10 +5,51 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include "server/base/mutate.h"
 #include "store.h"
 
 /* Waiting for the journal: more than this, and callers should pause. */
 #define WAITING_BYTES_MAX (32u << 20)
+
+/* ---- waiting for blocks ---------------------------------------------------------------- */
+
+static void wake_space(struct osd_store *store, int result)
+{
+	struct osd_space_wait *wait = store->space_waits, *next;
+
+	store->space_waits = NULL;
+	for (; wait; wait = next) {
+		next = wait->next;
+		store->loads--;
+		wait->wake(wait, result);
+	}
+}
+
+void osd_store_want_space(struct osd_store *store)
+{
+	osd_writeback_hurry(&store->writeback);
+}
+
+void osd_store_wait_space(struct osd_store *store, struct osd_space_wait *wait)
+{
+	struct osd_space_wait **link = &store->space_waits;
+
+	while (*link)
+		link = &(*link)->next;
+	wait->next = NULL;
+	*link = wait;
+	store->stats->space_waits++;
+	store->loads++;
+	osd_store_want_space(store);
+}
+
+void osd_store_trimmed(struct osd_store *store, uint64_t seq)
+{
+	osd_bars_trimmed(&store->alloc.bars, seq);
+	wake_space(store, 0);
+}
+
+/* ---- submitting ------------------------------------------------------------------------ */
 
 void osd_store_fail(struct osd_store *store, const char *why)
 {
@@ -18,6 +59,7 @@ void osd_store_fail(struct osd_store *store, const char *why)
 	store->journal.failed = true;
 	log_error(store->log, "store", "%s; nothing more will be made durable", why);
 	store->calls->failed(store->owner, why);
+	wake_space(store, -EIO);
 }
 
 uint64_t osd_store_new_id(struct osd_store *store)
@@ -42,9 +84,14 @@ struct osd_store_space osd_store_space(const struct osd_store *store)
 	};
 }
 
+static uint64_t waiting_bytes(const struct osd_store *store)
+{
+	return store->journal.waiting_bytes + store->direct.bytes;
+}
+
 bool osd_store_is_full(struct osd_store *store)
 {
-	bool full = store->journal.waiting_bytes > WAITING_BYTES_MAX;
+	bool full = waiting_bytes(store) > WAITING_BYTES_MAX;
 
 	store->was_full |= full;
 	return full;
@@ -53,10 +100,30 @@ bool osd_store_is_full(struct osd_store *store)
 /* Tell the owner that it may execute again. */
 static void tell_room(struct osd_store *store)
 {
-	if (!store->was_full || store->journal.waiting_bytes > WAITING_BYTES_MAX / 2)
+	if (!store->was_full || waiting_bytes(store) > WAITING_BYTES_MAX / 2)
 		return;
 	store->was_full = false;
 	store->calls->room(store->owner);
+}
+
+/* What may not be written directly as long as the transaction can be replayed. */
+static void set_bars(struct osd_store *store, const struct osd_txn *txn)
+{
+	struct osd_bars *bars = &store->alloc.bars;
+	uint32_t i;
+
+	for (i = 0; i < txn->space_count; i++) {
+		if (txn->space[i].taken)
+			continue;
+		if (mutate(MUTATE_OSD_REUSE_EARLY))
+			store->alloc.hint = txn->space[i].block;
+		else
+			osd_bars_give(bars, txn->space[i].block, txn->space[i].count, txn->seq);
+	}
+	for (i = 0; i < txn->image_count; i++)
+		osd_bars_set(bars, OSD_BAR_RESTING, txn->images[i].block, 1, txn->seq);
+	for (i = 0; i < txn->direct_count; i++)
+		osd_bars_set(bars, OSD_BAR_DIRECT, txn->direct[i].block, 1, txn->seq);
 }
 
 /* Make the transaction what readers see. */
@@ -76,7 +143,18 @@ void osd_store_enter(struct osd_store *store, struct osd_txn *txn)
 		txn->images[i].seq = txn->seq;
 		osd_images_enter(&store->images, &txn->images[i]);
 	}
+	for (i = 0; i < txn->direct_count && !txn->unread; i++) {
+		txn->direct[i].seq = txn->seq;
+		assert(!osd_images_find(&store->images, txn->direct[i].block));
+		osd_images_enter(&store->images, &txn->direct[i]);
+	}
+	set_bars(store, txn);
 	store->object_count += txn->objects_more - (uint64_t)txn->objects_less;
+}
+
+static uint64_t given_blocks(const struct osd_store *store)
+{
+	return store->alloc.bars.given[0] + store->alloc.bars.given[1];
 }
 
 void osd_store_submit(struct osd_store *store, struct osd_txn *txn)
@@ -91,7 +169,12 @@ void osd_store_submit(struct osd_store *store, struct osd_txn *txn)
 	osd_store_enter(store, txn);
 	store->stats->bytes_client_written += txn->client_bytes;
 	osd_txn_pack(txn);
+	if (txn->direct_count)
+		osd_direct_begin(&store->direct, txn);
 	osd_journal_submit(&store->journal, txn);
+	/* where something is written directly, blocks that rest are to be had again before the others are used up */
+	if (store->stats->bytes_direct && given_blocks(store) > store->alloc.free / 2)
+		osd_store_want_space(store);
 }
 
 /* ---- what the journal tells ------------------------------------------------------------ */

@@ -19,6 +19,7 @@
 
 #include "allocator.h"
 #include "changes.h"
+#include "direct.h"
 #include "images.h"
 #include "journal.h"
 #include "kv.h"
@@ -33,15 +34,18 @@
 	C(bytes_client_written, "bytes that requests asked to write, on this replica")	\
 	C(bytes_journal, "bytes written to the journal")			\
 	C(bytes_data, "bytes written to the data area")				\
+	C(bytes_direct, "of these, bytes written before their record was journaled (mode cow)")	\
 	C(bytes_read, "bytes read from the data area")				\
 	C(bytes_kv, "bytes handed to the key-value store")			\
 	C(flushes, "flushes of the device")					\
+	C(flushes_direct, "of these, for data whose record was to be journaled then")	\
 	C(kv_flushes, "flushes of the key-value store")				\
 	C(transactions, "transactions made durable")				\
 	C(records, "journal records, group commits")				\
 	C(images_saved, "block images never written to their place, as newer ones came") \
 	C(replayed, "transactions replayed at start-up")			\
 	C(journal_full, "times the journal had no room")			\
+	C(space_waits, "requests that waited until blocks could be used again")	\
 	C(checksum_errors, "blocks read that did not match their checksum")	\
 	C(object_hits, "objects found in memory")				\
 	C(object_misses, "objects loaded")
@@ -53,6 +57,8 @@ struct osd_store_calls {
 	void (*opened)(void *owner, int result, const char *why);
 	/* Start-up: the journal holds this transaction of a group. Borrowed during the call. */
 	void (*replayed)(void *owner, const struct osd_txn *txn);
+	/* What osd_txn_payload() could not give at replayed() it gives now. Comes for all that are not settled. NULL: not wanted. */
+	void (*filled)(void *owner, const struct osd_txn *txn);
 	/* Would keep() say no by now? Then its record can go without being kept elsewhere. NULL: always. */
 	bool (*settled)(void *owner, const struct osd_txn *txn);
 	/*
@@ -76,10 +82,18 @@ struct osd_store_config {
 	uint64_t backlog_bytes;		/* images not yet at their place, 0 = 64 MiB */
 	uint64_t cache_bytes;		/* object metadata in memory, 0 = 64 MiB */
 	uint32_t writeback_ms;		/* how long an image may wait, 0 = 250 */
+	uint32_t direct_bytes;		/* mode cow: smaller writes go through the journal, 0 = 32 KiB */
 	bool read_only;			/* for tools: what the journal holds stays in memory; of whichever file system */
 	struct osd_store_stats *stats;	/* where to count; NULL: in the store itself */
 	const struct osd_store_calls *calls;
 	void *owner;
+};
+
+/* Somebody for whom blocks are free that may not be used yet. */
+struct osd_space_wait {
+	struct osd_space_wait *next;
+	/* Look again; -EIO: there is no use. */
+	void (*wake)(struct osd_space_wait *wait, int result);
 };
 
 struct osd_store {
@@ -92,6 +106,7 @@ struct osd_store {
 	struct osd_changes changes;
 	struct osd_images images;
 	struct osd_journal journal;
+	struct osd_direct direct;
 	struct osd_writeback writeback;
 	struct osd_objects objects;
 	struct osd_store_stats *stats;
@@ -99,7 +114,9 @@ struct osd_store {
 	uint64_t next_id;		/* lowest object_id or kv_id never given */
 	uint64_t object_count;		/* after all submitted transactions */
 	uint64_t backlog_limit;		/* bytes of images */
-	unsigned int loads;		/* reads under way */
+	uint32_t direct_blocks;		/* mode cow: writes of so many blocks go to their places at once */
+	struct osd_space_wait *space_waits;
+	unsigned int loads;		/* operations under way that are not the journal's or write-back's, and waits for space */
 	bool read_only;
 	bool failed;
 	bool was_full;
@@ -155,6 +172,10 @@ void osd_store_submit(struct osd_store *store, struct osd_txn *txn);
 bool osd_store_is_full(struct osd_store *store);
 /* Could so many blocks be taken, with so many left? */
 bool osd_store_has_space(const struct osd_store *store, uint64_t blocks, uint64_t leave);
+/* Blocks are free but barred: wake() follows when that has changed. */
+void osd_store_wait_space(struct osd_store *store, struct osd_space_wait *wait);
+/* Barred blocks are wanted back: apply and trim what bars them. */
+void osd_store_want_space(struct osd_store *store);
 /* A fresh object_id or kv_id. */
 uint64_t osd_store_new_id(struct osd_store *store);
 
@@ -171,6 +192,10 @@ struct osd_store_space osd_store_space(const struct osd_store *store);
 void osd_store_enter(struct osd_store *store, struct osd_txn *txn);
 /* Write-back has applied a batch: memory is free again. */
 void osd_store_applied(struct osd_store *store);
+/* Transactions up to this one can be replayed no more. */
+void osd_store_trimmed(struct osd_store *store, uint64_t seq);
+/* Replayed: must its payload be read from the device before its record can go? refill.c */
+bool osd_txn_is_needed(struct osd_store *store, const struct osd_txn *txn);
 /* Replay may go on, if it waits for that. */
 void osd_open_resume(struct osd_store *store);
 extern const struct osd_journal_owner osd_store_journal_calls;

@@ -10,11 +10,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include "store.h"
+#include "refill.h"
 
 #define BACKLOG_BYTES (64ull << 20)
 #define CACHE_BYTES (64ull << 20)
 #define WRITEBACK_MS 250u
+#define DIRECT_BYTES (32u << 10)
 #define BITMAPS_AT_ONCE 1024u
 #define CLOSE_POLL_NS 5000000ull
 
@@ -30,6 +31,9 @@ struct osd_open {
 	struct osd_list list;
 	struct osd_scan scan;
 	bool scan_waits;
+	bool scanned;			/* to its end */
+	int refill_error;
+	struct osd_refill refill;
 	char why[256];
 };
 
@@ -87,6 +91,8 @@ static bool replay_record(void *owner, struct osd_record *record)
 	open->scan_waits = !store->read_only && store->writeback.queue_images + record->image_bytes >
 			   store->backlog_limit;
 	osd_writeback_add(&store->writeback, record);
+	if (open->scan_waits && !open->refill.running)
+		osd_refill_start(&open->refill);
 	return !open->scan_waits;
 }
 
@@ -100,32 +106,71 @@ void osd_open_resume(struct osd_store *store)
 	osd_scan_resume(&open->scan);
 }
 
-static void replay_done(void *owner, int result)
+static void refilled(struct osd_refill *refill, int result)
 {
-	struct osd_open *open = owner;
+	struct osd_open *open = (struct osd_open *)((char *)refill - offsetof(struct osd_open, refill));
 	struct osd_store *store = open->store;
 
-	if (result) {
-		refuse(open, result, "the journal cannot be read");
+	if (result && !open->scanned && !open->scan_waits) {
+		open->refill_error = result;	/* the scan reads at this moment */
 		return;
 	}
+	if (result) {
+		refuse(open, result, "what a transaction in the journal has written directly cannot be read");
+		return;
+	}
+	if (!open->scanned)
+		return;
 	log_info(store->log, "store", "open: %llu objects, %llu of %llu blocks free, %llu transactions replayed",
 		 (unsigned long long)store->object_count, (unsigned long long)store->alloc.free,
 		 (unsigned long long)store->alloc.blocks, (unsigned long long)store->stats->replayed);
 	open_end(open, 0);
 }
 
+static void replay_done(void *owner, int result)
+{
+	struct osd_open *open = owner;
+
+	open->scanned = true;
+	if (result)
+		refuse(open, result, "the journal cannot be read");
+	else if (open->store->read_only)
+		refilled(&open->refill, 0);	/* nobody asks for payloads */
+	else if (open->refill_error)
+		refilled(&open->refill, open->refill_error);
+	else if (!open->refill.running)
+		osd_refill_start(&open->refill);
+}
+
 static const struct osd_scan_owner replay_calls = { replay_record, replay_done };
 
-static void replay(struct osd_open *open)
+static void replay_flushed(struct io_disk *disk, int result)
 {
+	struct osd_open *open = (struct osd_open *)((char *)disk - offsetof(struct osd_open, disk));
 	struct osd_store *store = open->store;
 
+	if (result) {
+		refuse(open, result, "the device cannot be flushed");
+		return;
+	}
 	osd_journal_begin(&store->journal, &open->state);
 	osd_writeback_begin(&store->writeback, &open->state);
 	store->next_id = open->state.next_id;
 	store->object_count = open->state.objects;
 	osd_scan_start(&open->scan, &store->journal, open->state.applied_seq, &replay_calls, open);
+}
+
+/*
+ * A process that died may have left records on their way that are read well now and that a loss of power would
+ * still take, and what is written from here on goes by them: they are made durable first.
+ */
+static void replay(struct osd_open *open)
+{
+	memset(&open->disk, 0, sizeof(open->disk));
+	open->disk.kind = IO_DISK_SYNC;
+	open->disk.file = open->store->file;
+	open->disk.done = replay_flushed;
+	io_disk_submit(open->store->io, &open->disk);
 }
 
 /* ---- 3: the allocation bitmap --------------------------------------------------------------------- */
@@ -301,10 +346,15 @@ int osd_store_open(const struct osd_store_config *config, struct osd_store **ret
 	store->backlog_limit = config->backlog_bytes ? config->backlog_bytes : BACKLOG_BYTES;
 	store->opening = open;
 	osd_objects_init(&store->objects, config->cache_bytes ? config->cache_bytes : CACHE_BYTES);
+	osd_direct_init(&store->direct, store);
+	store->direct_blocks = ((config->direct_bytes ? config->direct_bytes : DIRECT_BYTES) +
+				OSD_BLOCK_BYTES - 1) / OSD_BLOCK_BYTES;
 	osd_writeback_init(&store->writeback, store,
 			   config->writeback_ms ? config->writeback_ms : WRITEBACK_MS);
 	open->store = store;
 	open->config = *config;
+	open->refill.store = store;
+	open->refill.done = refilled;
 	open->block = mem_buffer_new(OSD_BLOCK_BYTES);
 	open->iov = (struct iovec){ open->block->bytes, OSD_BLOCK_BYTES };
 	open->disk.kind = IO_DISK_READ;
@@ -342,6 +392,8 @@ void osd_store_abandon(struct osd_store *store)
 	if (store->opening) {
 		mem_buffer_put(store->opening->block);
 		mem_buffer_put(store->opening->scan.window);
+		if (store->opening->refill.running)
+			mem_buffer_put(store->opening->refill.read.buffer);
 		free(store->opening);
 	}
 	forget_waiting(store);

@@ -28,7 +28,10 @@ void osd_txn_free(struct osd_txn *txn)
 	}
 	for (i = 0; i < txn->image_count; i++)
 		mem_buffer_put(txn->images[i].buffer);
+	for (i = 0; i < txn->direct_count; i++)
+		mem_buffer_put(txn->direct[i].buffer);
 	free(txn->images);
+	free(txn->direct);
 	free(txn->space);
 	mem_bytes_free(&txn->request);
 	mem_bytes_free(&txn->entry);
@@ -94,16 +97,18 @@ static void pack_changes(const struct osd_txn *txn, struct mem_bytes *bytes)
 	}
 }
 
-static void pack_images(const struct osd_txn *txn, struct mem_bytes *bytes)
+static void pack_images(const struct osd_image *images, uint32_t count, uint16_t flags,
+			struct mem_bytes *bytes)
 {
 	struct osd_disk_image disk;
 	uint32_t i;
 
-	for (i = 0; i < txn->image_count; i++) {
+	for (i = 0; i < count; i++) {
 		disk = (struct osd_disk_image){
-			.block = txn->images[i].block,
-			.object_block = txn->images[i].object_block,
-			.crc = txn->images[i].crc,
+			.block = images[i].block,
+			.object_block = (uint16_t)images[i].object_block,
+			.image_flags = flags,
+			.crc = images[i].crc,
 		};
 		osd_disk_append(bytes, osd_disk_image_desc(), &disk);
 	}
@@ -129,7 +134,8 @@ void osd_txn_pack(struct osd_txn *txn)
 	uint32_t i;
 
 	pack_changes(txn, &changes);
-	pack_images(txn, &images);
+	pack_images(txn->images, txn->image_count, 0, &images);
+	pack_images(txn->direct, txn->direct_count, OSD_IMAGE_DIRECT, &images);
 	for (i = 0; i < txn->space_count; i++)
 		osd_disk_append(&space, osd_disk_space_desc(), &txn->space[i]);
 	disk.changes = changes.at;
@@ -163,6 +169,30 @@ static int unpack_changes(struct osd_txn *txn, const struct osd_disk_txn *disk)
 	return 0;
 }
 
+/* One image from the record. 0 or -EBADMSG. */
+static int unpack_image(struct osd_txn *txn, const struct osd_disk_image *disk,
+			struct mem_buffer *buffer, const uint8_t **at, const uint8_t *end)
+{
+	bool direct = disk->image_flags & OSD_IMAGE_DIRECT;
+	struct osd_image *image = direct ? &txn->direct[txn->direct_count] : &txn->images[txn->image_count];
+
+	image->block = disk->block;
+	image->object_block = disk->object_block;
+	image->crc = disk->crc;
+	if (direct) {
+		txn->direct_count++;
+		txn->unread = true;
+		return 0;
+	}
+	if (end - *at < OSD_BLOCK_BYTES || crc_of(*at, OSD_BLOCK_BYTES) != disk->crc)
+		return -EBADMSG;
+	image->bytes = *at;
+	image->buffer = mem_buffer_get(buffer);
+	*at += OSD_BLOCK_BYTES;
+	txn->image_count++;
+	return 0;
+}
+
 static int unpack_images(struct osd_txn *txn, const struct osd_disk_txn *disk,
 			 struct mem_buffer *buffer, const uint8_t **at, const uint8_t *end)
 {
@@ -170,20 +200,15 @@ static int unpack_images(struct osd_txn *txn, const struct osd_disk_txn *disk,
 	struct osd_disk_image image;
 	int i;
 
-	if (count < 0 || (size_t)(end - *at) / OSD_BLOCK_BYTES < (size_t)count)
+	if (count < 0)
 		return -EBADMSG;
 	txn->images = mem_zero((size_t)count, sizeof(*txn->images));
-	for (i = 0; i < count; i++, *at += OSD_BLOCK_BYTES) {
+	txn->direct = mem_zero((size_t)count, sizeof(*txn->direct));
+	for (i = 0; i < count; i++)
 		if (nacre_array_at(osd_disk_image_desc(), disk->images, (uint32_t)i, &image) ||
-		    crc_of(*at, OSD_BLOCK_BYTES) != image.crc)
+		    (image.image_flags & ~OSD_IMAGE_DIRECT) ||
+		    unpack_image(txn, &image, buffer, at, end))
 			return -EBADMSG;
-		txn->images[i].block = image.block;
-		txn->images[i].object_block = image.object_block;
-		txn->images[i].crc = image.crc;
-		txn->images[i].bytes = *at;
-		txn->images[i].buffer = mem_buffer_get(buffer);
-		txn->image_count++;
-	}
 	return 0;
 }
 
@@ -240,7 +265,7 @@ static void payload_from(const struct osd_image *image, uint64_t offset, uint64_
 	uint64_t from = begin > offset ? begin : offset;
 	uint64_t to = end < offset + length ? end : offset + length;
 
-	if (from < to)
+	if (from < to && image->bytes)
 		memcpy(bytes + (from - offset), image->bytes + (from - begin), to - from);
 }
 
@@ -267,5 +292,7 @@ void osd_txn_payload(const struct osd_txn *txn, struct mem_bytes *ret_data)
 		memset(bytes, 0, step.op.length);
 		for (i = 0; i < txn->image_count; i++)
 			payload_from(&txn->images[i], offset, step.op.length, bytes);
+		for (i = 0; i < txn->direct_count; i++)
+			payload_from(&txn->direct[i], offset, step.op.length, bytes);
 	}
 }

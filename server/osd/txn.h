@@ -16,7 +16,15 @@
 #include "layout.h"
 #include "protocol/codec.h"
 
+enum osd_direct_state {
+	OSD_DIRECT_DURABLE,		/* or there is nothing */
+	OSD_DIRECT_WRITING,
+	OSD_DIRECT_WRITTEN,
+	OSD_DIRECT_FLUSHING,
+};
+
 struct osd_txn {
+	struct osd_txn *next_direct;	/* direct.c's */
 	struct osd_txn *next;		/* journal's and write-back's: in the order of seq */
 	uint64_t seq;			/* given at submit */
 	uint64_t next_id;		/* of the store, after it */
@@ -27,11 +35,17 @@ struct osd_txn {
 	struct osd_change_list changes;
 	struct osd_image *images;	/* in the order of the record */
 	uint32_t image_count;
+	struct osd_image *direct;	/* written to their places, not journaled: direct.h */
+	uint32_t direct_count;
+	enum osd_direct_state direct_state;
+	unsigned int direct_writes;	/* under way */
+	bool unread;			/* replayed: what was written directly is not in memory (refill.h) */
 	struct osd_disk_space *space;	/* in the order of doing */
 	uint32_t space_count, space_room;
 	struct mem_bytes request;	/* encoded, when number is not 0: see REC-1 in README.md */
 	struct mem_bytes entry;		/* encoded nacre_rep_entry, likewise */
 	struct mem_bytes packed;	/* as it goes into the journal */
+	uint32_t moved;			/* blocks taken in place of others, which are given back */
 	uint64_t client_bytes;		/* bytes that clients asked to write, for the counters */
 	bool bulk;			/* recovery's: counted apart */
 	/* In the journal, for good, with all before it. Called once; not for replayed ones. */
@@ -60,7 +74,7 @@ int osd_txn_unpack(struct nacre_reader *r, struct mem_buffer *buffer, const uint
 		   const uint8_t *images_end, struct osd_txn **ret_txn);
 
 /*
- * The data payload of txn->request, put together again from the images: what the
+ * The data payload of txn->request, put together again from the images and from what was written directly: what the
  * same transaction has overwritten or cut off since is zeros, and makes no
  * difference to its outcome.
  */

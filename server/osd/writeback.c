@@ -336,8 +336,9 @@ static void keys_flushed(struct kv_flush *flush)
 	}
 	wb->flushed_position = wb->flush_position;
 	if (!wb->idle && osd_journal_used(&wb->store->journal) < wb->store->journal.bytes / 2)
-		wb->all = false;
+		wb->all = wb->store->space_waits;
 	osd_journal_trim(&wb->store->journal, wb->flushed_position);
+	osd_store_trimmed(wb->store, wb->flush_seq);
 	advance(wb);
 }
 
@@ -353,6 +354,7 @@ static void flush_keys(struct osd_writeback *wb)
 {
 	wb->flushing = true;
 	wb->flush_position = wb->applied.position;
+	wb->flush_seq = wb->applied.applied_seq;
 	wb->store->stats->kv_flushes++;
 	wb->flush.done = keys_flushed;
 	kv_flush(wb->store->kv, &wb->flush);
@@ -369,6 +371,9 @@ static bool should_wait(const struct osd_writeback *wb, const struct osd_record 
 	struct osd_store *store = wb->store;
 	const struct osd_txn *txn;
 
+	for (txn = record->txns; txn; txn = txn->next)
+		if (osd_txn_is_needed(store, txn))
+			return true;
 	if (!store->calls->settled || wb->all || wb->queue_images > store->backlog_limit / 2 ||
 	    wb->queue_bytes > store->journal.bytes / 2 ||
 	    io_now(store->io) - record->durable_ns > SETTLE_NS)
@@ -434,7 +439,7 @@ static void advance(struct osd_writeback *wb)
 		apply_keys(wb);
 	if (osd_writeback_busy(wb) || wb->queue)
 		return;
-	wb->all = false;
+	wb->all = wb->store->space_waits;
 	if (wb->idle)
 		wb->idle(wb->store);
 }

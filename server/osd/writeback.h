@@ -44,6 +44,7 @@ struct osd_writeback {
 	struct kv_flush flush;
 	bool flushing;
 	uint64_t flush_position;	/* to which the flush lets the journal be trimmed */
+	uint64_t flush_seq;		/* the last transaction before it */
 	uint64_t flushed_position;
 	struct io_timer timer;
 	uint32_t wait_ms;

@@ -208,6 +208,7 @@ static int plan_it(struct job *job)
 	job->plan.min_size = options->min_size;
 	job->plan.pg_count = options->pg_count;
 	job->plan.inline_bytes = options->inline_bytes;
+	job->plan.journal_mode = (uint8_t)options->journal_mode;
 	edit = plan_map(&job->plan, &why);
 	if (!edit)
 		return tool_failed("%s: %u OSDs, %u replicas: %s", options->config_file, osds,

@@ -14,6 +14,7 @@ struct format_options {
 	unsigned int inline_bytes;	/* 0: no inline data */
 	bool replaces;			/* --osd: format_replace(), of `osd` */
 	unsigned int osd;
+	unsigned int journal_mode;	/* of the data pool, enum nacre_journal_mode */
 	bool force;			/* destroy what is there */
 	bool quiet;			/* say nothing when all goes well */
 };

@@ -2,6 +2,7 @@
 /* mkfs.nacre: arguments of making a file system. The work is in format.c. */
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include "format.h"
 #include "protocol/map.h"
 #include "protocol/mds.h"
@@ -14,6 +15,7 @@ static const struct option long_options[] = {
 	{ "min-size", required_argument, NULL, 'm' },
 	{ "pg-count", required_argument, NULL, 'p' },
 	{ "inline", required_argument, NULL, 'i' },
+	{ "journal", required_argument, NULL, 'j' },
 	{ "ranks", required_argument, NULL, 'k' },
 	{ "osd", required_argument, NULL, 'o' },
 	{ "force", no_argument, NULL, 'f' },
@@ -36,6 +38,8 @@ static int print_help(void)
 	       "                       metadata gets half as many\n"
 	       "      --inline N       files of up to N bytes keep their data in the inode: a\n"
 	       "                       multiple of %u up to %u (%u; 0: none do)\n"
+	       "      --journal MODE   how the OSDs write file data: data (twice, through the\n"
+	       "                       journal) or cow (once, to fresh blocks) (data)\n"
 	       "      --ranks N        metadata ranks (1); other metadata servers stand by\n"
 	       "      --osd N          only a new, empty store for OSD N of the file system that is there, when\n"
 	       "                       its old one is lost; the other replicas fill it\n"
@@ -60,6 +64,16 @@ static int take_number(const char *option, const char *text, uint64_t min, uint6
 	return TOOL_OK;
 }
 
+static int take_journal(const char *text, struct format_options *options)
+{
+	if (!strcmp(text, "ordered"))
+		return tool_misused("--journal ordered: that mode is not written yet, use cow or data");
+	if (strcmp(text, "data") && strcmp(text, "cow"))
+		return tool_misused("--journal %s: there is no such mode, use cow or data", text);
+	options->journal_mode = !strcmp(text, "cow") ? NACRE_JOURNAL_COW : NACRE_JOURNAL_DATA;
+	return TOOL_OK;
+}
+
 static int take_option(int option, const char *which, struct format_options *options)
 {
 	switch (option) {
@@ -74,6 +88,8 @@ static int take_option(int option, const char *which, struct format_options *opt
 		return take_number("--pg-count", optarg, 1, NACRE_MAP_PGS_MAX / 2, &options->pg_count);
 	case 'i':
 		return take_number("--inline", optarg, 0, NACRE_INLINE_MAX, &options->inline_bytes);
+	case 'j':
+		return take_journal(optarg, options);
 	case 'k':
 		return take_number("--ranks", optarg, 1, NACRE_MAP_RANKS_MAX, &options->ranks);
 	case 'f':

@@ -25,6 +25,8 @@ static const char *check(const struct plan *plan)
 		return "the least number of replicas is more than the number of replicas";
 	if (plan->pg_count & (plan->pg_count - 1) || plan->pg_count > NACRE_MAP_PGS_MAX / 2)
 		return "the number of placement groups must be a power of two up to 8192";
+	if (plan->journal_mode != NACRE_JOURNAL_DATA && plan->journal_mode != NACRE_JOURNAL_COW)
+		return "that journal mode is not written yet";
 	if (plan->inline_bytes > NACRE_INLINE_MAX || plan->inline_bytes % NACRE_INLINE_UNIT)
 		return "inline data must be a multiple of 64 bytes up to 4096";
 	return NULL;
@@ -98,6 +100,7 @@ struct mapedit *plan_map(const struct plan *plan, const char **ret_error)
 		mapedit_free(edit);
 		return NULL;
 	}
+	edit->pools[NACRE_POOL_DATA].journal_mode = plan->journal_mode;
 	edit->pools[NACRE_POOL_DATA].inline_units = (uint8_t)(plan->inline_bytes / NACRE_INLINE_UNIT);
 	return edit;
 }

@@ -21,6 +21,7 @@ struct plan {
 	unsigned int min_size;		/* 0: one less than replicas, at least 1 */
 	unsigned int pg_count;		/* of the data pool, a power of two; 0: 64 */
 	uint32_t object_bytes;		/* 0: NACRE_OBJECT_BYTES_DEFAULT */
+	uint8_t journal_mode;		/* of the data pool; metadata is small writes, which go through the journal in every mode */
 	uint32_t inline_bytes;		/* files up to this size keep their data in the inode; 0: none do */
 };
 

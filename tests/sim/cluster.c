@@ -12,6 +12,7 @@
 #include "server/base/mapedit.h"
 #include "server/base/member.h"
 #include "server/osd/store.h"
+#include "scrub.h"
 #include "sim.h"
 
 #define STORE_BYTES (24u << 20)
@@ -33,6 +34,9 @@ static void log_sink(void *owner, enum log_level level, const char *line)
 {
 	struct sim_daemon *daemon = owner;
 
+	/* no disk here damages what is at rest, so a checksum that does not match is a server's fault, healed or not */
+	if (level == LOG_ERROR && daemon->kv && strstr(line, "checksum of object"))
+		sim_fail(daemon->sim, "%s: %s", daemon->host->name, line);
 	if (daemon->sim->options.trace)
 		printf("%14.6f %-8s %s\n", (double)daemon->sim->world->now_ns / SIM_NS_PER_S,
 		       daemon->host->name, line);
@@ -85,6 +89,7 @@ static void start_osd(struct sim_daemon *daemon)
 		.advertise = daemon->host->address, .name = daemon->host->name,
 		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
 		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
+		.direct_bytes = daemon->sim->direct_bytes,
 		.log_keep = 64, .events = &events, .owner = daemon,
 	};
 
@@ -158,6 +163,7 @@ static void formatted_again(void *owner, int result, const char *why)
 {
 	struct sim_daemon *daemon = owner;
 
+	daemon->scrubs = false;
 	formatted(daemon, result, why);
 	start_osd(daemon);
 }
@@ -189,6 +195,24 @@ static bool replace_in_map(struct sim_daemon *daemon, uint64_t store_lo)
 	return done;
 }
 
+/* What has read the store dies, and the OSD begins. */
+static void run_scrubbed(struct sim_event *event)
+{
+	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event -
+							  offsetof(struct sim_daemon, event));
+
+	cluster_crash(daemon, SIM_CRASH_KILL);
+	sim_host_restart(daemon->host);
+	start_osd(daemon);
+}
+
+static void scrubbed(struct sim_daemon *daemon)
+{
+	daemon->scrubs = false;
+	daemon->event.run = run_scrubbed;
+	sim_event_at(daemon->sim->world, NULL, &daemon->event, daemon->sim->world->now_ns);
+}
+
 static void run_restart(struct sim_event *event)
 {
 	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event -
@@ -203,6 +227,8 @@ static void run_restart(struct sim_event *event)
 		start_mds(daemon);
 	else if (daemon->loses_store && replace_in_map(daemon, daemon->host->world->now_ns))
 		format_osd(daemon, daemon->host->world->now_ns, formatted_again);
+	else if (daemon->scrubs)
+		scrub_start(daemon, scrubbed);
 	else
 		start_osd(daemon);
 	daemon->loses_store = false;
@@ -220,6 +246,8 @@ void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind)
 	unsigned int keep;
 
 	sim_host_crash(daemon->host, kind);
+	daemon->scrubs |= kind == SIM_CRASH_POWER &&
+			  daemon->sim->journal_modes[NACRE_POOL_DATA] == NACRE_JOURNAL_COW;
 	if (daemon->kv) {
 		keep = (unsigned int)sim_below(&daemon->sim->world->random, 4);
 		kv_mem_disk_crash(daemon->kv, keep);
@@ -241,11 +269,11 @@ bool cluster_serves(struct sim *sim)
 
 /* ---- making -------------------------------------------------------------------------------- */
 
-static void add_pool(struct mapedit *edit, uint32_t id, uint32_t object_bytes)
+static void add_pool(struct mapedit *edit, uint32_t id, uint8_t journal_mode, uint32_t object_bytes)
 {
 	edit->pools[id] = (struct nacre_map_pool){
 		.id = id, .pg_count = PGS, .replicas = 2, .min_size = 1,
-		.journal_mode = NACRE_JOURNAL_DATA, .object_bytes = object_bytes,
+		.journal_mode = journal_mode, .object_bytes = object_bytes,
 		.pg_first = id * PGS,
 	};
 	edit->pool_count = id + 1;
@@ -271,9 +299,9 @@ static void first_map(struct sim *sim)
 	edit->rank_count = 1;
 	edit->subtrees[0] = (struct nacre_map_subtree){ .ino = NACRE_INO_ROOT, .rank = 0 };
 	edit->subtree_count = 1;
-	add_pool(edit, NACRE_POOL_META, 4u << 20);
+	add_pool(edit, NACRE_POOL_META, sim->journal_modes[NACRE_POOL_META], 4u << 20);
 	mapedit_place_pool(edit, NACRE_POOL_META);
-	add_pool(edit, NACRE_POOL_DATA, SIM_OBJECT_BYTES);
+	add_pool(edit, NACRE_POOL_DATA, sim->journal_modes[NACRE_POOL_DATA], SIM_OBJECT_BYTES);
 	if (sim->inlines) {
 		edit->head.features |= NACRE_FEATURE_INLINE;
 		edit->pools[NACRE_POOL_DATA].inline_units = SIM_INLINE_BYTES / NACRE_INLINE_UNIT;

@@ -7,6 +7,8 @@
  */
 #include <string.h>
 #include "sim.h"
+#include "protocol/map.h"
+#include "sim_disk.h"
 #include "sim_net.h"
 
 #define FAULT_EVERY_MAX_NS (1500 * SIM_NS_PER_MS)
@@ -50,10 +52,32 @@ static bool osd_is_down(const struct sim *sim)
 	return false;
 }
 
+static void run_power_loss(struct sim_event *event)
+{
+	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event - offsetof(struct sim_daemon, power_event));
+	struct sim *sim = daemon->sim;
+	bool all = !dice(sim, 3);
+	unsigned int i;
+
+	if (!daemon->host->up || osd_is_down(sim) || !sim->faults_on)
+		return;
+	for (i = 0; i < SIM_OSDS; i++)
+		if (all || &sim->osds[i] == daemon) {
+			cluster_crash(&sim->osds[i], SIM_CRASH_POWER);
+			cluster_restart_at(&sim->osds[i], sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+		}
+}
+
 static void crash_daemon(struct sim *sim, struct sim_daemon *daemon)
 {
 	if (!daemon->host->up)
 		return;
+	/* orders of data, record and flush show in the short time in which they are under way */
+	if (daemon->kv && sim->journal_modes[NACRE_POOL_DATA] == NACRE_JOURNAL_COW && dice(sim, 6)) {
+		daemon->power_event.run = run_power_loss;
+		sim_disk_at_flush(daemon->host, &daemon->power_event);
+		return;
+	}
 	cluster_crash(daemon, some_crash(sim));
 	cluster_restart_at(daemon, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
 }

@@ -46,7 +46,7 @@ static int usage(FILE *out)
 
 	fprintf(out,
 		"usage: nacre-sim [--seed N | --seeds FIRST..LAST] [--ops N] [--clients N] [--jobs N]\n"
-		"                 [--faults CLASS,…] [--inline on|off] [--mutate NAME] [--trace] [--verbose]\n"
+		"                 [--faults CLASS,…] [--inline on|off] [--journal data|cow] [--mutate NAME] [--trace] [--verbose]\n"
 		"       nacre-sim --mutations [--seeds FIRST..LAST] [--jobs N]\n"
 		"fault classes (default: chosen by each seed):");
 	for (i = 0; i < sizeof(fault_classes) / sizeof(fault_classes[0]); i++)
@@ -277,6 +277,10 @@ static bool parse_option(struct run *run, int option)
 		run->options.inlines_by_seed = false;
 		run->options.inlines = !strcmp(optarg, "on");
 		return run->options.inlines || !strcmp(optarg, "off");
+	case 'J':
+		run->options.journals_by_seed = false;
+		run->options.cow = !strcmp(optarg, "cow");
+		return run->options.cow || !strcmp(optarg, "data");
 	case 'm':
 		return parse_mutation(optarg);
 	case 'M':
@@ -297,7 +301,7 @@ static const struct option options[] = {
 	{ "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' },
 	{ "ops", required_argument, NULL, 'o' }, { "clients", required_argument, NULL, 'c' },
 	{ "jobs", required_argument, NULL, 'j' }, { "faults", required_argument, NULL, 'f' },
-	{ "inline", required_argument, NULL, 'i' }, { "mutate", required_argument, NULL, 'm' }, { "mutations", no_argument, NULL, 'M' },
+	{ "inline", required_argument, NULL, 'i' }, { "journal", required_argument, NULL, 'J' }, { "mutate", required_argument, NULL, 'm' }, { "mutations", no_argument, NULL, 'M' },
 	{ "trace", no_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
@@ -306,7 +310,7 @@ int main(int argc, char **argv)
 {
 	struct run run = {
 		.options = { .ops = 2000, .faults = SIM_FAULT_ALL, .faults_by_seed = true,
-			     .inlines_by_seed = true },
+			     .inlines_by_seed = true, .journals_by_seed = true },
 		.first = 1, .last = 100,
 	};
 	int option;

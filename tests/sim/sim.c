@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "protocol/map.h"
 #include "groups.h"
 #include "quotas.h"
 #include "sim.h"
@@ -109,6 +110,21 @@ static void choose_inlines(struct sim *sim)
 		sim->clients[i].inline_max = limits[sim_below(&random, 5)];
 }
 
+/*
+ * Half of the histories have file data in journal mode cow, a part of them metadata, too; what is small and goes through the
+ * journal begins at different sizes, as what is written here is small. Random numbers of their own, as above.
+ */
+static void choose_journals(struct sim *sim)
+{
+	struct sim_random random = sim_random_from(sim->options.seed ^ 0xc0117);
+	bool cow = sim->options.journals_by_seed ? sim_below(&random, 2) : sim->options.cow;
+
+	sim->journal_modes[NACRE_POOL_DATA] = cow ? NACRE_JOURNAL_COW : NACRE_JOURNAL_DATA;
+	sim->journal_modes[NACRE_POOL_META] = cow && !sim_below(&random, 3) ? NACRE_JOURNAL_COW :
+									     NACRE_JOURNAL_DATA;
+	sim->direct_bytes = 4096u << sim_below(&random, 2);
+}
+
 static void prepare(struct sim *sim)
 {
 	char name[24];
@@ -125,6 +141,7 @@ static void prepare(struct sim *sim)
 		sim->clients[i].host = sim_host_add(sim->world, name);
 	}
 	choose_inlines(sim);
+	choose_journals(sim);
 	quotas_begin(sim);
 }
 
@@ -137,11 +154,13 @@ static void report(struct sim *sim)
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged\n",
+		       " judged%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged);
+		       sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged,
+		       sim->journal_modes[NACRE_POOL_META] ? ", all cow" :
+		       sim->journal_modes[NACRE_POOL_DATA] ? ", data cow" : "");
 	if (!sim->failed)
 		return;
 	fprintf(stderr, "--- the last that happened\n");

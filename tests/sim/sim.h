@@ -35,10 +35,12 @@ struct sim_daemon {
 	struct osd *osd;		/* an OSD that runs */
 	struct kv_mem_disk *kv;		/* an OSD's, outlives it */
 	bool serving;
+	bool scrubs;			/* an OSD's store is to be read before it starts */
 	bool cut_off;			/* fenced: to be destroyed and made anew */
 	bool loses_store;		/* an OSD that is down: it comes back with an empty one, if nobody's data is lost */
 	struct kv *formatting;		/* an OSD's, while its store is made */
 	struct sim_event event;		/* restart */
+	struct sim_event power_event;	/* loss of power, in the middle of a flush */
 };
 
 struct sim_client;
@@ -91,6 +93,7 @@ struct sim_options {
 	uint32_t faults;		/* enum sim_fault_class bits; by the seed when faults_by_seed */
 	bool faults_by_seed;
 	bool inlines, inlines_by_seed;	/* small files in the inode */
+	bool cow, journals_by_seed;	/* the OSDs' journal mode: cow or data */
 	bool trace, verbose;
 };
 
@@ -114,6 +117,8 @@ struct sim {
 	struct sim_daemon mds;
 	struct sim_client clients[SIM_CLIENTS_MAX];
 	unsigned int client_count;
+	uint8_t journal_modes[2];	/* of the pools, by id */
+	uint32_t direct_bytes;		/* see server/osd/store.h */
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	bool quotas;			/* directories have quotas */
 	uint64_t quotas_set, quotas_judged;

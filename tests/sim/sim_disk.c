@@ -46,6 +46,7 @@ struct sim_file {
 	struct record *records, **records_last;
 	uint64_t record_count;		/* ever */
 	struct op *writes;		/* in flight */
+	struct sim_event *at_flush;	/* see sim_disk_at_flush() */
 };
 
 struct sim_file *sim_disk_add(struct sim_host *host, const char *path, uint64_t bytes)
@@ -272,6 +273,29 @@ static void unlink_write(struct op *op)
 	op->link = NULL;
 }
 
+void sim_disk_at_flush(struct sim_host *host, struct sim_event *event)
+{
+	struct sim_file *file;
+
+	for (file = host->files; file; file = file->next)
+		file->at_flush = event;
+}
+
+static void begin_flush(struct op *op, struct sim_file *file)
+{
+	struct sim_world *world = op->host->world;
+	uint64_t latency = latency_ns(world, world->faults.disk_sync_us);
+
+	op->syncing = true;
+	op->cutoff = file->record_count;
+	sim_event_at(world, op->host, &op->event, world->now_ns + latency);
+	/* what is alone on its way has nothing to be out of order with */
+	if (!file->at_flush || (!file->writes && !file->records->next))
+		return;
+	sim_event_at(world, NULL, file->at_flush, world->now_ns + sim_below(&world->random, latency));
+	file->at_flush = NULL;
+}
+
 static void run_op(struct sim_event *event)
 {
 	struct op *op = (struct op *)event;
@@ -294,10 +318,7 @@ static void run_op(struct sim_event *event)
 	else
 		discard(file, disk);
 	if (disk->kind == IO_DISK_WRITE && disk->sync && !op->syncing) {
-		op->syncing = true;
-		op->cutoff = file->record_count;
-		sim_event_at(world, op->host, event,
-			     world->now_ns + latency_ns(world, world->faults.disk_sync_us));
+		begin_flush(op, file);
 		return;
 	}
 	finish(op, 0);
@@ -410,6 +431,7 @@ void sim_disk_crash(struct sim_host *host, enum sim_crash kind)
 	struct op *op;
 
 	for (file = host->files; file; file = file->next) {
+		file->at_flush = NULL;
 		for (op = file->writes; op; op = op->next)
 			if (sim_below(&host->world->random, 2))
 				finish_write(file, record_new(op->disk));

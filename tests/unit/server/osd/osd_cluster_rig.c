@@ -74,6 +74,7 @@ void cluster_osd_start(struct cluster_osd *o)
 		.backlog_bytes = 1 << 20,
 		.cache_bytes = 512 << 10,
 		.writeback_ms = 50,
+		.direct_bytes = 1,
 		.log_keep = o->cluster->log_keep,
 		.events = &events,
 		.owner = o,
@@ -164,6 +165,7 @@ static void add_pool(struct cluster *c, struct mapedit *edit, uint32_t id)
 		.pg_count = CLUSTER_PGS,
 		.replicas = (uint8_t)c->replicas,
 		.min_size = (uint8_t)c->min_size,
+		.journal_mode = c->journal_mode,
 		.object_bytes = 4u << 20,
 		.pg_first = id * CLUSTER_PGS,
 	};

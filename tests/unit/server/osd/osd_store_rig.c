@@ -46,7 +46,7 @@ static void room(void *owner)
 {
 }
 
-static const struct osd_store_calls calls = { opened, replayed, settled, keep, failed, room };
+static const struct osd_store_calls calls = { opened, replayed, NULL, settled, keep, failed, room };
 
 static void no_line(void *owner, enum log_level level, const char *line)
 {
@@ -136,6 +136,7 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 		.cache_bytes = 256 << 10,
 		.writeback_ms = 20,
 		.read_only = rig->read_only,
+		.direct_bytes = rig->direct_bytes,
 		.calls = &calls,
 		.owner = rig,
 	};
@@ -289,7 +290,7 @@ uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply
 {
 	struct osd_exec exec = {
 		.store = rig->store,
-		.mode = &osd_journal_mode_data,
+		.mode = rig->mode ? rig->mode : &osd_journal_mode_data,
 		.request = &r->head,
 		.data = r->data.at,
 		.pg_count = 1,

@@ -31,6 +31,8 @@ struct rig {
 	char why[256];
 	uint64_t journal_bytes;
 	uint64_t backlog_bytes;
+	uint32_t direct_bytes;		/* mode cow: what is smaller is journaled */
+	const struct osd_journal_mode *mode;	/* of the requests to come; NULL: data */
 	uint64_t tid;
 	uint64_t submitted, durable;	/* transactions */
 	uint64_t replayed;

@@ -469,7 +469,7 @@ static void test_full_member_then_freed(void **state)
 	alloc = &c.osds[member].osd->store->alloc;
 	/* Fill it behind everybody's back. */
 	while (alloc->free > alloc->reserve + 500) {
-		assert_int_equal(osd_alloc_take(alloc, 100, &runs[taken].block, &runs[taken].count), 0);
+		assert_int_equal(osd_alloc_take(alloc, 100, false, &runs[taken].block, &runs[taken].count), 0);
 		taken++;
 	}
 	for (ino = 820; !err && ino < 880; ino++)

@@ -167,6 +167,7 @@ static void one_history(uint64_t seed)
 	memset(&c, 0, sizeof(c));
 	memset(writers, 0, sizeof(writers));
 	c.log_keep = seed % 2 ? 6 : 0;
+	c.journal_mode = seed % 3 ? NACRE_JOURNAL_COW : NACRE_JOURNAL_DATA;
 	cluster_start(&c, seed, 3, 2 + (unsigned int)(seed % 2), 1);
 	dice = sim_random_from(seed);
 	for (i = 0; i < WRITERS; i++)

@@ -39,7 +39,12 @@ int __lsan_is_turned_off(void)
 	return 1;
 }
 
+/* Where the bytes of writes go: the journal, fresh blocks, or one or the other, by chance. */
+enum mode { MODE_DATA, MODE_COW, MODE_MIXED };
+
 static struct rig rig;
+static enum mode mode;
+static uint64_t direct_bytes, space_waits;	/* of all histories of a test */
 static struct sim_random dice;
 
 /* Models after transactions not yet known to be durable; [0] is durable. */
@@ -247,6 +252,8 @@ static void step(void)
 	int n = (int)sim_below(&dice, OBJECTS), ops = 1 + (int)sim_below(&dice, 3);
 	struct rig_request r;
 
+	rig.mode = mode == MODE_COW || (mode == MODE_MIXED && sim_below(&dice, 2)) ?
+		   &osd_journal_mode_cow : &osd_journal_mode_data;
 	*model = history[history_count - 1];
 	rig_request(&rig, &r, 100 + (uint64_t)n, 0);
 	while (ops--)
@@ -383,8 +390,10 @@ static void one_history(uint64_t seed, enum sim_crash kind)
 {
 	int life, i;
 
-	rig_create(&rig, seed, 12 << 20, 2 << 20);
+	/* in a small one blocks that rest are soon all that are free */
+	rig_create(&rig, seed, seed % 4 ? 12 << 20 : 5 << 20, seed % 4 ? 2 << 20 : 1 << 20);
 	rig.backlog_bytes = seed % 3 ? 0 : 512 << 10;
+	rig.direct_bytes = seed % 2 ? 1 : 8 << 10;
 	dice = sim_random_from(seed);
 	memset(history, 0, sizeof(history[0]));
 	history_count = 1;
@@ -401,6 +410,8 @@ static void one_history(uint64_t seed, enum sim_crash kind)
 				settle();
 		}
 		sim_run(rig.world, rig.world->now_ns + sim_below(&dice, 3000) * SIM_NS_PER_US);
+		direct_bytes += rig.store->stats->bytes_direct;
+		space_waits += rig.store->stats->space_waits;
 		rig_crash(&rig, kind, (unsigned int)sim_below(&dice, 5));
 		assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
 		find_state(seed);
@@ -416,20 +427,46 @@ static unsigned int seeds(unsigned int usual)
 	return wanted ? (unsigned int)atoi(wanted) : usual;
 }
 
-static void test_kill_at_any_time(void **state)
+static void histories(enum mode how, enum sim_crash kind, uint64_t first, unsigned int usual)
 {
 	uint64_t seed;
 
-	for (seed = 1; seed <= seeds(40); seed++)
-		one_history(seed, SIM_CRASH_KILL);
+	mode = how;
+	direct_bytes = space_waits = 0;
+	for (seed = first + 1; seed <= first + seeds(usual); seed++)
+		one_history(seed, kind);
+	assert_int_equal(!!direct_bytes, how != MODE_DATA);
+	printf("%llu bytes direct, %llu waits\n", (unsigned long long)direct_bytes, (unsigned long long)space_waits);
+}
+
+static void test_kill_at_any_time(void **state)
+{
+	histories(MODE_DATA, SIM_CRASH_KILL, 0, 40);
 }
 
 static void test_power_loss_at_any_time(void **state)
 {
-	uint64_t seed;
+	histories(MODE_DATA, SIM_CRASH_POWER, 1000, 80);
+}
 
-	for (seed = 1; seed <= seeds(80); seed++)
-		one_history(1000 + seed, SIM_CRASH_POWER);
+static void test_kill_with_direct_writes(void **state)
+{
+	histories(MODE_COW, SIM_CRASH_KILL, 2000, 40);
+}
+
+static void test_power_loss_with_direct_writes(void **state)
+{
+	histories(MODE_COW, SIM_CRASH_POWER, 3000, 80);
+}
+
+static void test_kill_with_changing_modes(void **state)
+{
+	histories(MODE_MIXED, SIM_CRASH_KILL, 4000, 40);
+}
+
+static void test_power_loss_with_changing_modes(void **state)
+{
+	histories(MODE_MIXED, SIM_CRASH_POWER, 5000, 80);
 }
 
 int main(void)
@@ -437,6 +474,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kill_at_any_time),
 		cmocka_unit_test(test_power_loss_at_any_time),
+		cmocka_unit_test(test_kill_with_direct_writes),
+		cmocka_unit_test(test_power_loss_with_direct_writes),
+		cmocka_unit_test(test_kill_with_changing_modes),
+		cmocka_unit_test(test_power_loss_with_changing_modes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -87,6 +87,22 @@ static void a_single_group_is_enough(void **state)
 	cluster_map_put(map);
 }
 
+static void the_journal_mode_is_that_of_file_data(void **state)
+{
+	struct plan plan = good();
+	struct nacre_map_pool pool;
+	struct cluster_map *map;
+	const char *why;
+
+	plan.journal_mode = NACRE_JOURNAL_COW;
+	map = maps_finish(plan_map(&plan, &why));
+	nacre_map_pool_at(&map->view, NACRE_POOL_DATA, &pool);
+	assert_int_equal(pool.journal_mode, NACRE_JOURNAL_COW);
+	nacre_map_pool_at(&map->view, NACRE_POOL_META, &pool);
+	assert_int_equal(pool.journal_mode, NACRE_JOURNAL_DATA);
+	cluster_map_put(map);
+}
+
 static void refused(struct plan plan, const char *words)
 {
 	const char *why = "";
@@ -108,6 +124,7 @@ static void what_makes_no_map_is_refused_with_the_reason(void **state)
 	WITH(replicas, 0, "replicas");
 	WITH(replicas, 5, "replicas");
 	WITH(min_size, 3, "least number");
+	WITH(journal_mode, NACRE_JOURNAL_ORDERED, "not written yet");
 	WITH(pg_count, 48, "power of two");
 	WITH(pg_count, 16384, "power of two");
 }
@@ -118,6 +135,7 @@ int main(void)
 		cmocka_unit_test(the_first_map_is_complete),
 		cmocka_unit_test(one_copy_may_be_missing_unless_said_otherwise),
 		cmocka_unit_test(a_single_group_is_enough),
+		cmocka_unit_test(the_journal_mode_is_that_of_file_data),
 		cmocka_unit_test(what_makes_no_map_is_refused_with_the_reason),
 	};
 

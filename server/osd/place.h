@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Where the changed blocks of a view go: what the journal modes have in common.
+ *
+ * Both enter images, direct writes and space into the view's transaction, and give blocks back that they
+ * replace. `leave`: so many blocks have to stay free. 0, -ENOSPC, or -EAGAIN: it could be done if
+ * less were barred (bars.h); nothing is taken then.
+ */
+#ifndef NACRE_SERVER_OSD_PLACE_H
+#define NACRE_SERVER_OSD_PLACE_H
+
+#include <stdint.h>
+
+struct osd_store;
+struct osd_view;
+struct osd_txn;
+
+/* Blocks stay where they are, those without a place get one; all bytes are journaled. */
+int osd_place_journaled(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
+			uint64_t leave);
+/*
+ * Bytes are written directly: to fresh blocks, or into room where nothing was ever written.
+ * -EAGAIN also if replacing would need more room than there is: in place it would not.
+ */
+int osd_place_direct(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
+		     uint64_t leave);
+
+#endif
