@@ -34,7 +34,12 @@ static bool keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value
 
 static bool settled(void *owner, const struct osd_txn *txn)
 {
-	return true;
+	return !((struct rig *)owner)->numbered;
+}
+
+static void filled(void *owner, const struct osd_txn *txn)
+{
+	osd_txn_payload(txn, &((struct rig *)owner)->payloads);
 }
 
 static void failed(void *owner, const char *why)
@@ -46,7 +51,7 @@ static void room(void *owner)
 {
 }
 
-static const struct osd_store_calls calls = { opened, replayed, NULL, settled, keep, failed, room };
+static const struct osd_store_calls calls = { opened, replayed, filled, settled, keep, failed, room };
 
 static void no_line(void *owner, enum log_level level, const char *line)
 {
@@ -72,6 +77,7 @@ void rig_destroy(struct rig *rig)
 {
 	if (rig->store)
 		rig_close(rig);
+	mem_bytes_free(&rig->payloads);
 	kv_mem_disk_destroy(rig->keys);
 	log_destroy(rig->log);
 	sim_world_destroy(rig->world);
@@ -297,6 +303,7 @@ uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply
 		.object_bytes = RIG_OBJECT_BYTES,
 		.done = exec_done,
 	};
+	struct mem_bytes request = { 0 }, data = { 0 };
 	struct osd_txn *txn;
 	const char *reason;
 	uint32_t result;
@@ -313,7 +320,12 @@ uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply
 	if (reply)
 		take_reply(&exec, reply);
 	if (!exec.result && exec.writes) {
+		osd_exec_resolved(&exec, &request, &data);
 		txn = osd_exec_commit(&exec, rig->submitted + 1, 1);
+		if (rig->numbered) {
+			txn->number = rig->submitted + 1;
+			mem_append_bytes(&txn->request, request.at, request.length);
+		}
 		txn->durable = txn_durable;
 		txn->owner = rig;
 		rig->submitted++;
@@ -323,6 +335,8 @@ uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply
 	}
 	result = exec.result;
 	osd_exec_end(&exec);
+	mem_bytes_free(&request);
+	mem_bytes_free(&data);
 	rig_request_free(r);
 	return result;
 }

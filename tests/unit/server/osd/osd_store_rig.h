@@ -38,6 +38,8 @@ struct rig {
 	uint64_t replayed;
 	bool keep;			/* what the keep hook answers */
 	bool read_only;			/* open it like that */
+	bool numbered;			/* transactions are a group's, and nobody says that they are committed */
+	struct mem_bytes payloads;	/* of those that were written directly, as replay has found them */
 };
 
 void rig_create(struct rig *rig, uint64_t seed, uint64_t disk_bytes, uint64_t journal_bytes);

@@ -288,6 +288,41 @@ static void test_what_was_written_directly_stays(void **state)
 	assert_int_equal(place_of(1, 3), place);
 }
 
+/* REC-1: what is not known to be committed is whole after a restart, though the journal has not got its bytes. */
+static void test_payloads_are_read_again(void **state)
+{
+	size_t i;
+
+	rig.numbered = true;
+	assert_int_equal(put(1, 0, LARGE, 7, true), 0);
+	assert_int_equal(put(1, 100, LARGE, 8, true), 0);
+	assert_int_equal(put(1, 0, 4096, 9, true), 0);	/* its block is not overwritten in place */
+	assert_int_equal(op(1, NACRE_OSD_OP_DELETE, 0, 0, 0, true), 0);
+	assert_int_equal(put(2, 0, 4 * LARGE, 10, true), 0);	/* and none of them is given to another */
+	rig_crash(&rig, SIM_CRASH_KILL, 0);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	assert_int_equal(rig.replayed, 5);
+	assert_int_equal(rig.payloads.length, 6 * LARGE);
+	for (i = 0; i < rig.payloads.length; i++)
+		assert_int_equal(rig.payloads.at[i], i < LARGE ? 7 : i < 2 * LARGE ? 8 : 10);
+	rig.numbered = false;
+}
+
+static void test_damaged_payloads_end_the_start(void **state)
+{
+	uint8_t block[4096] = { 1 };
+
+	rig.numbered = true;
+	assert_int_equal(put(1, 0, LARGE, 7, true), 0);
+	sim_disk_poke(rig.disk, rig.store->super.data_offset + place_of(1, 5) * 4096, block, sizeof(block));
+	rig_crash(&rig, SIM_CRASH_KILL, 0);
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), -EIO);
+	assert_non_null(strstr(rig.why, "written directly"));
+	rig.numbered = false;
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);	/* nobody needs them: the start goes well */
+	assert_int_equal(value_of(1, 0, LARGE), -2);
+}
+
 static void test_room_is_written_in_its_place(void **state)
 {
 	uint64_t place;
@@ -405,6 +440,8 @@ int main(void)
 		CASE(test_what_was_given_back_rests),
 		CASE(test_what_was_journaled_rests),
 		CASE(test_what_was_written_directly_stays),
+		CASE(test_payloads_are_read_again),
+		CASE(test_damaged_payloads_end_the_start),
 		CASE(test_room_is_written_in_its_place),
 		CASE(test_zeroed_blocks_rest),
 		CASE(test_a_full_device_can_be_overwritten),
