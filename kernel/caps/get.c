@@ -12,13 +12,16 @@
 
 /* ---- max_size (SIZE-1) --------------------------------------------------------------------------- */
 
-/* Ask for room to write up to `end`; the answer is a CAP_GRANT. */
+/*
+ * Ask for room to write up to `end`; the answer is a CAP_GRANT. What lies within the room there is cannot be asked for, and is
+ * not noted as if it had been: the room may shrink.
+ */
 static void ask_max_size(struct inode *inode, u64 end)
 {
 	struct nacre_inode *ni = nacre_inode(inode);
 
 	spin_lock(&ni->cap_lock);
-	if (end > ni->max_size_wanted) {
+	if (end > ni->max_size && end > ni->max_size_wanted) {
 		ni->max_size_wanted = end;
 		ni->cap_todo |= CAPS_TODO_MAX_SIZE;
 	}
@@ -45,14 +48,14 @@ static bool has_room(struct nacre_inode *ni, u32 need, u64 end)
 	if (nacre_fs_error(fs) || !nacre_mds_may_io(fs))
 		return true;		/* the caller looks again and finds out */
 	spin_lock(&ni->cap_lock);
-	over = end <= ni->max_size || !caps_usable_locked(ni, need);
+	over = end <= ni->max_size || end > ni->max_size_wanted || !caps_usable_locked(ni, need);
 	spin_unlock(&ni->cap_lock);
 	return over;
 }
 
 /*
- * The answer is a larger max_size, or that a quota leaves no room (EDQUOT). A refusal speaks of all that was asked for here at
- * that time: whoever needs less asks again for himself.
+ * The answer is a larger max_size, or that a quota leaves no room (EDQUOT), or there is none, as WRITE went before. A refusal
+ * speaks of all that was asked for here at that time: whoever needs less asks again for himself.
  */
 static int wait_room(struct inode *inode, u32 need, u64 end)
 {

@@ -118,8 +118,13 @@ int caps_step_locked(struct nacre_inode *ni, struct nacre_cap_event *event)
 	if (step.actions & NACRE_CAPA_FLUSH)
 		number_flush_locked(ni, step.flush);
 	caps_small_stepped_locked(ni);
-	if (!(ni->cap.issued & NACRE_CAP_FILE_WRITE))
+	if (!(ni->cap.issued & NACRE_CAP_FILE_WRITE)) {
 		ni->keeps = 0;
+		/* The rank forgets such a request with the cap: whoever waits asks again. */
+		if (ni->max_size_wanted)
+			wake_up_all(&ni->cap_wait);
+		ni->max_size_wanted = 0;
+	}
 	if (step.actions & NACRE_CAPA_REFLUSH)
 		ni->reflush_todo |= step.reflush;
 	/* The machine starts write-back once; a writer that was already inside may dirty pages after it. */

@@ -11,6 +11,12 @@
 #include <linux/posix_acl.h>
 #include "vfs.h"
 
+/*
+ * What programs are told of O_DIRECT. It takes any offset, length and address; a program that asks gets
+ * what disks say, so that it does not take up writing single bytes.
+ */
+#define DIRECT_ALIGNMENT 512
+
 /* ---- reading --------------------------------------------------------------------------------------------- */
 
 static u32 groups_of(u32 request_mask)
@@ -77,6 +83,11 @@ int nacre_getattr(struct mnt_idmap *idmap, const struct path *path, struct kstat
 	if (reported.there)
 		show_reported(&reported, stat);
 	stat->blksize = ni->object_bytes ? min_t(u32, ni->object_bytes, NACRE_DATA_MAX) : PAGE_SIZE;
+	if (request_mask & STATX_DIOALIGN && S_ISREG(inode->i_mode)) {
+		stat->result_mask |= STATX_DIOALIGN;
+		stat->dio_mem_align = DIRECT_ALIGNMENT;
+		stat->dio_offset_align = DIRECT_ALIGNMENT;
+	}
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * fiemap: where a file has blocks, and which of them were never written, as the objects say. What is dirty here is written
- * back before, with FIEMAP_FLAG_SYNC or without: there is no delayed allocation to be told of.
+ * back before, with FIEMAP_FLAG_SYNC or without: there is no delayed allocation to be told of. Extended attributes (FIEMAP_FLAG_XATTR)
+ * are in the inode, always.
  *
  * Where a block is on which disk means nothing to who asks, so every extent has FIEMAP_EXTENT_UNKNOWN, and no place. An extent of a
  * file may be part of a larger one that begins before what was asked for; extents that touch each other are shown as one.
@@ -97,6 +98,15 @@ static u64 blocks_end(struct inode *inode)
 	return max_t(u64, i_size_read(inode), READ_ONCE(ni->kept) * (u64)ni->object_bytes);
 }
 
+/* `bytes` that lie beside the attributes: at the rank, and in no block of an OSD. */
+static int in_the_inode(struct fiemap_extent_info *info, u64 start, u64 bytes)
+{
+	if (start >= bytes)
+		return 0;
+	return min(fiemap_fill_next_extent(info, 0, 0, bytes, FIEMAP_EXTENT_DATA_INLINE |
+					   FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_LAST), 0);
+}
+
 static int fiemap_locked(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 length)
 {
 	struct map map = { .info = info, .end = start + length };
@@ -114,12 +124,8 @@ static int fiemap_locked(struct inode *inode, struct fiemap_extent_info *info, u
 	err = filemap_write_and_wait(inode->i_mapping);
 	if (err)
 		return err;
-	if (nacre_small_is_in(inode)) {
-		if (!size || start >= size)
-			return 0;
-		return min(fiemap_fill_next_extent(info, 0, 0, size, FIEMAP_EXTENT_DATA_INLINE |
-						   FIEMAP_EXTENT_UNKNOWN | FIEMAP_EXTENT_LAST), 0);
-	}
+	if (nacre_small_is_in(inode))
+		return in_the_inode(info, start, size);
 	b.output = kvmalloc_array(WIDTH, PIECE_OUTPUT, GFP_KERNEL);
 	if (!b.output)
 		return -ENOMEM;
@@ -130,9 +136,17 @@ static int fiemap_locked(struct inode *inode, struct fiemap_extent_info *info, u
 
 int nacre_fiemap(struct inode *inode, struct fiemap_extent_info *info, u64 start, u64 length)
 {
+	ssize_t bytes;
 	u32 got;
 	int err;
 
+	if (info->fi_flags & FIEMAP_FLAG_XATTR) {
+		err = fiemap_prep(inode, info, start, &length, FIEMAP_FLAG_XATTR);
+		if (err)
+			return err;
+		bytes = nacre_xattr_bytes(inode);
+		return bytes < 0 ? bytes : in_the_inode(info, start, bytes);
+	}
 	if (!nacre_mds_has_feature(nacre_inode_fs(inode), NACRE_FEATURE_UNWRITTEN))
 		return -EOPNOTSUPP;
 	err = fiemap_prep(inode, info, start, &length, 0) ?: nacre_caps_refresh(inode, NACRE_GROUP_FILE, false);

@@ -128,6 +128,8 @@ extern const struct export_operations nacre_export_ops;
 
 extern const struct xattr_handler * const nacre_xattr_handlers[];
 ssize_t nacre_listxattr(struct dentry *dentry, char *buffer, size_t buffer_bytes);
+/* What all of them take; 0 = there is none. */
+ssize_t nacre_xattr_bytes(struct inode *inode);
 /* Value of an xattr by its full name: length, -ENODATA, -ERANGE … */
 ssize_t nacre_xattr_read(struct inode *inode, const char *name, void *value, size_t value_bytes);
 int nacre_xattr_write(struct inode *inode, const char *name, const void *value, size_t value_bytes,

@@ -105,6 +105,21 @@ ssize_t nacre_listxattr(struct dentry *dentry, char *buffer, size_t buffer_bytes
 	return err ?: total;
 }
 
+ssize_t nacre_xattr_bytes(struct inode *inode)
+{
+	struct nacre_xattrs *set;
+	ssize_t bytes;
+	int err;
+
+	err = nacre_caps_refresh(inode, NACRE_GROUP_XATTR, false);
+	if (err)
+		return err;
+	set = get_set(inode);
+	bytes = set ? set->bytes : 0;
+	nacre_xattrs_put(set);
+	return bytes;
+}
+
 /* ---- changing here ---------------------------------------------------------------------------------------------- */
 
 static size_t encoded_bytes(size_t name_bytes, size_t value_bytes)

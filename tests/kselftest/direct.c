@@ -41,6 +41,38 @@ TEST(write_and_read_back)
 	check_file("f", 6 * MIB, 1);
 }
 
+/* statx says how direct I/O must be aligned, finer than a block, and that is enough. */
+TEST(alignment)
+{
+	char *buf = aligned(2 * BLOCK);
+	struct statx told;
+	unsigned int step, memory;
+	int fd;
+
+	make_file("f", 3 * BLOCK, 1);
+	OK(statx(AT_FDCWD, "f", 0, STATX_DIOALIGN, &told));
+	if (!(told.stx_mask & STATX_DIOALIGN))
+		test_skip("no word of how O_DIRECT is to be aligned");
+	step = told.stx_dio_offset_align;
+	memory = told.stx_dio_mem_align;
+	CHECK(step && BLOCK % step == 0);
+	CHECK(memory && BLOCK % memory == 0);
+	fd = open_direct("f", O_RDWR);
+	pattern_fill(buf + memory, BLOCK, step, 2);
+	EQUAL(pwrite(fd, buf + memory, BLOCK, step), BLOCK);
+	memset(buf, 0, 2 * BLOCK);
+	EQUAL(pread(fd, buf + memory, BLOCK, step), BLOCK);
+	EQUAL(pattern_compare(buf + memory, BLOCK, step, 2), -1);
+	EQUAL(pread(fd, buf + memory, step, 0), step);
+	EQUAL(pattern_compare(buf + memory, step, 0, 1), -1);
+	EQUAL(pread(fd, buf + memory, BLOCK, BLOCK + step), BLOCK);
+	EQUAL(pattern_compare(buf + memory, BLOCK, BLOCK + step, 1), -1);
+	EQUAL(stat_of("f").st_size, 3 * BLOCK);
+	OK(statx(AT_FDCWD, ".", 0, STATX_DIOALIGN, &told));
+	CHECK(!(told.stx_mask & STATX_DIOALIGN));
+	OK(close(fd));
+}
+
 TEST(short_read_at_the_end)
 {
 	char *buf = aligned(3 * BLOCK);

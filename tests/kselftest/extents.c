@@ -8,6 +8,7 @@
 #include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/xattr.h>
 #include "harness.h"
 
 #define KIB 1024ull
@@ -175,6 +176,28 @@ TEST(a_small_file)
 		EQUAL(map.fiemap.fm_extents[0].fe_length, 100);
 		CHECK(map.fiemap.fm_extents[0].fe_flags & FIEMAP_EXTENT_NOT_ALIGNED);
 	}
+	OK(close(fd));
+}
+
+/* Where extended attributes are: nowhere without any, then in the inode. */
+TEST(extended_attributes)
+{
+	int fd = new_file();
+	struct map map = { .fiemap = { .fm_length = ~0ull, .fm_flags = FIEMAP_FLAG_XATTR, .fm_extent_count = EXTENTS_MAX } };
+
+	put(fd, 0, 100);
+	if (ioctl(fd, FS_IOC_FIEMAP, &map.fiemap) < 0)
+		test_skip("no map of extended attributes here");
+	EQUAL(map.fiemap.fm_mapped_extents, 0);
+	OK(fsetxattr(fd, "user.name", "value", 5, 0));
+	OK(ioctl(fd, FS_IOC_FIEMAP, &map.fiemap));
+	EQUAL(map.fiemap.fm_mapped_extents, 1);
+	EQUAL(map.fiemap.fm_extents[0].fe_logical, 0);
+	CHECK(map.fiemap.fm_extents[0].fe_length >= 14);
+	CHECK(map.fiemap.fm_extents[0].fe_flags & FIEMAP_EXTENT_LAST);
+	OK(fremovexattr(fd, "user.name"));
+	OK(ioctl(fd, FS_IOC_FIEMAP, &map.fiemap));
+	EQUAL(map.fiemap.fm_mapped_extents, 0);
 	OK(close(fd));
 }
 

@@ -139,6 +139,23 @@ TEST(truncate_of_many_objects)
 	OK(close(fd));
 }
 
+/* What one may write up to was large once, and is not after a truncation: a write that lies between waited for ever (SIZE-1). */
+TEST(write_far_behind_a_truncation)
+{
+	int fd = OK(open("f", O_CREAT | O_RDWR, 0644));
+	char buf[512], read_back[512];
+
+	for (off_t far = 200 * MIB; far > 100 * MIB; far -= 25 * MIB) {
+		pattern_fill(buf, sizeof(buf), far, 1);
+		EQUAL(pwrite(fd, buf, sizeof(buf), far), sizeof(buf));
+		EQUAL(pread(fd, read_back, sizeof(buf), far), sizeof(buf));
+		EQUAL(memcmp(buf, read_back, sizeof(buf)), 0);
+		OK(ftruncate(fd, MIB));
+	}
+	EQUAL(stat_of("f").st_size, MIB);
+	OK(close(fd));
+}
+
 TEST(open_with_truncate)
 {
 	make_file("f", 5 * MIB, 1);
