@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 include scripts/build.mk
 
-.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests smoke run shell bench bigdir recall fmt docs \
+.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests smoke run shell bench bigdir bigosd recall fmt docs \
 	install uninstall deb clean
 
 help: ## list the targets
@@ -83,6 +83,9 @@ bench: build module guest ## counts and ratios, never a timed test
 bigdir: build ## one directory of ENTRIES=1000000 entries: memory of the MDS, stalls; GUEST=1: of the module
 	@ENTRIES=$(or $(ENTRIES),1000000) INODES=$(or $(INODES),100000) SPLIT=$(or $(SPLIT),16384) tests/tools/bigdir
 	$(if $(GUEST),@$(MAKE) module guest && LISTING=1 LISTING_SECONDS=7200 LIMIT=9000 ENTRIES=$(or $(ENTRIES),1000000) tests/vm/suites large)
+
+bigosd: build ## one OSD with OBJECTS=1000000 objects: how long it takes to start, and its memory
+	@OBJECTS=$(or $(OBJECTS),1000000) tests/tools/bigosd
 
 recall: build module guest ## one client with 100,000 files under an MDS that has room for 20,000 inodes: FILES= INODES= RECALL_SECONDS=600
 	@FILES=$(or $(FILES),100000) INODES=$(or $(INODES),20000) RECALL_SECONDS=$(or $(RECALL_SECONDS),600) LIMIT=7200 tests/vm/suites recall
