@@ -15,6 +15,7 @@
 #include "server/base/mapedit.h"
 
 #define BURY_MS 30000			/* before scaling: proper ends are collected so long */
+#define BURY_AGAIN_MS 1000		/* before scaling: after a change of the map that failed */
 
 /* ---- the map ------------------------------------------------------------------------------------------ */
 
@@ -47,9 +48,11 @@ static void buried(void *owner, int result)
 	mds->burying = false;
 	if (mds->state == MDS_DEAD)
 		return;
-	if (result && result != -EALREADY)
+	if (result && result != -EALREADY) {
 		log_warn(mds->log, "session", "the dead set could not be changed: %s",
 			 strerror(-result));
+		mds->bury_at_ns = mds_now(mds) + mds_scaled_ns(mds, BURY_AGAIN_MS);
+	}
 	mds_evict_map_changed(mds);
 }
 
@@ -76,6 +79,9 @@ void mds_evict_bury(struct mds *mds, uint64_t instance)
 void mds_evict_fence(struct mds *mds, struct mds_session *session)
 {
 	mds_intervals_add(&mds->dying, session->instance, 1);
+	/* the change that is under way may have been made without it: another follows (mds_evict_sweep) */
+	if (mds->burying)
+		mds->bury_at_ns = mds_now(mds);
 	bury_now(mds);
 }
 

@@ -64,6 +64,36 @@ static void test_fence_2_cut(void **state)
 	mdst_client_destroy(b);
 }
 
+/*
+ * Two at once: the map that puts the first out was made without the second, who was forgotten, and with him all who
+ * waited for his caps (seed 20359 of the simulator).
+ */
+static void test_fence_2_two_at_once(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b"), *c = mdst_client_begin(t, "c");
+	struct mdst_client *lost[] = { a, b };
+	uint64_t began;
+
+	mdst_create(a, ROOT, "of a");
+	mdst_create(b, ROOT, "of b");
+	began = t->world->now_ns;
+	for (int i = 0; i < 2; i++) {
+		struct nacre_session_close close = { .instance = lost[i]->instance, .flags = NACRE_CLOSE_CUT };
+
+		lost[i]->stubborn = true;
+		mdst_send(lost[i], NACRE_MSG_SESSION_CLOSE, &close);
+	}
+	assert_int_equal(mdst_lookup(c, ROOT, "of a").result, 0);
+	assert_int_equal(mdst_lookup(c, ROOT, "of b").result, 0);
+	assert_true(a->killed && b->killed);
+	assert_true(t->world->now_ns - began < MDST_LEASE_MS * SIM_NS_PER_MS);
+	assert_int_equal(mdst_counter(t, "evictions"), 2);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+	mdst_client_destroy(c);
+}
+
 /* A silent one whose caps nobody wants is left alone for a while, and then goes too. */
 static void test_silent(void **state)
 {
@@ -404,7 +434,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
-		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_ino_1_chosen_by_the_rank_and_lost), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
+		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_fence_2_two_at_once), T(test_ino_1_chosen_by_the_rank_and_lost), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
 		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
 		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
 		T(test_b15_a_lost_client_with_many_caps), T(test_b15_many_caps_of_a_client_that_closes),
