@@ -104,7 +104,8 @@ NACRE_STRUCT(nacre_map_dead, NACRE_MAP_DEAD_FIELDS, 16);
  * One placement group. The primary is the first slot that is in sync and
  * whose OSD is up. `interval` is the epoch at which the slots, the in-sync
  * set, or the instance of a member last changed; replicas speak only within
- * one interval.
+ * one interval. Slots behind the pool's `replicas` are those of members whose
+ * places were taken: they go when the new ones are in sync.
  */
 #define NACRE_MAP_PG_FIELDS(F, R, T)					\
 	F(64, interval, "epoch at which the present interval began")	\

@@ -26,6 +26,7 @@
 	S(kv_dir, "", "OSD: directory of its RocksDB")					\
 	U(time_scale, 100, 1, 100000, "percent; multiplies every lease and deadline")	\
 	U(lease_ms, 5000, 100, 600000, "liveness lease of a daemon on the map")		\
+	U(osd_out_ms, 600000, 0, 604800000, "an OSD that is down for so long gets no data any more: its groups get other members; 0 = never") \
 	U(session_lease_ms, 30000, 100, 3600000, "MDS: lease of a client session")	\
 	U(reconnect_ms, 20000, 100, 3600000, "MDS: how long a new incarnation waits for its sessions") \
 	U(revoke_warn_ms, 10000, 100, 3600000, "MDS: a revoke so old is warned of")	\

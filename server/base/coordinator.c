@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The coordinator: marks daemons down whose lease has ended.
+ * The coordinator: marks daemons down whose lease has ended, and lets data go where it should be.
  *
  * Every member reads all leases a few times a term, holder of the office or not,
  * so that a new coordinator knows whom it has seen alive. Such a daemon is marked
@@ -12,13 +12,18 @@
  * since) stays as it is: when all died together, whoever returns finds the in-sync
  * sets as they were.
  *
+ * An OSD that has been down for long is out: its groups get other members (mapedit_move.c). Not while half of the OSDs
+ * are down: then something else is wrong, which moving data would not mend.
+ *
  * Several daemons are marked in one change of the map.
  */
 #include <errno.h>
 #include <string.h>
+#include "mapedit_core.h"
 #include "member_core.h"
 
 #define OFFICE_GRACE_TERMS 4		/* for a daemon never seen alive */
+#define MOVING_MAX 16u			/* groups on their way at a time */
 
 #define container(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
@@ -51,6 +56,15 @@ static void look_at(struct coordinator *c, struct watched *w, uint64_t instance,
 	w->expires_ns = lease ? lease->expires_ns : 0;
 	if (lease && !lease->released && !lease->gone && lease->expires_ns > now_ns(c))
 		w->seen_alive = true;
+}
+
+static void look_whether_down(struct coordinator *c, struct watched *w, const struct nacre_map_osd *osd)
+{
+	bool down = !(osd->flags & NACRE_OSD_UP);
+
+	if (down && !w->down)
+		w->down_ns = now_ns(c);
+	w->down = down;
 }
 
 /* Its lease has ended, and what it is due of grace, too. */
@@ -163,6 +177,38 @@ static int mark_ranks(struct coordinator *c, struct mapedit *next, unsigned int 
 	return err;
 }
 
+/* ---- out ------------------------------------------------------------------------------------ */
+
+static bool is_overdue(const struct coordinator *c, const struct nacre_map_osd *osd)
+{
+	const struct watched *w = &c->osds[osd->id];
+
+	return c->member->out_ns && !(osd->flags & NACRE_OSD_UP) && osd->flags & NACRE_OSD_IN &&
+	       w->down && w->instance == osd->instance &&
+	       now_ns(c) - w->down_ns >=
+		       c->member->out_ns;
+}
+
+static unsigned int mark_out(struct coordinator *c, struct mapedit *next)
+{
+	unsigned int in = 0, down = 0, marked = 0;
+
+	for (unsigned int i = 0; i < next->osd_count; i++) {
+		in += mapedit_takes_data(&next->osds[i]);
+		down += mapedit_takes_data(&next->osds[i]) && !(next->osds[i].flags & NACRE_OSD_UP);
+	}
+	for (unsigned int i = 0; down * 2 < in && i < next->osd_count; i++) {
+		if (!is_overdue(c, &next->osds[i]))
+			continue;
+		log_warn(c->member->config.log, "coordinator", "osd%u has been down for long: its data is placed elsewhere", i);
+		next->osds[i].flags &= ~(uint32_t)NACRE_OSD_IN;
+		marked++;
+	}
+	return marked;
+}
+
+/* ---- the edit ------------------------------------------------------------------------------- */
+
 static int plan_edit(void *owner, const struct cluster_map *now, struct mapedit *next)
 {
 	struct coordinator *c = owner;
@@ -174,7 +220,13 @@ static int plan_edit(void *owner, const struct cluster_map *now, struct mapedit 
 	err = mark_osds(c, next, &marked);
 	if (!err)
 		err = mark_ranks(c, next, &marked);
-	return err ? err : marked ? 0 : -EALREADY;
+	if (err)
+		return err;
+	marked += mark_out(c, next);
+	c->moved = mapedit_rebalance(next, MOVING_MAX);
+	if (!marked && !c->moved)
+		c->settled_epoch = now->view.epoch;
+	return marked || c->moved ? 0 : -EALREADY;
 }
 
 static void planned(void *owner, int result)
@@ -182,6 +234,8 @@ static void planned(void *owner, int result)
 	struct coordinator *c = owner;
 
 	c->changing = false;
+	if (!result && c->moved)
+		log_info(c->member->config.log, "coordinator", "%u groups have other members", c->moved);
 	if (result && result != -EALREADY && result != -EPERM)
 		log_warn(c->member->config.log, "coordinator", "the map could not be changed: %s",
 			 strerror(-result));
@@ -190,13 +244,15 @@ static void planned(void *owner, int result)
 /* ---- looking at the leases ------------------------------------------------------------------ */
 
 /* Worth an edit? The edit judges again, by the newest map. */
-static bool anybody_dead(struct coordinator *c, const struct nacre_map_view *view)
+static bool anything_due(struct coordinator *c, const struct nacre_map_view *view)
 {
 	struct nacre_map_rank rank;
 	struct nacre_map_osd osd;
 
+	if (view->epoch != c->settled_epoch)
+		return true;
 	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++)
-		if (osd_counts(c, &osd) && is_dead(c, &c->osds[i], osd.instance))
+		if ((osd_counts(c, &osd) && is_dead(c, &c->osds[i], osd.instance)) || is_overdue(c, &osd))
 			return true;
 	for (uint32_t i = 0; !nacre_map_rank_at(view, i, &rank); i++)
 		if (rank_counts(c, &rank) && rank_is_dead(c, &c->ranks[i], rank.instance))
@@ -214,11 +270,13 @@ static void listed(void *owner, int result, const struct mapstore_lease *leases,
 	c->listing = false;
 	if (result || c->member->state != MEMBER_SERVING)
 		return;
-	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++)
+	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++) {
 		look_at(c, &c->osds[i], osd.instance, leases, count);
+		look_whether_down(c, &c->osds[i], &osd);
+	}
 	for (uint32_t i = 0; !nacre_map_rank_at(view, i, &rank); i++)
 		look_at(c, &c->ranks[i], rank.instance, leases, count);
-	if (!c->holds || c->changing || !anybody_dead(c, view))
+	if (!c->holds || c->changing || !anything_due(c, view))
 		return;
 	c->changing = true;
 	member_change_map(c->member, plan_edit, planned, c);

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include "mapedit.h"
+#include "mapedit_core.h"
 #include "member.h"
 #include "protocol/codec.h"
 
@@ -258,7 +258,7 @@ int mapedit_kill(struct mapedit *edit, uint64_t instance)
 
 /* ---- OSDs and their groups ------------------------------------------------------------------ */
 
-static bool is_up(const struct mapedit *edit, uint16_t id)
+bool mapedit_osd_is_up(const struct mapedit *edit, uint16_t id)
 {
 	return id < edit->osd_count && (edit->osds[id].flags & NACRE_OSD_UP);
 }
@@ -283,11 +283,20 @@ int mapedit_osd_up(struct mapedit *edit, uint16_t id, uint64_t instance, uint64_
 	osd->address_hi = address_hi;
 	osd->address_lo = address_lo;
 	osd->port = port;
-	osd->flags |= NACRE_OSD_UP;
+	osd->flags |= NACRE_OSD_UP | NACRE_OSD_IN;
 	for (unsigned int i = 0; i < edit->pg_count; i++)
 		if (nacre_pg_slot_of(&edit->pgs[i], id) >= 0)
 			edit->pgs[i].interval = edit->head.epoch;
 	return 0;
+}
+
+void mapedit_set_slot(struct mapedit *edit, struct nacre_map_pg *pg, int slot, uint16_t osd)
+{
+	uint16_t *const slots[NACRE_REPLICAS_MAX] = { &pg->osd0, &pg->osd1, &pg->osd2, &pg->osd3 };
+
+	*slots[slot] = osd;
+	pg->in_sync &= (uint8_t)~(1u << slot);
+	pg->interval = edit->head.epoch;
 }
 
 /* Another in-sync member that is up: it holds all that was acknowledged (OSD-1). */
@@ -295,7 +304,7 @@ static bool has_other(const struct mapedit *edit, const struct nacre_map_pg *pg,
 {
 	for (int other = 0; other < NACRE_REPLICAS_MAX; other++)
 		if (other != slot && (pg->in_sync & 1u << other) &&
-		    is_up(edit, nacre_pg_slot(pg, other)))
+		    mapedit_osd_is_up(edit, nacre_pg_slot(pg, other)))
 			return true;
 	return false;
 }
@@ -352,19 +361,93 @@ int mapedit_osd_replace(struct mapedit *edit, uint16_t id, uint64_t store_lo, ui
 	return 0;
 }
 
+static bool has_domain(const struct mapedit *edit, uint32_t domain)
+{
+	for (unsigned int i = 0; i < edit->osd_count; i++)
+		if (edit->osds[i].domain == domain)
+			return true;
+	return false;
+}
+
+int mapedit_osd_add(struct mapedit *edit, uint64_t store_lo, uint64_t store_hi)
+{
+	unsigned int id = edit->osd_count;
+	uint32_t domain = id;
+
+	if (id == NACRE_MAP_OSDS_MAX)
+		return -ENOSPC;
+	while (has_domain(edit, domain))
+		domain++;
+	edit->osds[edit->osd_count++] = (struct nacre_map_osd){
+		.id = (uint16_t)id,
+		.flags = NACRE_OSD_IN,
+		.weight = MAPEDIT_WEIGHT_ONE,
+		.domain = domain,
+		.store_lo = store_lo,
+		.store_hi = store_hi,
+	};
+	return 0;
+}
+
+/* The group's row; NULL: there is no such group. */
+static struct nacre_map_pg *group_at(struct mapedit *edit, uint32_t pool, uint32_t pg)
+{
+	if (pool >= edit->pool_count || pg >= edit->pools[pool].pg_count)
+		return NULL;
+	return &edit->pgs[edit->pools[pool].pg_first + pg];
+}
+
+/* The slot that serves, -1: none does. */
+static int primary_slot(const struct mapedit *edit, const struct nacre_map_pg *pg)
+{
+	for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		if (mapedit_is_in_sync(pg, slot) && mapedit_osd_is_up(edit, nacre_pg_slot(pg, slot)))
+			return slot;
+	return -1;
+}
+
+/*
+ * Members behind the pool's replicas go when all before them are there and have everything. Not the one in `stays`: it
+ * serves, and a primary that left would not hear that it is none any more.
+ */
+static bool let_leavers_go(struct mapedit *edit, uint32_t pool, struct nacre_map_pg *pg, int stays)
+{
+	int slot, replicas = edit->pools[pool].replicas;
+	bool gone = false;
+
+	for (slot = 0; slot < replicas; slot++)
+		if (!mapedit_is_in_sync(pg, slot) || !mapedit_osd_is_up(edit, nacre_pg_slot(pg, slot)))
+			return false;
+	for (; slot < NACRE_REPLICAS_MAX; slot++) {
+		if (slot == stays || nacre_pg_slot(pg, slot) == NACRE_OSD_NONE)
+			continue;
+		mapedit_set_slot(edit, pg, slot, NACRE_OSD_NONE);
+		gone = true;
+	}
+	return gone;
+}
+
 int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigned int slot)
 {
-	struct nacre_map_pg *group;
+	struct nacre_map_pg *group = group_at(edit, pool, pg);
+	int serves;
 
-	if (pool >= edit->pool_count || pg >= edit->pools[pool].pg_count ||
-	    slot >= NACRE_REPLICAS_MAX)
+	if (!group || slot >= NACRE_REPLICAS_MAX || nacre_pg_slot(group, (int)slot) == NACRE_OSD_NONE)
 		return -ENOENT;
-	group = &edit->pgs[edit->pools[pool].pg_first + pg];
-	if (nacre_pg_slot(group, (int)slot) == NACRE_OSD_NONE)
-		return -ENOENT;
-	if (group->in_sync & 1u << slot)
+	if (mapedit_is_in_sync(group, (int)slot))
 		return -EALREADY;
-	group->in_sync |= 1u << slot;
+	serves = primary_slot(edit, group);
+	group->in_sync |= (uint8_t)(1u << slot);
 	group->interval = edit->head.epoch;
+	let_leavers_go(edit, pool, group, serves);
 	return 0;
+}
+
+int mapedit_pg_trim(struct mapedit *edit, uint32_t pool, uint32_t pg)
+{
+	struct nacre_map_pg *group = group_at(edit, pool, pg);
+
+	if (!group)
+		return -ENOENT;
+	return let_leavers_go(edit, pool, group, primary_slot(edit, group)) ? 0 : -EALREADY;
 }

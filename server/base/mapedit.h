@@ -16,6 +16,8 @@
 
 struct cluster_map;
 
+#define MAPEDIT_WEIGHT_ONE 0x10000u
+
 struct mapedit {
 	struct nacre_map head;			/* tails unused; epoch: the new one */
 	struct nacre_map_pool pools[NACRE_MAP_POOLS_MAX];
@@ -60,8 +62,20 @@ int mapedit_osd_down(struct mapedit *edit, uint16_t id);
  */
 int mapedit_osd_replace(struct mapedit *edit, uint16_t id, uint64_t store_lo, uint64_t store_hi,
 			unsigned int *ret_pg);
-/* Member `slot` of a group holds everything again. -ENOENT; -EALREADY: it was in sync. */
+/* Another OSD, down, in a failure domain of its own: it gets data when it is up. -ENOSPC: the table is full. */
+int mapedit_osd_add(struct mapedit *edit, uint64_t store_lo, uint64_t store_hi);
+/*
+ * Member `slot` of a group holds everything again; if it took another's place, that one goes. By the group's primary only.
+ * -ENOENT; -EALREADY: it was in sync.
+ */
 int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigned int slot);
+/* Members whose places were taken go. By the group's primary only, in an interval it serves in. -EALREADY: none can go now. */
+int mapedit_pg_trim(struct mapedit *edit, uint32_t pool, uint32_t pg);
+/*
+ * Begin to move groups to where they should be, as long as fewer than `moving_max` are on their way or being caught up.
+ * Returns how many it changed. See mapedit_move.c.
+ */
+unsigned int mapedit_rebalance(struct mapedit *edit, unsigned int moving_max);
 /*
  * Weighted rendezvous over failure domains: fill the slots of all groups of a new
  * pool, fewer than `replicas` where there are too few OSDs. -ENODEV: no OSD takes data.

@@ -7,18 +7,17 @@
  * An OSD's draw depends on nobody else, so when one comes or goes only its own
  * share moves. The weighting -w / ln(u), u uniform in (0, 1), gives each OSD slots
  * in proportion to its weight (Schindelhauer and Schomaker, "Weighted distributed
- * hash tables", SPAA 2005). The result stands in the map as a table: only who
- * plans computes it.
+ * hash tables", SPAA 2005), but for chance, which is evened out (mapedit_move.c). The
+ * result stands in the map as a table: only who plans computes it.
  */
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <xxhash.h>
-#include "mapedit.h"
-#include "protocol/rules/placement.h"
+#include "mapedit_core.h"
 
 /* u in (0, 1): 53 bits of the hash, and a half, so that it is never 0. */
-static double draw(uint32_t pool, uint32_t pg, const struct nacre_map_osd *osd)
+double mapedit_draw(uint32_t pool, uint32_t pg, const struct nacre_map_osd *osd)
 {
 	uint32_t key[3] = { pool, pg, osd->id };
 	double u = ((double)(XXH64(key, sizeof(key), 0) >> 11) + 0.5) / 9007199254740992.0;
@@ -26,7 +25,7 @@ static double draw(uint32_t pool, uint32_t pg, const struct nacre_map_osd *osd)
 	return -(double)osd->weight / log(u);
 }
 
-static bool takes_data(const struct nacre_map_osd *osd)
+bool mapedit_takes_data(const struct nacre_map_osd *osd)
 {
 	return (osd->flags & NACRE_OSD_IN) && osd->weight;
 }
@@ -42,7 +41,7 @@ static bool may_join(const struct choice *choice, const struct nacre_map_osd *os
 	for (unsigned int i = 0; i < choice->count; i++)
 		if (choice->osds[i] == osd->id || (!any_domain && choice->domains[i] == osd->domain))
 			return false;
-	return takes_data(osd);
+	return mapedit_takes_data(osd);
 }
 
 /* The highest draw among those who may join; NULL: there is none. */
@@ -55,7 +54,7 @@ static const struct nacre_map_osd *best(const struct mapedit *edit, uint32_t poo
 	for (unsigned int i = 0; i < edit->osd_count; i++) {
 		if (!may_join(choice, &edit->osds[i], any_domain))
 			continue;
-		drawn = draw(pool, pg, &edit->osds[i]);
+		drawn = mapedit_draw(pool, pg, &edit->osds[i]);
 		if (!winner || drawn > highest) {
 			winner = &edit->osds[i];
 			highest = drawn;
@@ -118,5 +117,6 @@ int mapedit_place_pool(struct mapedit *edit, uint32_t pool)
 	}
 	if (edit->pg_count < p->pg_first + p->pg_count)
 		edit->pg_count = p->pg_first + p->pg_count;
+	mapedit_even_out(edit, pool);
 	return 0;
 }

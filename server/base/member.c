@@ -382,6 +382,7 @@ int member_start(const struct member_config *config, struct member **ret_member)
 	snprintf(member->name, sizeof(member->name), "%s", config->name);
 	member->state = MEMBER_LOOKING;
 	member->term_ns = (uint64_t)lease_ms * 10000ull * scale;
+	member->out_ns = (uint64_t)config->out_after_ms * 10000ull * scale;
 	member->rank = -1;
 	member->retry.fire = retry_fire;
 	member_changes_init(member);

@@ -59,6 +59,7 @@ struct member_config {
 	uint64_t store_lo, store_hi;	/* OSD: identity of its store; must match the map once known */
 	uint32_t time_scale_percent;
 	uint32_t lease_ms;		/* before scaling; 0 = default 5000 */
+	uint32_t out_after_ms;		/* before scaling; down for so long, an OSD's data is placed elsewhere; 0 = never */
 	const struct member_handler *handler;
 	void *owner;
 	struct log *log;		/* NULL: silent */

@@ -38,6 +38,8 @@ struct watched {
 	bool released;
 	bool gone;			/* its process has ended */
 	bool seen_alive;		/* by this process, at some time */
+	bool down;			/* an OSD, by the map */
+	uint64_t down_ns;		/* when that was first seen here */
 };
 
 struct coordinator {
@@ -45,6 +47,8 @@ struct coordinator {
 	bool holds;			/* the office is ours */
 	bool listing;			/* leases are being read */
 	bool changing;			/* our change of the map is under way */
+	unsigned int moved;		/* groups, by that change */
+	uint64_t settled_epoch;		/* in that map every group is where it should be, or on its way */
 	struct io_timer tick;
 	struct watched osds[NACRE_MAP_OSDS_MAX];
 	struct watched ranks[NACRE_MAP_RANKS_MAX];
@@ -55,6 +59,7 @@ struct member {
 	char name[32];
 	enum member_states state;
 	uint64_t term_ns;
+	uint64_t out_ns;		/* 0 = never */
 	struct cluster_map *map;	/* newest known; NULL before the first */
 	uint64_t instance;		/* ours, once in the map */
 	int rank;			/* held; -1: none */

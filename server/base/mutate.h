@@ -20,6 +20,8 @@
 	  "OSD-4: blocks given back are written directly before that is durable")	\
 	M(OSD_ROOM_UNSENT, "osd-room-unsent",					\
 	  "decision 0013: a member that is caught up is not sent where the unwritten blocks are") \
+	M(OSD_STRAY_LOG, "osd-stray-log",					\
+	  "decision 0017: an OSD removes objects of a group that is elsewhere now, and keeps the group's log") \
 	M(ROOM_UNTOLD, "room-untold",						\
 	  "ROOM-1: a client takes room behind a file's end without telling the rank")	\
 	M(MDS_ACK_BEFORE_DURABLE, "mds-ack-before-durable",			\

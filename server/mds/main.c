@@ -36,6 +36,7 @@ static int start(struct daemon *daemon, void **ret_server)
 		.rank = daemon->id,
 		.time_scale_percent = (uint32_t)config->time_scale,
 		.lease_ms = (uint32_t)config->lease_ms,
+		.out_after_ms = (uint32_t)config->osd_out_ms,
 		.session_lease_ms = (uint32_t)config->session_lease_ms,
 		.reconnect_ms = (uint32_t)config->reconnect_ms,
 		.revoke_warn_ms = (uint32_t)config->revoke_warn_ms,

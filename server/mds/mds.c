@@ -399,7 +399,8 @@ static int join(struct mds *mds)
 		.role = NACRE_ROLE_MDS, .name = mds->name, .id = mds->config.rank,
 		.address = mds->config.advertise, .log = mds->log,
 		.time_scale_percent = mds->config.time_scale_percent,
-		.lease_ms = mds->config.lease_ms, .handler = &member_handler, .owner = mds,
+		.lease_ms = mds->config.lease_ms, .out_after_ms = mds->config.out_after_ms,
+		.handler = &member_handler, .owner = mds,
 	};
 
 	if (!memcmp(member.address.ip, (uint8_t[16]){ 0 }, 16))

@@ -38,6 +38,7 @@ struct mds_config {
 	uint16_t rank;
 	uint32_t time_scale_percent;
 	uint32_t lease_ms;		/* on the map */
+	uint32_t out_after_ms;		/* see member.h; zero: never */
 	uint32_t session_lease_ms;
 	uint32_t reconnect_ms;
 	uint32_t revoke_warn_ms;

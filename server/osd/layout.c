@@ -105,6 +105,14 @@ void osd_key_group_end(struct osd_key *key, char kind, uint32_t pool, uint32_t p
 	osd_key_group_begin(key, kind, pool, pg + 1);	/* pg_count is far below 2^32 */
 }
 
+void osd_key_group_parse(const uint8_t *bytes, uint32_t *pool, uint32_t *pg)
+{
+	const uint8_t *at = bytes + 1;
+
+	*pool = (uint32_t)take_number(&at, 4);
+	*pg = (uint32_t)take_number(&at, 4);
+}
+
 int osd_key_object_parse(const uint8_t *bytes, uint32_t length, uint32_t *pg, struct nacre_oid *oid)
 {
 	const uint8_t *at = bytes + 1;

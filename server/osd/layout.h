@@ -212,6 +212,8 @@ void osd_key_group_begin(struct osd_key *key, char kind, uint32_t pool, uint32_t
 #define OSD_KEY_GROUP_BYTES 9u
 #define OSD_KEY_PAIR_BYTES 9u
 
+/* The group of an O, L or T key. */
+void osd_key_group_parse(const uint8_t *bytes, uint32_t *pool, uint32_t *pg);
 /* Take an O key, a B key, an L or T key, an A key apart. 0 or -EBADMSG. */
 int osd_key_object_parse(const uint8_t *bytes, uint32_t length, uint32_t *pg, struct nacre_oid *oid);
 int osd_key_chunk_parse(const uint8_t *bytes, uint32_t length, uint32_t *chunk);

@@ -56,6 +56,7 @@ static int start(struct daemon *daemon, void **ret_server)
 		.id = daemon->id,
 		.time_scale_percent = (uint32_t)daemon->config->time_scale,
 		.lease_ms = (uint32_t)daemon->config->lease_ms,
+		.out_after_ms = (uint32_t)daemon->config->osd_out_ms,
 		.events = &events,
 		.owner = daemon,
 	};

@@ -147,6 +147,7 @@ static void tick(struct io_timer *timer)
 
 	HASH_ITER(hh, osd->pgs, pg, next)
 		pg_tick(pg);
+	osd_strays_tick(osd);
 	io_timer_arm(osd->io, &osd->tick, io_now(osd->io) + osd_scaled_ns(osd, TICK_MS));
 }
 
@@ -209,6 +210,7 @@ static int start_member(struct osd *osd)
 		.store_hi = osd->store->super.store_hi,
 		.time_scale_percent = osd->config.time_scale_percent,
 		.lease_ms = osd->config.lease_ms,
+		.out_after_ms = osd->config.out_after_ms,
 		.handler = &member_handler,
 		.owner = osd,
 		.log = osd->log,
@@ -338,6 +340,7 @@ int osd_create(const struct osd_config *config, struct osd **ret_osd)
 	TAILQ_INIT(&osd->replayed);
 	object_queues_init(&osd->queues, osd->io);
 	osd_edits_init(osd);
+	osd_strays_init(osd);
 	osd->stats_set = (struct stats_set){ "osd", osd_rows, (uint64_t *)&osd->stats,
 					     sizeof(osd_rows) / sizeof(osd_rows[0]) };
 	osd->store_stats_set = (struct stats_set){ "store", store_rows,

@@ -45,6 +45,7 @@ struct osd_config {
 	uint16_t id;
 	uint32_t time_scale_percent;
 	uint32_t lease_ms;		/* on the map */
+	uint32_t out_after_ms;		/* see member.h */
 	uint64_t backlog_bytes;		/* see store.h */
 	uint64_t cache_bytes;		/* see store.h */
 	uint32_t writeback_ms;		/* see store.h */

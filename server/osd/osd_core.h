@@ -33,6 +33,7 @@
 	C(objects_pushed, "objects sent to a member that was away")		\
 	C(objects_pulled, "objects received from a primary")			\
 	C(wrong_interval, "replica messages of another interval refused")	\
+	C(strays_removed, "objects removed of groups that are elsewhere now")	\
 	C(members_dropped, "members taken out of sync because they could not apply")
 
 STATS_STRUCT(osd_stats, OSD_COUNTERS);
@@ -47,6 +48,16 @@ struct osd_edits {
 	struct io_timer window;
 	bool busy;			/* `under_way` is on its way to the map */
 	bool urgent;			/* `gathered` does not wait for more */
+};
+
+/* Looking for what is stored of groups that are elsewhere now: stray.c. */
+struct osd_strays {
+	bool due;			/* there may be some */
+	bool looking;			/* a list or a removal is under way */
+	bool inside;			/* `pool`, `pg` is such a group, and its objects are removed */
+	unsigned int kind;		/* of keys, in the order of removal; behind the last: idle */
+	uint32_t pool, pg;
+	struct osd_key next;		/* where to go on */
 };
 
 /* Another OSD, as a member of groups whose primary is here. Dialled when first needed. */
@@ -117,6 +128,7 @@ struct osd {
 	uint32_t request_count;		/* queued and executing */
 	unsigned int recoveries;	/* members being caught up, without those that wait for the map */
 	struct osd_edits edits;
+	struct osd_strays strays;
 	struct pg_kept_list replayed;	/* from the journal, until their group is loaded */
 	struct io_timer tick;
 	enum osd_ending ending;
@@ -162,6 +174,11 @@ void osd_edits_init(struct osd *osd);
 void osd_edits_end(struct osd *osd);
 /* Fewer are being caught up: need what was gathered wait any longer? */
 void osd_edits_kick(struct osd *osd);
+
+/* ---- stray.c ----------------------------------------------------------------------------- */
+
+void osd_strays_init(struct osd *osd);
+void osd_strays_tick(struct osd *osd);
 
 /* ---- clients.c -------------------------------------------------------------------------- */
 

@@ -229,6 +229,31 @@ static void same_interval(struct pg *pg)
 	pg_advance(pg);
 }
 
+static void take_row(struct pg *pg, const struct nacre_map_pool *pool, const struct nacre_map_pg *row)
+{
+	pg->osd->strays.due |= pg->slot >= 0 && nacre_pg_slot_of(row, pg->osd->id) < 0;
+	pg->row = *row;
+	pg->pg_count = pool->pg_count;
+	pg->object_bytes = pool->object_bytes;
+	pg->replicas = pool->replicas;
+	pg->mode = osd_journal_mode_find(pool->journal_mode);
+}
+
+void pg_adopt(struct osd *osd, uint32_t pool, uint32_t number)
+{
+	const struct nacre_map_view *view = &osd->map->view;
+	struct nacre_map_pool p;
+	struct nacre_map_pg row;
+	struct pg *pg;
+
+	if (nacre_map_pool_at(view, pool, &p) || nacre_map_pg_at(view, pool, number, &row))
+		return;
+	pg = pg_new(osd, pool, number);
+	take_row(pg, &p, &row);
+	pg->interval = row.interval;
+	pg_load(pg);
+}
+
 static void update_one(struct osd *osd, const struct nacre_map_pool *pool, uint32_t number)
 {
 	struct pg *pg = pg_find(osd, pool->id, number);
@@ -241,10 +266,7 @@ static void update_one(struct osd *osd, const struct nacre_map_pool *pool, uint3
 		return;
 	if (fresh)
 		pg = pg_new(osd, pool->id, number);
-	pg->row = row;
-	pg->pg_count = pool->pg_count;
-	pg->object_bytes = pool->object_bytes;
-	pg->mode = osd_journal_mode_find(pool->journal_mode);
+	take_row(pg, pool, &row);
 	primary = pg->primary;
 	if (row.interval == pg->interval)
 		same_interval(pg);
@@ -292,6 +314,7 @@ void pg_tick(struct pg *pg)
 	}
 	pg_tell_committed(pg);
 	pg_recover(pg);
+	pg_trim(pg);
 }
 
 void pg_peer_opened(struct pg *pg, uint16_t osd)

@@ -78,7 +78,7 @@ struct pg {
 	int slot;			/* ours; -1 = none */
 	bool primary;			/* by the map */
 	bool enough;			/* by the map: in-sync members up >= min_size */
-	uint32_t pg_count, object_bytes;	/* of the pool */
+	uint32_t pg_count, object_bytes, replicas;	/* of the pool */
 	const struct osd_journal_mode *mode;
 
 	struct pglog log;
@@ -111,6 +111,8 @@ struct pg {
 struct pg *pg_find(struct osd *osd, uint32_t pool, uint32_t pg);
 /* A newer map: make groups, begin intervals. */
 void pgs_update(struct osd *osd);
+/* A group of which there is something in the store though the map gives us no place in it: load that. */
+void pg_adopt(struct osd *osd, uint32_t pool, uint32_t number);
 /* The end: forget what peers sent and what is sent to them; the store may still ask for what is kept. */
 void pgs_end(struct osd *osd);
 bool pgs_quiet(struct osd *osd);
@@ -198,6 +200,8 @@ uint64_t pg_recovery_left(const struct pg *pg);
 
 /* Ask the map to call the member in sync, or not any more. Not while one of the group's edits is under way. */
 void pg_edit_sync(struct pg *pg, const struct pg_member *member, bool in);
+/* At its primary: members whose places were taken, and are not needed any more, leave the group. */
+void pg_trim(struct pg *pg);
 
 /* ---- member.c: under another primary ------------------------------------------------------------------ */
 

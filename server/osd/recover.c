@@ -166,8 +166,8 @@ void pg_recovery_opened(struct pg *pg, struct pg_member *member)
 /* ---- what the member has ------------------------------------------------------------------------ */
 
 /*
- * The newest entry that both logs have. Its number; 0 if the member's log is
- * empty and ours goes back to the beginning; UINT64_MAX: they do not meet.
+ * The newest entry that both logs have. Its number; UINT64_MAX: they do not meet. A member without a log may
+ * have objects nevertheless, left over from an earlier time in this group (stray.c).
  */
 static uint64_t common_entry(const struct pg *pg, const struct nacre_rep_info *info)
 {
@@ -176,8 +176,6 @@ static uint64_t common_entry(const struct pg *pg, const struct nacre_rep_info *i
 	struct nacre_rep_entry entry;
 	uint64_t common = UINT64_MAX;
 
-	if (!info->last && (!pg->last || pglog_first(&pg->log) == 1))
-		return 0;
 	while (!nacre_decode(nacre_rep_entry_desc(), &r, &entry)) {
 		ours = pglog_number(&pg->log, entry.number);
 		if (ours && ours->interval == entry.interval)

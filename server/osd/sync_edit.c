@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Who is in sync, in the map: members that were caught up come in, members that cannot apply go out. Each change
+ * Who is in sync, in the map: members that were caught up come in, members that cannot apply go out, and those whose
+ * places were taken (mapedit_move.c) leave the group. Each change
  * of the map reaches everybody in the cluster, so what the groups of this OSD want is gathered: one change for all that
  * come within a window, which ends early when nobody else is being caught up, and one at a time.
  */
@@ -10,6 +11,12 @@
 
 #define WINDOW_MS 200u
 
+enum edit_kind {
+	EDIT_IN,			/* into the set */
+	EDIT_OUT,
+	EDIT_TRIM,			/* members whose places were taken go */
+};
+
 /* What a group wants; true of this interval and this daemon only. */
 struct sync_edit {
 	TAILQ_ENTRY(sync_edit) link;
@@ -17,7 +24,7 @@ struct sync_edit {
 	uint64_t interval, instance;
 	int slot;
 	uint16_t member;
-	bool in;			/* into the set, or out of it */
+	enum edit_kind kind;
 	int result;			/* of the edit last made */
 };
 
@@ -43,6 +50,19 @@ static int edit_out(const struct sync_edit *edit, const struct nacre_map_pg *row
 	return 0;
 }
 
+static int edit_one(const struct sync_edit *edit, const struct cluster_map *now, const struct nacre_map_pg *row,
+		    struct mapedit *next)
+{
+	switch (edit->kind) {
+	case EDIT_IN:
+		return edit_in(edit, now, next);
+	case EDIT_OUT:
+		return edit_out(edit, row, next);
+	default:
+		return mapedit_pg_trim(next, edit->pool, edit->pg);
+	}
+}
+
 /* A group has one edit under way, so they do not touch each other. */
 static int edit_all(void *owner, const struct cluster_map *now, struct mapedit *next)
 {
@@ -56,7 +76,7 @@ static int edit_all(void *owner, const struct cluster_map *now, struct mapedit *
 		    row.interval != edit->interval)
 			edit->result = -EALREADY;
 		else
-			edit->result = edit->in ? edit_in(edit, now, next) : edit_out(edit, &row, next);
+			edit->result = edit_one(edit, now, &row, next);
 		made += !edit->result;
 	}
 	return made ? 0 : -EALREADY;
@@ -74,7 +94,7 @@ static void edited(void *owner, int result)
 		TAILQ_REMOVE(&osd->edits.under_way, edit, link);
 		pg = pg_find(osd, edit->pool, edit->pg);
 		pg->edit_under_way = false;
-		if (edit->in)
+		if (edit->kind == EDIT_IN)
 			pg_recovery_edited(pg, &pg->members[edit->slot], edit->interval,
 					   result ? result : edit->result);
 		free(edit);
@@ -126,23 +146,50 @@ void osd_edits_kick(struct osd *osd)
 		io_timer_arm(osd->io, &osd->edits.window, now + osd_scaled_ns(osd, WINDOW_MS));
 }
 
-void pg_edit_sync(struct pg *pg, const struct pg_member *member, bool in)
+static struct sync_edit *gather(struct pg *pg, enum edit_kind kind)
 {
 	struct sync_edit *edit = mem_zero(1, sizeof(*edit));
+
+	edit->kind = kind;
+	edit->pool = pg->key.pool;
+	edit->pg = pg->key.pg;
+	edit->interval = pg->interval;
+	TAILQ_INSERT_TAIL(&pg->osd->edits.gathered, edit, link);
+	pg->edit_under_way = true;
+	return edit;
+}
+
+void pg_edit_sync(struct pg *pg, const struct pg_member *member, bool in)
+{
+	struct sync_edit *edit = gather(pg, in ? EDIT_IN : EDIT_OUT);
 	struct nacre_map_osd row = { 0 };
 
 	nacre_map_osd_at(&pg->osd->map->view, member->osd, &row);
-	*edit = (struct sync_edit){
-		.pool = pg->key.pool,
-		.pg = pg->key.pg,
-		.interval = pg->interval,
-		.instance = row.instance,
-		.slot = (int)(member - pg->members),
-		.member = member->osd,
-		.in = in,
-	};
-	TAILQ_INSERT_TAIL(&pg->osd->edits.gathered, edit, link);
-	pg->edit_under_way = true;
+	edit->instance = row.instance;
+	edit->slot = (int)(member - pg->members);
+	edit->member = member->osd;
 	pg->osd->edits.urgent |= !in;	/* writes wait for it */
+	osd_edits_kick(pg->osd);
+}
+
+/* All in the places below, and somebody behind them who is not us: then the next change of the map is theirs. */
+static bool can_trim(const struct pg *pg)
+{
+	bool behind = false;
+	int slot;
+
+	for (slot = 0; slot < (int)pg->replicas; slot++)
+		if (slot != pg->slot && !(pg->members[slot].in_set && pg->members[slot].up))
+			return false;
+	for (; slot < NACRE_REPLICAS_MAX; slot++)
+		behind |= pg->members[slot].osd != NACRE_OSD_NONE;
+	return behind;
+}
+
+void pg_trim(struct pg *pg)
+{
+	if (pg->state != PG_ACTIVE || pg->edit_under_way || !can_trim(pg))
+		return;
+	gather(pg, EDIT_TRIM);
 	osd_edits_kick(pg->osd);
 }

@@ -341,18 +341,6 @@ static void shares_follow_the_weights(void **state)
 	mapedit_free(edit);
 }
 
-static void an_osd_that_joins_takes_only_its_own_share(void **state)
-{
-	struct mapedit *few = maps_edit(4, 1), *more = maps_edit(5, 1);
-
-	for (unsigned int pg = 0; pg < few->pg_count; pg++)
-		if (more->pgs[pg].osd0 != few->pgs[pg].osd0)
-			assert_int_equal(more->pgs[pg].osd0, 4);
-	assert_true(groups_of(more, 4) > 0);
-	mapedit_free(few);
-	mapedit_free(more);
-}
-
 static void too_few_osds_leave_slots_empty(void **state)
 {
 	struct mapedit *edit = maps_edit(2, 3);
@@ -385,7 +373,6 @@ int main(void)
 		cmocka_unit_test(a_member_that_caught_up_is_in_sync_in_a_new_interval),
 		cmocka_unit_test(replicas_stand_in_different_domains),
 		cmocka_unit_test(shares_follow_the_weights),
-		cmocka_unit_test(an_osd_that_joins_takes_only_its_own_share),
 		cmocka_unit_test(too_few_osds_leave_slots_empty),
 	};
 

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where data should be instead: which groups get another member when OSDs come, go for good, or change their weights.
+ *
+ * A pool's groups have their members in the slots below `replicas`. A move gives a slot to the new member, which is not in
+ * sync, and the old one goes on, in sync, in a slot behind `replicas`:
+ *
+ *	slots   0    1  | 2               0      1  | 2              0    1  | 2
+ *	      osd0 osd1 |       ──▶   (osd3)  osd1 | osd0    ──▶   osd3 osd1 |
+ *
+ * so nothing is less redundant meanwhile, and the map alone says what is under way: whoever is coordinator goes on.
+ * The group's primary puts the new member in sync when it has everything, and lets the old one go (mapedit_pg_in_sync(),
+ * mapedit_pg_trim()): it knows what no coordinator knows, that the old one has heard that it is primary no more.
+ *
+ * How many slots an OSD should have follows from its weight. Groups move from those that have most for their weight to
+ * those that have least, as long as that makes the two more even; of the groups that could move, the one for which the new
+ * member draws the highest number (mapedit_place.c). No two members of a group in one failure domain, if there is another.
+ *
+ * Slots of OSDs that are out or have no weight are given away, of dead ones at once. A function of the map: no I/O, no clock.
+ */
+#include <stdlib.h>
+#include "mapedit_core.h"
+
+#define CANDIDATES 16u			/* of those that have most, and of those that have least */
+
+struct planner {
+	struct mapedit *edit;
+	uint32_t pool;
+	int replicas;
+	bool empty;			/* nothing is stored yet: members change places at once */
+	uint32_t *slots;		/* of each OSD below `replicas`, in this pool */
+	uint32_t *all;			/* the same over all pools */
+	unsigned int changed;		/* groups */
+	unsigned int moving, moving_max;
+};
+
+static struct nacre_map_pg *group(const struct planner *p, uint32_t pg)
+{
+	return &p->edit->pgs[p->edit->pools[p->pool].pg_first + pg];
+}
+
+static const struct nacre_map_osd *osd_row(const struct planner *p, uint16_t id)
+{
+	return &p->edit->osds[id];
+}
+
+/* May it be given a slot now? */
+static bool can_take(const struct planner *p, uint16_t id)
+{
+	return mapedit_takes_data(osd_row(p, id)) && (p->empty || mapedit_osd_is_up(p->edit, id));
+}
+
+/* ---- groups ------------------------------------------------------------------------------------ */
+
+static bool has_leaver(const struct planner *p, const struct nacre_map_pg *g)
+{
+	for (int slot = p->replicas; slot < NACRE_REPLICAS_MAX; slot++)
+		if (nacre_pg_slot(g, slot) != NACRE_OSD_NONE)
+			return true;
+	return false;
+}
+
+static bool serves(const struct planner *p, const struct nacre_map_pg *g, int slot)
+{
+	return mapedit_is_in_sync(g, slot) && (p->empty || mapedit_osd_is_up(p->edit, nacre_pg_slot(g, slot)));
+}
+
+static bool has_server(const struct planner *p, const struct nacre_map_pg *g)
+{
+	for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		if (serves(p, g, slot))
+			return true;
+	return false;
+}
+
+static bool all_serve(const struct planner *p, const struct nacre_map_pg *g)
+{
+	for (int slot = 0; slot < p->replicas; slot++)
+		if (!serves(p, g, slot))
+			return false;
+	return true;
+}
+
+/* All its members are there and have everything, and none is leaving. */
+static bool is_whole(const struct planner *p, const struct nacre_map_pg *g)
+{
+	return all_serve(p, g) && !has_leaver(p, g);
+}
+
+/* Is anybody being caught up, or about to leave? Not if that waits for one who is down. */
+static bool is_moving(const struct planner *p, const struct nacre_map_pg *g)
+{
+	for (int slot = 0; slot < p->replicas; slot++)
+		if (!mapedit_is_in_sync(g, slot) && mapedit_osd_is_up(p->edit, nacre_pg_slot(g, slot)))
+			return true;
+	return has_leaver(p, g) && all_serve(p, g);
+}
+
+/* Would it stand beside a member of the same failure domain, if it had this slot? */
+static bool collides(const struct planner *p, const struct nacre_map_pg *g, int slot, uint16_t id)
+{
+	for (int other = 0; other < p->replicas; other++) {
+		uint16_t neighbour = nacre_pg_slot(g, other);
+
+		if (other != slot && neighbour != NACRE_OSD_NONE &&
+		    osd_row(p, neighbour)->domain == osd_row(p, id)->domain)
+			return true;
+	}
+	return false;
+}
+
+static bool may_have(const struct planner *p, const struct nacre_map_pg *g, int slot, uint16_t id, bool any_domain)
+{
+	return nacre_pg_slot_of(g, id) < 0 && can_take(p, id) && (any_domain || !collides(p, g, slot, id));
+}
+
+/* ---- shares ------------------------------------------------------------------------------------- */
+
+static void count_slots(struct planner *p, uint32_t pool, uint32_t *slots)
+{
+	const struct nacre_map_pool *row = &p->edit->pools[pool];
+
+	for (uint32_t pg = 0; pg < row->pg_count; pg++)
+		for (int slot = 0; slot < row->replicas; slot++) {
+			uint16_t id = nacre_pg_slot(&p->edit->pgs[row->pg_first + pg], slot);
+
+			if (id != NACRE_OSD_NONE)
+				slots[id]++;
+		}
+}
+
+/* Slots for a weight, compared: below 0 when a would have fewer with `a_more` more. Both have a weight. */
+static int compare_shares(const struct planner *p, uint16_t a, uint32_t a_more, uint16_t b)
+{
+	uint64_t of_a = (uint64_t)(p->slots[a] + a_more) * osd_row(p, b)->weight;
+	uint64_t of_b = (uint64_t)p->slots[b] * osd_row(p, a)->weight;
+
+	return of_a < of_b ? -1 : of_a > of_b;
+}
+
+/* Which of two should get the next slot: the one with fewer here, then over all pools. */
+static bool needs_more(const struct planner *p, uint16_t a, uint16_t b)
+{
+	int order = compare_shares(p, a, 0, b);
+
+	return order < 0 || (!order && (uint64_t)p->all[a] * osd_row(p, b)->weight <
+					       (uint64_t)p->all[b] * osd_row(p, a)->weight);
+}
+
+/* ---- changes -------------------------------------------------------------------------------------- */
+
+static void give(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t id)
+{
+	uint16_t old = nacre_pg_slot(g, slot);
+
+	if (old != NACRE_OSD_NONE) {
+		p->slots[old]--;
+		p->all[old]--;
+	}
+	p->slots[id]++;
+	p->all[id]++;
+	mapedit_set_slot(p->edit, g, slot, id);
+	p->changed++;
+	p->moving++;
+}
+
+/* The old member goes on behind the others until the new one has everything. False: there is no room for both. */
+static bool move(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t id)
+{
+	uint16_t old = nacre_pg_slot(g, slot);
+	int behind = p->replicas;
+
+	if (p->empty) {
+		give(p, g, slot, id);
+		g->in_sync |= (uint8_t)(1u << slot);
+		return true;
+	}
+	if (behind == NACRE_REPLICAS_MAX)
+		return false;
+	give(p, g, slot, id);
+	mapedit_set_slot(p->edit, g, behind, old);
+	g->in_sync |= (uint8_t)(1u << behind);
+	return true;
+}
+
+/* Who should have this slot: NACRE_OSD_NONE if there is nobody. */
+static uint16_t find_new(const struct planner *p, uint32_t pg, int slot, bool any_domain)
+{
+	const struct nacre_map_pg *g = group(p, pg);
+	uint16_t found = NACRE_OSD_NONE;
+
+	for (uint16_t id = 0; id < p->edit->osd_count; id++)
+		if (may_have(p, g, slot, id, any_domain) && (found == NACRE_OSD_NONE || needs_more(p, id, found)))
+			found = id;
+	return found;
+}
+
+static uint16_t find_new_anywhere(const struct planner *p, uint32_t pg, int slot)
+{
+	uint16_t id = find_new(p, pg, slot, false);
+
+	return id == NACRE_OSD_NONE ? find_new(p, pg, slot, true) : id;
+}
+
+/* Members that left and are not in sync have nothing that anybody needs. */
+static void drop_lost_leavers(struct planner *p, struct nacre_map_pg *g)
+{
+	for (int slot = p->replicas; slot < NACRE_REPLICAS_MAX; slot++)
+		if (nacre_pg_slot(g, slot) != NACRE_OSD_NONE && !mapedit_is_in_sync(g, slot)) {
+			mapedit_set_slot(p->edit, g, slot, NACRE_OSD_NONE);
+			p->changed++;
+		}
+}
+
+/* One that is leaving, and need not, gets its place back. */
+static bool take_back(struct planner *p, struct nacre_map_pg *g, int slot)
+{
+	for (int behind = p->replicas; behind < NACRE_REPLICAS_MAX; behind++) {
+		uint16_t id = nacre_pg_slot(g, behind);
+
+		if (!serves(p, g, behind) || !can_take(p, id) || collides(p, g, slot, id))
+			continue;
+		mapedit_set_slot(p->edit, g, behind, NACRE_OSD_NONE);
+		give(p, g, slot, id);
+		g->in_sync |= (uint8_t)(1u << slot);
+		return true;
+	}
+	return false;
+}
+
+/* A slot without an OSD, or whose OSD has nothing and should have nothing. */
+static bool fill_slot(struct planner *p, uint32_t pg)
+{
+	struct nacre_map_pg *g = group(p, pg);
+
+	for (int slot = 0; slot < p->replicas && has_server(p, g); slot++) {
+		uint16_t old = nacre_pg_slot(g, slot), id;
+
+		if (old != NACRE_OSD_NONE && (mapedit_is_in_sync(g, slot) || mapedit_takes_data(osd_row(p, old))))
+			continue;
+		if (take_back(p, g, slot))
+			return true;
+		id = find_new_anywhere(p, pg, slot);
+		if (id != NACRE_OSD_NONE) {
+			give(p, g, slot, id);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A member that should have nothing, or stands beside another of its failure domain without need. */
+static bool move_misplaced(struct planner *p, uint32_t pg)
+{
+	struct nacre_map_pg *g = group(p, pg);
+
+	if (!is_whole(p, g))
+		return false;
+	for (int slot = 0; slot < p->replicas; slot++) {
+		uint16_t old = nacre_pg_slot(g, slot), id = NACRE_OSD_NONE;
+
+		if (!mapedit_takes_data(osd_row(p, old)))
+			id = find_new_anywhere(p, pg, slot);
+		else if (collides(p, g, slot, old))
+			id = find_new(p, pg, slot, false);
+		if (id != NACRE_OSD_NONE)
+			return move(p, g, slot, id);
+	}
+	return false;
+}
+
+/* ---- evenness ------------------------------------------------------------------------------------- */
+
+struct ranking {
+	uint16_t ids[NACRE_MAP_OSDS_MAX];
+	unsigned int count;
+};
+
+static int by_need(const void *a, const void *b, void *planner)
+{
+	uint16_t left = *(const uint16_t *)a, right = *(const uint16_t *)b;
+
+	if (needs_more(planner, left, right))
+		return -1;
+	return needs_more(planner, right, left) ? 1 : left - right;
+}
+
+static void rank_osds(struct planner *p, struct ranking *ranking)
+{
+	ranking->count = 0;
+	for (uint16_t id = 0; id < p->edit->osd_count; id++)
+		if (can_take(p, id))
+			ranking->ids[ranking->count++] = id;
+	qsort_r(ranking->ids, ranking->count, sizeof(ranking->ids[0]), by_need, p);
+}
+
+/* Let one group go from `from` to `to`. False: none can. */
+static bool move_between(struct planner *p, uint16_t from, uint16_t to)
+{
+	struct nacre_map_pg *g, *best = NULL;
+	int slot, best_slot = -1;
+	double highest = 0, drawn;
+
+	for (uint32_t pg = 0; pg < p->edit->pools[p->pool].pg_count; pg++) {
+		g = group(p, pg);
+		slot = nacre_pg_slot_of(g, from);
+		if (slot < 0 || slot >= p->replicas || !is_whole(p, g) || !may_have(p, g, slot, to, false))
+			continue;
+		drawn = mapedit_draw(p->pool, pg, osd_row(p, to));
+		if (!best || drawn > highest) {
+			best = g;
+			best_slot = slot;
+			highest = drawn;
+		}
+	}
+	return best && move(p, best, best_slot, to);
+}
+
+/* One move that makes two OSDs more even; the most uneven first. */
+static bool even_out_once(struct planner *p, struct ranking *ranking)
+{
+	unsigned int least, most;
+
+	rank_osds(p, ranking);
+	for (least = 0; least < ranking->count && least < CANDIDATES; least++)
+		for (most = ranking->count; most-- > 0 && ranking->count - most <= CANDIDATES;) {
+			if (compare_shares(p, ranking->ids[least], 1, ranking->ids[most]) >= 0)
+				break;
+			if (move_between(p, ranking->ids[most], ranking->ids[least]))
+				return true;
+		}
+	return false;
+}
+
+/* ---- all of it -------------------------------------------------------------------------------------- */
+
+static bool may_move(const struct planner *p)
+{
+	return p->moving < p->moving_max;
+}
+
+static void plan_pool(struct planner *p)
+{
+	const struct nacre_map_pool *pool = &p->edit->pools[p->pool];
+	struct ranking ranking;
+
+	p->replicas = pool->replicas;
+	for (uint32_t pg = 0; pg < pool->pg_count && may_move(p); pg++)
+		fill_slot(p, pg);
+	for (uint32_t pg = 0; pg < pool->pg_count && may_move(p); pg++)
+		move_misplaced(p, pg);
+	while (may_move(p) && even_out_once(p, &ranking))
+		;
+}
+
+static void count_moving(struct planner *p)
+{
+	for (p->pool = 0; p->pool < p->edit->pool_count; p->pool++) {
+		p->replicas = p->edit->pools[p->pool].replicas;
+		for (uint32_t pg = 0; pg < p->edit->pools[p->pool].pg_count; pg++) {
+			drop_lost_leavers(p, group(p, pg));
+			p->moving += is_moving(p, group(p, pg));
+		}
+	}
+}
+
+/* The counts, over all pools; NULL: no memory. */
+static uint32_t *count_all(struct planner *p)
+{
+	p->slots = calloc(2 * NACRE_MAP_OSDS_MAX, sizeof(*p->slots));
+	if (!p->slots)
+		return NULL;
+	p->all = p->slots + NACRE_MAP_OSDS_MAX;
+	for (uint32_t pool = 0; pool < p->edit->pool_count; pool++)
+		count_slots(p, pool, p->all);
+	return p->slots;
+}
+
+static void take_pool(struct planner *p, uint32_t pool)
+{
+	p->pool = pool;
+	for (unsigned int id = 0; id < NACRE_MAP_OSDS_MAX; id++)
+		p->slots[id] = 0;
+	count_slots(p, pool, p->slots);
+}
+
+unsigned int mapedit_rebalance(struct mapedit *edit, unsigned int moving_max)
+{
+	struct planner p = { .edit = edit, .moving_max = moving_max };
+
+	if (!count_all(&p))
+		return 0;
+	count_moving(&p);
+	for (uint32_t pool = 0; pool < edit->pool_count; pool++) {
+		take_pool(&p, pool);
+		plan_pool(&p);
+	}
+	free(p.slots);
+	return p.changed;
+}
+
+void mapedit_even_out(struct mapedit *edit, uint32_t pool)
+{
+	struct planner p = { .edit = edit, .empty = true, .replicas = edit->pools[pool].replicas };
+	struct ranking ranking;
+
+	if (!count_all(&p))
+		return;
+	take_pool(&p, pool);
+	while (even_out_once(&p, &ranking))
+		;
+	free(p.slots);
+}
