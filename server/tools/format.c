@@ -8,7 +8,7 @@
  * All that can be found out without writing is found out first. The map comes last:
  * without it there is no file system, so one that was made halfway is never mounted.
  *
- * A new store for one OSD goes the other way round: the map first says that the old one is gone, so that a store that was
+ * A new store for one OSD, of the file system's or added to it, goes the other way round: the map first says that the old one is gone, so that a store that was
  * destroyed is never taken for one that has its groups' data.
  */
 #include <errno.h>
@@ -35,6 +35,7 @@ struct job {
 	struct config **osds;		/* by id */
 	struct plan_osd *stores;	/* by id */
 	struct plan plan;
+	bool adds;			/* --osd: it is new, nothing is replaced */
 	uint8_t *map;			/* encoded */
 	size_t map_bytes;
 };
@@ -277,8 +278,6 @@ static int put_map(const struct job *job)
 
 /* ---- one store anew --------------------------------------------------------------------------- */
 
-#define REPLACE_TRIES 20
-
 static int refuse_running(const struct job *job, unsigned int id)
 {
 	struct mapaccess_lease *leases = NULL;
@@ -316,54 +315,58 @@ static int refuse_destruction(const struct job *job, unsigned int id)
 	return tool_failed("osd%u: %s or %s holds a store (--force destroys it)", id, osd->device, osd->kv_dir);
 }
 
-static int refuse_loss(const struct job *job, const struct mapedit *edit, unsigned int id, unsigned int at)
+static void say_loss(const struct mapedit *edit, unsigned int id, unsigned int at, char *error, size_t error_bytes)
 {
 	unsigned int pool = 0;
 
 	while (pool + 1 < edit->pool_count && edit->pools[pool + 1].pg_first <= at)
 		pool++;
-	return tool_failed("osd%u alone has all of group %u of pool %u: with its store that data would be lost; start "
-			   "other members first", id, at - edit->pools[pool].pg_first, pool);
+	snprintf(error, error_bytes, "osd%u alone has all of group %u of pool %u: with its store that data would be lost; "
+		 "start other members first", id, at - edit->pools[pool].pg_first, pool);
 }
 
-/* The map's next epoch. Somebody else may be faster: -EAGAIN goes to *ret_err. */
-static int replace_in_map(struct job *job, unsigned int id, int *ret_err)
+/* The next OSD that the map has no row for is a new one. */
+static int new_store(void *owner, const struct cluster_map *now, struct mapedit *next, char *error, size_t error_bytes)
 {
+	struct job *job = owner;
+	unsigned int id = job->options->osd, at = 0;
 	struct plan_osd *store = &job->stores[id];
-	char error[TOOL_ERROR_BYTES];
-	struct cluster_map *map;
-	struct mapedit *edit;
-	unsigned int at;
-	int status;
+	int err;
 
-	*ret_err = mapaccess_get(job->global->map_store, &map, error, sizeof(error));
-	if (*ret_err)
-		return tool_failed("%s", error);
-	edit = mapedit_open(map);
-	*ret_err = edit ? mapedit_osd_replace(edit, (uint16_t)id, store->store_lo, store->store_hi, &at) : -ENOMEM;
-	if (*ret_err == -ENODATA)
-		status = refuse_loss(job, edit, id, at);
-	else if (*ret_err || (*ret_err = mapedit_encode(edit, &job->map, &job->map_bytes)))
-		status = tool_failed("osd%u: %s", id,
-				     *ret_err == -ENOENT ? "the map has no such OSD" : strerror(-*ret_err));
-	else if ((*ret_err = mapaccess_put(job->global->map_store, edit->head.epoch, job->map, job->map_bytes,
-					   error, sizeof(error))))
-		status = *ret_err == -EAGAIN ? TOOL_FAILED : tool_failed("%s", error);
+	job->plan.fsid_lo = now->view.fsid_lo;
+	job->plan.fsid_hi = now->view.fsid_hi;
+	job->adds = id == next->osd_count;
+	if (job->adds)
+		err = mapedit_osd_add(next, store->store_lo, store->store_hi);
 	else
-		status = TOOL_OK;
-	if (!status)
-		say(job, "osd%u  is in sync with nothing any more: map %llu\n", id, (unsigned long long)edit->head.epoch);
-	job->plan.fsid_lo = map->view.fsid_lo;
-	job->plan.fsid_hi = map->view.fsid_hi;
-	mapedit_free(edit);
-	cluster_map_put(map);
-	return status;
+		err = mapedit_osd_replace(next, (uint16_t)id, store->store_lo, store->store_hi, &at);
+	if (err == -ENODATA)
+		say_loss(next, id, at, error, error_bytes);
+	else if (err == -ENOENT)
+		snprintf(error, error_bytes, "osd%u: the map has no such OSD, and the next one would be osd%u", id,
+			 next->osd_count);
+	else if (err)
+		snprintf(error, error_bytes, "osd%u: %s", id, strerror(-err));
+	return err;
+}
+
+static int change_map(struct job *job)
+{
+	unsigned int id = job->options->osd;
+	char error[TOOL_ERROR_BYTES];
+	uint64_t epoch;
+
+	if (mapaccess_edit(job->global->map_store, new_store, job, &epoch, error, sizeof(error)))
+		return tool_failed("%s", error);
+	say(job, job->adds ? "osd%u  is new: map %llu\n" : "osd%u  is in sync with nothing any more: map %llu\n", id,
+	    (unsigned long long)epoch);
+	return TOOL_OK;
 }
 
 static int replace(struct job *job)
 {
 	unsigned int id = job->options->osd;
-	int status = load(job), err = -EAGAIN;
+	int status = load(job);
 
 	if (!status && id >= job->sections.osd_count)
 		status = tool_failed("%s: no [osd%u]", job->options->config_file, id);
@@ -375,13 +378,8 @@ static int replace(struct job *job)
 		status = refuse_running(job, id);
 	if (!status && random_id(&job->stores[id].store_lo, &job->stores[id].store_hi))
 		status = tool_failed("no random numbers");
-	for (int i = 0; !status && err == -EAGAIN; i++) {
-		free(job->map);
-		job->map = NULL;
-		status = replace_in_map(job, id, &err);
-		if (err == -EAGAIN)
-			status = i < REPLACE_TRIES ? TOOL_OK : tool_failed("the map changes all the time: try again");
-	}
+	if (!status)
+		status = change_map(job);
 	return status ? status : format_store(job, id);
 }
 

@@ -22,7 +22,7 @@ struct format_options {
 /* An exit status (tool.h); what went wrong has been said. */
 int format_run(const struct format_options *options);
 /*
- * An OSD of a file system that exists, and which does not run, gets a new store, empty: first in the map, where it is in sync
+ * An OSD of a file system that exists, or the next one, and which does not run, gets a new store, empty: first in the map, where it is in sync
  * with nothing any more, then on its device. When it is started the other replicas fill it. Refused where it alone has
  * all of some group.
  */

@@ -9,6 +9,7 @@
 #include "server/base/loop.h"
 
 #define LIMIT_S 30			/* no store may take longer */
+#define EDIT_TRIES 20
 
 /* One question on its way. */
 struct access {
@@ -161,4 +162,43 @@ int mapaccess_put(const char *url, uint64_t epoch, const uint8_t *bytes, size_t 
 		return err;
 	mapstore_swap(access.store, epoch, bytes, length, swapped, &access);
 	return finish(&access, url, error, error_bytes);
+}
+
+static int edit_once(const char *url, mapaccess_change change, void *owner, uint64_t *ret_epoch, char *error,
+		     size_t error_bytes)
+{
+	struct cluster_map *map = NULL;
+	struct mapedit *edit = NULL;
+	uint8_t *bytes = NULL;
+	size_t length;
+	int err = mapaccess_get(url, &map, error, error_bytes);
+
+	if (err)
+		return err;
+	edit = mapedit_open(map);
+	err = edit ? change(owner, map, edit, error, error_bytes) : -ENOMEM;
+	if (!edit)
+		snprintf(error, error_bytes, "out of memory");
+	if (!err && (err = mapedit_encode(edit, &bytes, &length)))
+		snprintf(error, error_bytes, "the changed map cannot be encoded: %s", strerror(-err));
+	if (!err)
+		err = mapaccess_put(url, edit->head.epoch, bytes, length, error, error_bytes);
+	if (!err)
+		*ret_epoch = edit->head.epoch;
+	free(bytes);
+	mapedit_free(edit);
+	cluster_map_put(map);
+	return err;
+}
+
+int mapaccess_edit(const char *url, mapaccess_change change, void *owner, uint64_t *ret_epoch, char *error,
+		   size_t error_bytes)
+{
+	int err = -EAGAIN;
+
+	for (int i = 0; err == -EAGAIN && i < EDIT_TRIES; i++)
+		err = edit_once(url, change, owner, ret_epoch, error, error_bytes);
+	if (err == -EAGAIN)
+		snprintf(error, error_bytes, "%s: the map changes all the time: try again", url);
+	return err;
 }

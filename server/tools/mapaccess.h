@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "server/base/mapedit.h"
 #include "server/base/member.h"
 
 /* The newest map. -ENOENT: there is none, no file system was made here. */
@@ -26,6 +27,15 @@ int mapaccess_leases(const char *url, struct mapaccess_lease **ret_leases, size_
 /* Put a map of this epoch (1: into an empty store) behind the one before it. -EAGAIN: somebody was faster. */
 int mapaccess_put(const char *url, uint64_t epoch, const uint8_t *bytes, size_t length, char *error,
 		  size_t error_bytes);
+
+/*
+ * Change the newest map: `edit` fills `next` from it, or refuses (-errno and a sentence in error); again when somebody was
+ * faster. 0 and the new epoch in *ret_epoch.
+ */
+typedef int (*mapaccess_change)(void *owner, const struct cluster_map *now, struct mapedit *next, char *error,
+				size_t error_bytes);
+int mapaccess_edit(const char *url, mapaccess_change change, void *owner, uint64_t *ret_epoch, char *error,
+		   size_t error_bytes);
 
 /* Make the folder of a `dir:` store if it does not exist. */
 int mapaccess_make_folder(const char *url, char *error, size_t error_bytes);

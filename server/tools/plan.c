@@ -7,7 +7,6 @@
 #include "protocol/session.h"
 
 #define PG_COUNT_DEFAULT 64
-#define WEIGHT_ONE 0x10000
 
 static const char *check(const struct plan *plan)
 {
@@ -35,15 +34,7 @@ static const char *check(const struct plan *plan)
 static void add_osds(struct mapedit *edit, const struct plan *plan)
 {
 	for (unsigned int i = 0; i < plan->osd_count; i++)
-		edit->osds[i] = (struct nacre_map_osd){
-			.id = (uint16_t)i,
-			.flags = NACRE_OSD_IN,		/* up when its daemon joins */
-			.weight = WEIGHT_ONE,
-			.domain = i,
-			.store_lo = plan->osds[i].store_lo,
-			.store_hi = plan->osds[i].store_hi,
-		};
-	edit->osd_count = plan->osd_count;
+		mapedit_osd_add(edit, plan->osds[i].store_lo, plan->osds[i].store_hi);	/* up when its daemon joins */
 }
 
 /* Ranks are down until a daemon takes them; the whole tree belongs to the first. */

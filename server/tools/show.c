@@ -36,6 +36,18 @@ static const char *address_text(uint64_t hi, uint64_t lo, uint16_t port, char *b
 
 /* ---- summary -------------------------------------------------------------------------------- */
 
+static bool is_moving(const struct nacre_map_view *view, const struct nacre_map_pool *pool, uint32_t pg)
+{
+	struct nacre_map_pg row;
+
+	if (nacre_map_pg_at(view, pool->id, pg, &row))
+		return false;
+	for (int slot = pool->replicas; slot < NACRE_REPLICAS_MAX; slot++)
+		if (nacre_pg_slot(&row, slot) != NACRE_OSD_NONE)
+			return true;
+	return false;
+}
+
 struct show_groups show_count_groups(const struct nacre_map_view *view, uint32_t pool)
 {
 	struct show_groups groups = { 0 };
@@ -44,6 +56,7 @@ struct show_groups show_count_groups(const struct nacre_map_view *view, uint32_t
 	if (nacre_map_pool_at(view, pool, &p))
 		return groups;
 	for (uint32_t pg = 0; pg < p.pg_count; pg++) {
+		groups.moving += is_moving(view, &p, pg);
 		if (!nacre_map_pg_active(view, pool, pg))
 			groups.inactive++;
 		else if (nacre_map_pg_alive(view, pool, pg) < p.replicas)
@@ -86,7 +99,19 @@ static void status_rank(FILE *out, const struct nacre_map_rank *rank,
 	fputc('\n', out);
 }
 
-static void status_osd(FILE *out, const struct nacre_map_osd *osd,
+static unsigned int groups_of(const struct nacre_map_view *view, uint16_t osd)
+{
+	unsigned int count = 0;
+	struct nacre_map_pool p;
+	struct nacre_map_pg row;
+
+	for (uint32_t pool = 0; !nacre_map_pool_at(view, pool, &p); pool++)
+		for (uint32_t pg = 0; !nacre_map_pg_at(view, pool, pg, &row); pg++)
+			count += nacre_pg_slot_of(&row, osd) >= 0;
+	return count;
+}
+
+static void status_osd(FILE *out, const struct nacre_map_view *view, const struct nacre_map_osd *osd,
 		       const struct mapaccess_lease *lease)
 {
 	char text[IO_ADDRESS_TEXT_BYTES];
@@ -97,6 +122,9 @@ static void status_osd(FILE *out, const struct nacre_map_osd *osd,
 		fprintf(out, ", instance %llu, %s%s", (ull)osd->instance,
 			address_text(osd->address_hi, osd->address_lo, osd->port, text),
 			lease_text(lease));
+	fprintf(out, ", %u groups", groups_of(view, osd->id));
+	if (osd->weight != MAPEDIT_WEIGHT_ONE)
+		fprintf(out, ", weight %.2f", (double)osd->weight / MAPEDIT_WEIGHT_ONE);
 	fputc('\n', out);
 }
 
@@ -145,11 +173,11 @@ void show_status(FILE *out, const struct cluster_map *map, const struct mapacces
 		status_rank(out, &rank, lease_of(leases, lease_count, rank.instance));
 	status_standbys(out, view, leases, lease_count);
 	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++)
-		status_osd(out, &osd, lease_of(leases, lease_count, osd.instance));
+		status_osd(out, view, &osd, lease_of(leases, lease_count, osd.instance));
 	for (uint32_t i = 0; i < view->pool_count; i++) {
 		groups = show_count_groups(view, i);
-		fprintf(out, "pool %u%s: %u groups active, %u degraded, %u inactive\n", i,
-			pool_name(i), groups.active, groups.degraded, groups.inactive);
+		fprintf(out, "pool %u%s: %u groups active, %u degraded, %u inactive, %u moving\n", i,
+			pool_name(i), groups.active, groups.degraded, groups.inactive, groups.moving);
 	}
 }
 

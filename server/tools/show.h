@@ -21,6 +21,7 @@ struct show_groups {
 	unsigned int active;		/* all copies in sync and up */
 	unsigned int degraded;		/* serving with fewer */
 	unsigned int inactive;		/* fewer than min_size */
+	unsigned int moving;		/* of all: another OSD is taking a member's place */
 };
 struct show_groups show_count_groups(const struct nacre_map_view *view, uint32_t pool);
 

@@ -59,6 +59,7 @@ static struct cluster_map *make_map(void)
 	mapedit_kill(edit, 7);
 	edit->head.epoch = 1;
 	mapedit_osd_down(edit, 2);
+	edit->osds[2].weight = 0x8000;
 	return maps_finish(edit);
 }
 
@@ -81,9 +82,9 @@ static void status_says_how_everybody_fares(void **state)
 	assert_line(text, "rank 1 down");
 	assert_line(text, "mds1 standby, instance 5");
 	assert_null(strstr(text, "mds2"));
-	assert_line(text, "osd0 up, instance 1, 127.0.0.1:7300");
-	assert_line(text, "osd1 up, instance 8, [2001:db8::1]:7301, lease run out");
-	assert_line(text, "osd2 down");
+	assert_line(text, "osd0 up, instance 1, 127.0.0.1:7300, 64 groups");
+	assert_line(text, "osd1 up, instance 8, [2001:db8::1]:7301, lease run out, 64 groups");
+	assert_line(text, "osd2 down, 64 groups, weight 0.50");
 	assert_int_equal(groups.active + groups.degraded + groups.inactive, 32);
 	assert_int_equal(groups.inactive, 0);
 	assert_true(groups.degraded > 0);
@@ -101,15 +102,15 @@ static void status_counts_groups(void **state)
 	mapedit_osd_up(edit, 0, 1, 0, 0xffff7f000001, 7300);
 	map = maps_finish(edit);
 	text = status_of(map, NULL, 0);
-	assert_line(text, "pool 0 (metadata): 0 groups active, 32 degraded, 0 inactive");
-	assert_line(text, "osd0 up, instance 1, 127.0.0.1:7300, no lease");
+	assert_line(text, "pool 0 (metadata): 0 groups active, 32 degraded, 0 inactive, 0 moving");
+	assert_line(text, "osd0 up, instance 1, 127.0.0.1:7300, no lease, 96 groups");
 	free(text);
 	edit = mapedit_open(map);
 	mapedit_osd_down(edit, 0);
 	cluster_map_put(map);
 	map = maps_finish(edit);
 	text = status_of(map, NULL, 0);
-	assert_line(text, "pool 1 (data): 0 groups active, 0 degraded, 64 inactive");
+	assert_line(text, "pool 1 (data): 0 groups active, 0 degraded, 64 inactive, 0 moving");
 	free(text);
 	cluster_map_put(map);
 }
