@@ -20,6 +20,7 @@
 #define OSD_PORT 7300
 #define PGS 4				/* of each pool */
 #define LEASE_MS 1000
+#define OUT_AFTER_MS 4000		/* longer than most are down */
 #define SESSION_LEASE_MS 3000
 #define RECONNECT_MS 2000
 #define REVOKE_WARN_MS 1000
@@ -89,7 +90,7 @@ static void start_osd(struct sim_daemon *daemon)
 		.advertise = daemon->host->address, .name = daemon->host->name,
 		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
 		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
-		.direct_bytes = daemon->sim->direct_bytes,
+		.out_after_ms = OUT_AFTER_MS, .direct_bytes = daemon->sim->direct_bytes,
 		.log_keep = 64, .events = &events, .owner = daemon,
 	};
 
@@ -107,7 +108,7 @@ static void start_mds(struct sim_daemon *daemon)
 	struct mds_config config = {
 		.io = io, .log = daemon->log, .listen = daemon->host->address,
 		.advertise = daemon->host->address, .name = daemon->host->name, .rank = 0,
-		.time_scale_percent = 100, .lease_ms = LEASE_MS,
+		.time_scale_percent = 100, .lease_ms = LEASE_MS, .out_after_ms = OUT_AFTER_MS,
 		.session_lease_ms = SESSION_LEASE_MS, .reconnect_ms = RECONNECT_MS,
 		.revoke_warn_ms = REVOKE_WARN_MS, .revoke_evict_ms = REVOKE_EVICT_MS,
 		.cache_inodes = 24, .dir_split = 4, .ino_range = 32, .journal_bytes = 1 << 20, .events = &events, .owner = daemon,
@@ -168,30 +169,50 @@ static void formatted_again(void *owner, int result, const char *why)
 	start_osd(daemon);
 }
 
-/* What the map says of the OSD's store from now on. False: nobody else has all of some group. */
-static bool replace_in_map(struct sim_daemon *daemon, uint64_t store_lo)
+bool cluster_edit_map(struct sim *sim, bool (*change)(void *owner, struct mapedit *edit), void *owner)
 {
 	struct cluster_map *map = NULL;
 	struct mapedit *edit;
-	unsigned int pg;
 	uint64_t epoch;
 	uint8_t *bytes;
 	size_t length;
-	const uint8_t *newest = sim_store_map(daemon->sim->store, &epoch, &length);
+	const uint8_t *newest = sim_store_map(sim->store, &epoch, &length);
 	bool done;
 
 	if (cluster_map_create(newest, length, &map))
 		abort();
 	edit = mapedit_open(map);
-	done = !mapedit_osd_replace(edit, (uint16_t)daemon->id, store_lo, STORE_HI, &pg) &&
-	       !mapedit_encode(edit, &bytes, &length);
+	done = change(owner, edit) && !mapedit_encode(edit, &bytes, &length);
 	if (done) {
-		sim_note(daemon->sim->world, daemon->host, "its store is lost, and made anew", store_lo, 0);
-		sim_store_set_map(daemon->sim->store, edit->head.epoch, bytes, length);
+		sim_store_set_map(sim->store, edit->head.epoch, bytes, length);
 		free(bytes);
 	}
 	mapedit_free(edit);
 	cluster_map_put(map);
+	return done;
+}
+
+struct replacement {
+	unsigned int osd;
+	uint64_t store_lo;
+};
+
+static bool replace(void *owner, struct mapedit *edit)
+{
+	const struct replacement *replacement = owner;
+	unsigned int pg;
+
+	return !mapedit_osd_replace(edit, (uint16_t)replacement->osd, replacement->store_lo, STORE_HI, &pg);
+}
+
+/* What the map says of the OSD's store from now on. False: nobody else has all of some group. */
+static bool replace_in_map(struct sim_daemon *daemon, uint64_t store_lo)
+{
+	struct replacement replacement = { daemon->id, store_lo };
+	bool done = cluster_edit_map(daemon->sim, replace, &replacement);
+
+	if (done)
+		sim_note(daemon->sim->world, daemon->host, "its store is lost, and made anew", store_lo, 0);
 	return done;
 }
 

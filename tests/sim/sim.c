@@ -8,6 +8,7 @@
 #include "groups.h"
 #include "quotas.h"
 #include "sim.h"
+#include "weights.h"
 
 #define SLICE_NS (100 * SIM_NS_PER_MS)
 #define HISTORY_LIMIT_NS (3600 * SIM_NS_PER_S)
@@ -154,11 +155,11 @@ static void report(struct sim *sim)
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged%s\n",
+		       " judged, %" PRIu64 " weights changed%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged,
+		       sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed,
 		       sim->journal_modes[NACRE_POOL_META] ? ", all cow" :
 		       sim->journal_modes[NACRE_POOL_DATA] ? ", data cow" : "");
 	if (!sim->failed)
@@ -189,6 +190,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 		workload_start(sim);
 		faults_begin(sim);
 		audits_begin(sim);
+		weights_begin(sim);
 		sim_until(sim, workload_is_done, HISTORY_LIMIT_NS, "to finish its calls");
 	}
 	if (!sim->failed)

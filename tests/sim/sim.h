@@ -131,6 +131,9 @@ struct sim {
 	bool faults_on;
 	bool draining;			/* no new calls, no new clients */
 	struct sim_event fault_event;
+	struct sim_event weight_event;
+	struct sim_random weight_random;	/* apart from all others */
+	uint64_t weights_changed;
 	struct sim_event audit_event;
 	struct sim_random audit_random;	/* apart from all others */
 	struct sim_random lock_random;	/* apart from all others, too */
@@ -153,6 +156,9 @@ void cluster_create(struct sim *sim);	/* format, first map, start; returns when 
 void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind);
 void cluster_restart_at(struct sim_daemon *daemon, uint64_t at_ns);
 bool cluster_serves(struct sim *sim);
+/* Change the newest map at once, as a tool would; `change` says no: it stays. Was it changed? */
+struct mapedit;
+bool cluster_edit_map(struct sim *sim, bool (*change)(void *owner, struct mapedit *edit), void *owner);
 
 /* workload.c */
 void workload_start(struct sim *sim);

@@ -390,6 +390,18 @@ static void find_missing(struct sim *sim, const struct store_inode *inodes, size
 			sim_fail(sim, "inode %" PRIx64 " has no object at all", inodes[i].ino);
 }
 
+/* What an OSD had of a group that is elsewhere now is gone. */
+static void check_no_strays(struct sim *sim, struct opened *opened, const struct nacre_map_pool *pool, uint32_t pg,
+			    unsigned int osd)
+{
+	struct group_sums sums = { NULL };
+
+	sum_group(opened, pool, pg, &sums);
+	if (sums.count && !sim->failed)
+		sim_fail(sim, "osd%u has %zu objects of group %u.%u, of which it is no member", osd, sums.count, pool->id, pg);
+	free(sums.objects);
+}
+
 static void check_group(struct sim *sim, struct opened *opened, const struct cluster_map *map,
 			const struct nacre_map_pool *pool, uint32_t pg, struct store_inode *inodes,
 			size_t count)
@@ -411,6 +423,9 @@ static void check_group(struct sim *sim, struct opened *opened, const struct clu
 		else if (!sim->failed)
 			compare(sim, &sums[first], &sums[slot], nacre_pg_slot(&group, first), osd);
 	}
+	for (osd = 0; osd < SIM_OSDS; osd++)
+		if (nacre_pg_slot_of(&group, osd) < 0)
+			check_no_strays(sim, &opened[osd], pool, pg, osd);
 	if (first >= 0)
 		find_orphans(sim, &sums[first], pool, inodes, count);
 	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
@@ -427,7 +442,7 @@ static void check_in_sync(struct sim *sim, const struct cluster_map *map)
 	for (id = 0; !nacre_map_pool_at(&map->view, id, &pool); id++)
 		for (pg = 0; pg < pool.pg_count; pg++) {
 			nacre_map_pg_at(&map->view, id, pg, &group);
-			if (__builtin_popcount(group.in_sync) != pool.replicas)
+			if (group.in_sync != (1u << pool.replicas) - 1)
 				sim_fail(sim, "group %u.%u has not got all its replicas back", id,
 					 pg);
 		}

@@ -14,6 +14,7 @@
 #include "quotas.h"
 #include "sim.h"
 #include "stores.h"
+#include "weights.h"
 
 #define QUIET_LIMIT_NS (300 * SIM_NS_PER_S)
 #define PURGE_NS (20 * SIM_NS_PER_S)
@@ -275,6 +276,7 @@ void verdict(struct sim *sim)
 
 	sim->draining = true;
 	faults_end(sim);
+	weights_end(sim);
 	if (!sim_until(sim, is_quiet, QUIET_LIMIT_NS, "to be quiet"))
 		goto out;
 	for (i = 0; i < sim->client_count; i++)
@@ -286,6 +288,8 @@ void verdict(struct sim *sim)
 		sim_fail(sim, "the history has no order");
 		goto out;
 	}
+	if (!sim_until(sim, weights_settled, QUIET_LIMIT_NS, "to be where it should be"))
+		goto out;
 	sim_run(sim->world, sim->world->now_ns + PURGE_NS);
 	if (!sim->failed)
 		audit_at_end(sim);

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See weights.h. */
+#include <stdlib.h>
+#include "server/base/mapedit_core.h"
+#include "weights.h"
+
+#define EVERY_MAX_NS (4 * SIM_NS_PER_S)
+#define MOVING_MAX 1000u
+
+static const uint32_t choices[] = { 0, MAPEDIT_WEIGHT_ONE / 2, MAPEDIT_WEIGHT_ONE, 2 * MAPEDIT_WEIGHT_ONE };
+
+struct weighing {
+	unsigned int osd;
+	uint32_t weight;
+};
+
+/* Both replicas must have a place. */
+static bool weigh(void *owner, struct mapedit *edit)
+{
+	const struct weighing *weighing = owner;
+	unsigned int others = 0, i;
+
+	for (i = 0; i < edit->osd_count; i++)
+		others += i != weighing->osd && edit->osds[i].weight;
+	if (others < 2 && !weighing->weight)
+		return false;
+	edit->osds[weighing->osd].weight = weighing->weight;
+	return true;
+}
+
+static bool weigh_all_alike(void *owner, struct mapedit *edit)
+{
+	unsigned int i;
+
+	for (i = 0; i < edit->osd_count; i++)
+		edit->osds[i].weight = MAPEDIT_WEIGHT_ONE;
+	return true;
+}
+
+static void run_change(struct sim_event *event)
+{
+	struct sim *sim = (struct sim *)((char *)event - offsetof(struct sim, weight_event));
+	struct weighing weighing = {
+		.osd = (unsigned int)sim_below(&sim->weight_random, SIM_OSDS),
+		.weight = choices[sim_below(&sim->weight_random, sizeof(choices) / sizeof(choices[0]))],
+	};
+
+	if (cluster_edit_map(sim, weigh, &weighing)) {
+		sim_note(sim->world, sim->osds[weighing.osd].host, "weighs", weighing.weight, 0);
+		sim->weights_changed++;
+	}
+	sim_event_at(sim->world, NULL, event, sim->world->now_ns + sim_below(&sim->weight_random, EVERY_MAX_NS));
+}
+
+void weights_begin(struct sim *sim)
+{
+	sim->weight_random = sim_random_from(sim->options.seed ^ 0x3e19475);
+	sim->weight_event.run = run_change;
+	if (!sim_below(&sim->weight_random, 3))
+		sim_event_at(sim->world, NULL, &sim->weight_event,
+			     sim->world->now_ns + sim_below(&sim->weight_random, EVERY_MAX_NS));
+}
+
+void weights_end(struct sim *sim)
+{
+	sim_event_cancel(sim->world, &sim->weight_event);
+	if (sim->weights_changed && sim_below(&sim->weight_random, 2))
+		cluster_edit_map(sim, weigh_all_alike, NULL);
+}
+
+/* Nothing is changed: it is only asked whether there is anything left to do. */
+static bool is_settled(void *owner, struct mapedit *edit)
+{
+	bool *settled = owner;
+	unsigned int i;
+
+	*settled = true;
+	for (i = 0; i < edit->pg_count; i++)
+		*settled &= edit->pgs[i].in_sync == 3;	/* both replicas, and nobody behind them */
+	*settled = *settled && !mapedit_rebalance(edit, MOVING_MAX);
+	return false;
+}
+
+bool weights_settled(struct sim *sim)
+{
+	bool settled;
+
+	cluster_edit_map(sim, is_settled, &settled);
+	return settled && cluster_serves(sim);
+}
