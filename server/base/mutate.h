@@ -20,6 +20,10 @@
 	  "OSD-4: blocks given back are written directly before that is durable")	\
 	M(OSD_ROOM_UNSENT, "osd-room-unsent",					\
 	  "decision 0013: a member that is caught up is not sent where the unwritten blocks are") \
+	M(OSD_READ_UNCHECKED, "osd-read-unchecked",				\
+	  "CSUM-1: bytes are served without a look at their checksum")		\
+	M(OSD_SCRUB_COPIES, "osd-scrub-copies",					\
+	  "CSUM-2: a scrub copies the primary over, without a checksum's verdict") \
 	M(ROOM_UNTOLD, "room-untold",						\
 	  "ROOM-1: a client takes room behind a file's end without telling the rank")	\
 	M(MDS_ACK_BEFORE_DURABLE, "mds-ack-before-durable",			\
