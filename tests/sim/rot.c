@@ -247,7 +247,7 @@ void rot_check(struct sim *sim)
 				 finding->key.pool, finding->key.ino, finding->key.index, finding->osd,
 				 scrub_reason_name(finding->reason));
 		if (sim->osds[i].osd->stats.scrub_unrepaired)
-			sim_fail(sim, "a scrub has not repaired what two others have right: object %u/%" PRIx64 ".%" PRIx64
+			sim_fail(sim, "a scrub has not repaired what another has right: object %u/%" PRIx64 ".%" PRIx64
 				 " of osd%u (%s)", finding->key.pool, finding->key.ino, finding->key.index, finding->osd,
 				 scrub_reason_name(finding->reason));
 	}
