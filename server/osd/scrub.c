@@ -481,10 +481,32 @@ void osd_scrub_tick(struct osd *osd)
 		begin_due(osd);
 }
 
+/* Is it asked for already, and not begun? */
+static bool is_asked(const struct osd_scrub *scrub, const struct pg *pg, bool deep)
+{
+	const struct scrub_asked *asked;
+
+	TAILQ_FOREACH(asked, &scrub->asked, link)
+		if (asked->pool == pg->key.pool && asked->pg == pg->key.pg && asked->deep == deep &&
+		    (!scrub->run || scrub->run->asked != asked))
+			return true;
+	return false;
+}
+
+static void ask_one(struct osd_scrub *scrub, const struct pg *pg, bool deep)
+{
+	struct scrub_asked *asked = mem_zero(1, sizeof(*asked));
+
+	asked->pool = pg->key.pool;
+	asked->pg = pg->key.pg;
+	asked->deep = deep;
+	TAILQ_INSERT_TAIL(&scrub->asked, asked, link);
+	scrub->asked_groups++;
+}
+
 unsigned int osd_scrub_ask(struct osd *osd, const struct pg *only, bool deep)
 {
 	struct osd_scrub *scrub = osd->scrub;
-	struct scrub_asked *asked;
 	struct pg *pg, *next;
 	unsigned int count = 0;
 
@@ -493,14 +515,10 @@ unsigned int osd_scrub_ask(struct osd *osd, const struct pg *only, bool deep)
 	HASH_ITER(hh, osd->pgs, pg, next) {
 		if (!pg->primary || (only && pg != only))
 			continue;
-		asked = mem_zero(1, sizeof(*asked));
-		asked->pool = pg->key.pool;
-		asked->pg = pg->key.pg;
-		asked->deep = deep;
-		TAILQ_INSERT_TAIL(&scrub->asked, asked, link);
+		if (!is_asked(scrub, pg, deep))
+			ask_one(scrub, pg, deep);
 		count++;
 	}
-	scrub->asked_groups += count;
 	return count;
 }
 

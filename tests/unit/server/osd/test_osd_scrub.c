@@ -340,6 +340,70 @@ static void test_catching_up_repairs_first(void **state)
 	cluster_compare_replicas(&c);
 }
 
+/* So many bytes of a replica in a second, and no more. */
+static void test_it_is_throttled(void **state)
+{
+	uint64_t ino, begin_ns;
+	unsigned int i;
+
+	start(3, 3, 2);
+	for (ino = 100; ino < 120; ino++)
+		write_pattern(ino);
+	for (i = 0; i < 3; i++)
+		c.osds[i].osd->config.scrub_bytes_per_s = 100u << 10;
+	begin_ns = c.world->now_ns;
+	assert_int_equal(scrub_all(true), 0);
+	assert_true(c.world->now_ns - begin_ns > 20ull * BYTES * SIM_NS_PER_S / (100u << 10) / 3);
+}
+
+static uint64_t scrubs_so_far(void)
+{
+	uint64_t scrubs = 0;
+	unsigned int i;
+
+	for (i = 0; i < 3; i++)
+		scrubs += c.osds[i].osd->stats.scrubs;
+	return scrubs;
+}
+
+/* Each group once in the period, and not all at once. */
+static void test_by_itself(void **state)
+{
+	uint64_t half;
+	unsigned int i;
+
+	start(3, 3, 2);
+	write_pattern(100);
+	cluster_pass(&c, 5000);
+	assert_int_equal(scrubs_so_far(), 0);	/* not unless it is told to */
+	rot(replica_of(100), 100, 1);
+	for (i = 0; i < 3; i++)
+		c.osds[i].osd->config.scrub_deep_s = 60;
+	cluster_pass(&c, 30000);
+	half = scrubs_so_far();
+	assert_true(half > 0);
+	cluster_pass(&c, 45000);
+	assert_true(scrubs_so_far() > half);
+	assert_true(scrubs_so_far() >= 2 * CLUSTER_PGS);
+	assert_true(scrubs_so_far() <= 4 * CLUSTER_PGS);
+	assert_int_equal(scrub_at(100)->found, 1);
+	assert_true(finding(100, 0)->repaired);
+}
+
+/* Asking again does not make the queue longer. */
+static void test_asked_twice(void **state)
+{
+	unsigned int i, groups;
+
+	start(3, 3, 2);
+	groups = osd_scrub_ask(c.osds[0].osd, NULL, true);
+	for (i = 0; i < 100; i++)
+		assert_int_equal(osd_scrub_ask(c.osds[0].osd, NULL, true), groups);
+	assert_int_equal(c.osds[0].osd->scrub->asked_groups, groups);
+	cluster_until(&c, is_scrubbed, 60, "the scrubs");
+	assert_int_equal(c.osds[0].osd->scrub->asked_done, groups);
+}
+
 #define CASE(name) cmocka_unit_test_teardown(name, teardown)
 
 int main(void)
@@ -356,6 +420,9 @@ int main(void)
 		CASE(test_no_false_alarm_under_writes),
 		CASE(test_survives_a_new_interval),
 		CASE(test_catching_up_repairs_first),
+		CASE(test_it_is_throttled),
+		CASE(test_by_itself),
+		CASE(test_asked_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
