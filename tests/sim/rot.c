@@ -223,9 +223,12 @@ void rot_at_end(struct sim *sim)
 	sim_event_cancel(sim->world, &sim->rot_event);
 	if (!sim_until(sim, is_clean, SCRUB_LIMIT_NS, "to have all replicas in sync"))
 		return;
+	/* what rots on one OSD must be right on another: one at a time */
+	if (rot_is_there(sim) && !sim_until(sim, is_gone, SCRUB_LIMIT_NS, "to be scrubbed"))
+		return;
 	if (sim->rots)
 		rot(sim);
-	else if (sim->rot_state == SIM_ROT_NONE)
+	if (sim->rot_state == SIM_ROT_NONE)
 		sim->rot_state = SIM_ROT_UNSEEN;	/* there is nothing: a scrub must say so */
 	if (sim_until(sim, is_gone, SCRUB_LIMIT_NS, "to be scrubbed"))
 		rot_check(sim);
