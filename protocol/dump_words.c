@@ -94,6 +94,10 @@ static const struct word nacre_rep_object_flags[] = { W(NACRE_REP_OBJECT_, FIRST
 						      W(NACRE_REP_OBJECT_, LAST),
 						      W(NACRE_REP_OBJECT_, ABSENT),
 						      W(NACRE_REP_OBJECT_, ROOM) };
+static const struct word nacre_rep_scrub_what[] = { W(NACRE_REP_SCRUB_, LIGHT), W(NACRE_REP_SCRUB_, DEEP),
+						    W(NACRE_REP_SCRUB_, READ), W(NACRE_REP_SCRUB_, REPAIR) };
+static const struct word nacre_rep_scrub_flags[] = { W(NACRE_REP_SCRUB_, ABSENT), W(NACRE_REP_SCRUB_, UNSTABLE),
+						     W(NACRE_REP_SCRUB_, CUT) };
 static const struct word nacre_osd_extent_flags[] = { W(NACRE_OSD_EXTENT_, UNWRITTEN) };
 static const struct word nacre_rep_log_flags[] = { W(NACRE_REP_LOG_, FIRST), W(NACRE_REP_LOG_, LAST) };
 
@@ -125,6 +129,7 @@ static const struct words all_words[] = {
 	ROW(nacre_rep_query_flags, BITS),    ROW(nacre_rep_list_flags, BITS),
 	ROW(nacre_rep_object_flags, BITS),   ROW(nacre_rep_log_flags, BITS),
 	ROW(nacre_osd_extent_flags, BITS),
+	ROW(nacre_rep_scrub_what, VALUE),    ROW(nacre_rep_scrub_flags, BITS),
 	ROW(nacre_filelock_kind, VALUE),     ROW(nacre_filelock_mode, VALUE),
 	ROW(nacre_filelock_op, VALUE),	     ROW(nacre_size_report_flags, BITS),
 };
@@ -373,6 +378,7 @@ static const struct tail_row tails[] = {
 	{ "nacre_rep_listed", "objects", nacre_rep_listed_object_desc },
 	{ "nacre_rep_object", "attributes", nacre_key_value_desc },
 	{ "nacre_rep_object", "keys", nacre_key_value_desc },
+	{ "nacre_rep_scrubbed", "bad", nacre_osd_extent_desc },
 };
 
 int nacre_tail_is_text(const struct nacre_field *f)

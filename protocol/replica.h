@@ -18,6 +18,8 @@
  *	                REP_LIST ───▶   ◀─── REP_LISTED    if the logs do not meet
  *	                REP_OBJECT ───▶ ◀─── REP_OBJECT_DONE  each that differs
  *	                REP_LOG ───▶    ◀─── REP_DONE      the log that belongs to them
+ *	scrubbing       REP_LIST ───▶   ◀─── REP_LISTED    a slice of the objects
+ *	                REP_SCRUB ───▶  ◀─── REP_SCRUBBED  one object, held by the primary
  *
  * server/osd/README.md says why this is safe.
  */
@@ -191,6 +193,58 @@ enum nacre_rep_log_flags {
 	T(entries, 3 << 18, "nacre_rep_entry sequence, oldest first")
 NACRE_STRUCT(nacre_rep_log, NACRE_REP_LOG_FIELDS, 40);
 
+enum nacre_rep_scrub_what {
+	NACRE_REP_SCRUB_LIGHT = 1,	/* what its metadata says */
+	NACRE_REP_SCRUB_DEEP = 2,	/* and its keys, and every block against its checksum */
+	NACRE_REP_SCRUB_READ = 3,	/* its bytes in a range, if they match their checksums */
+	NACRE_REP_SCRUB_REPAIR = 4,	/* the payload holds the right bytes of whole blocks */
+};
+
+/*
+ * primary → in-sync member: one object, which the primary holds so that nothing is under way to it. READ and REPAIR only
+ * if it stands at that version there. With feature SCRUB.
+ */
+#define NACRE_REP_SCRUB_FIELDS(F, R, T)					\
+	NACRE_PG_HEAD(F)						\
+	F(64, tid, "comes back in the answer")				\
+	F(64, ino, "object: inode")					\
+	F(64, index, "object: which")					\
+	F(64, snap, "object: snapshot")					\
+	F(64, version, "READ, REPAIR: number that last changed it, at the primary") \
+	F(64, version_interval, "of that number")			\
+	F(64, offset, "READ, REPAIR: where, a multiple of 4096")	\
+	F(32, length, "READ, REPAIR: bytes, likewise")			\
+	F(32, what, "enum nacre_rep_scrub_what")
+NACRE_STRUCT(nacre_rep_scrub, NACRE_REP_SCRUB_FIELDS, 80);
+
+enum nacre_rep_scrub_flags {
+	NACRE_REP_SCRUB_ABSENT = 1,	/* it does not exist here */
+	NACRE_REP_SCRUB_UNSTABLE = 2,	/* it changed meanwhile: this says nothing */
+	NACRE_REP_SCRUB_CUT = 4,	/* there is more behind what `bad` names */
+};
+
+#define NACRE_REP_SCRUB_BAD_MAX 256u	/* ranges */
+
+/*
+ * member → primary. Hashes are XXH64, of what every replica has alike; where blocks lie, and whether zeros are stored, is
+ * each one's own. REPAIR: it is stored. READ: the data payload is the bytes, those behind the object's end zeros.
+ */
+#define NACRE_REP_SCRUBBED_FIELDS(F, R, T)				\
+	NACRE_PG_HEAD(F)						\
+	F(64, tid, "of REP_SCRUB")					\
+	F(64, version, "number that last changed it")			\
+	F(64, version_interval, "of that number")			\
+	F(64, size, "bytes")						\
+	F(64, head, "hash of times, truncation and attributes")	\
+	F(64, keys, "DEEP: hash of its pairs")				\
+	F(64, data, "DEEP: hash of its blocks' checksums; says nothing when there are bad ones") \
+	F(64, bytes, "read for that")					\
+	F(32, result, "0, or why it cannot be said")			\
+	F(32, flags, "enum nacre_rep_scrub_flags")			\
+	T(bad, 16 * NACRE_REP_SCRUB_BAD_MAX, "nacre_osd_extent array, ascending: blocks that do not match their checksums") \
+	R(32, reserved0)
+NACRE_STRUCT(nacre_rep_scrubbed, NACRE_REP_SCRUBBED_FIELDS, 96);
+
 #define NACRE_REPLICA_STRUCTS(S)					\
 	S(nacre_rep_entry, NACRE_REP_ENTRY_FIELDS)			\
 	S(nacre_rep_apply, NACRE_REP_APPLY_FIELDS)			\
@@ -204,6 +258,8 @@ NACRE_STRUCT(nacre_rep_log, NACRE_REP_LOG_FIELDS, 40);
 	S(nacre_rep_listed, NACRE_REP_LISTED_FIELDS)			\
 	S(nacre_rep_object, NACRE_REP_OBJECT_FIELDS)			\
 	S(nacre_rep_object_done, NACRE_REP_OBJECT_DONE_FIELDS)		\
-	S(nacre_rep_log, NACRE_REP_LOG_FIELDS)
+	S(nacre_rep_log, NACRE_REP_LOG_FIELDS)				\
+	S(nacre_rep_scrub, NACRE_REP_SCRUB_FIELDS)			\
+	S(nacre_rep_scrubbed, NACRE_REP_SCRUBBED_FIELDS)
 
 #endif

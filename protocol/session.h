@@ -30,7 +30,8 @@
 	F(4, CAP_REVOKES, "several CAP_REVOKEs in one message")		\
 	F(5, QUOTA, "quotas of directory trees: QUOTA, and being told that there is no room (mds.h)")	\
 	F(6, UNWRITTEN, "blocks that are allocated and not written: whole objects in one ALLOCATE, KEEP, MAP, REP_OBJECT with ROOM; room behind a file's end: KEEPS, KEPT") \
-	F(7, INODE_FLAGS, "attributes of chattr: enum nacre_inode_flags")
+	F(7, INODE_FLAGS, "attributes of chattr: enum nacre_inode_flags") \
+	F(8, SCRUB, "replicas of an object compared and repaired: REP_SCRUB")
 
 #define NACRE_FEATURE_ENUM(bit, name, doc) NACRE_FEATURE_##name = 1u << (bit),
 enum nacre_feature {
@@ -39,7 +40,7 @@ enum nacre_feature {
 #define NACRE_FEATURES_SUPPORTED ((__u64)(NACRE_FEATURE_BASE | NACRE_FEATURE_INLINE | \
 					  NACRE_FEATURE_SIZE_REPORT | NACRE_FEATURE_CAP_REVOKES | \
 					  NACRE_FEATURE_QUOTA | NACRE_FEATURE_UNWRITTEN | \
-					  NACRE_FEATURE_INODE_FLAGS))
+					  NACRE_FEATURE_INODE_FLAGS | NACRE_FEATURE_SCRUB))
 #define NACRE_FEATURES_REQUIRED ((__u64)NACRE_FEATURE_BASE)
 
 enum nacre_role {

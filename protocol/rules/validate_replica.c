@@ -216,6 +216,42 @@ static const char *check_log(const void *body, __u32 data_bytes)
 	return last > m->last || m->committed > m->last ? "replica: log's bounds" : NULL;
 }
 
+static const char *check_scrub(const void *body, __u32 data_bytes)
+{
+	const struct nacre_rep_scrub *m = body;
+	int of_range = m->what == NACRE_REP_SCRUB_READ || m->what == NACRE_REP_SCRUB_REPAIR;
+
+	if (!m->ino || !m->snap)
+		return "replica: scrub of no object";
+	if (m->what < NACRE_REP_SCRUB_LIGHT || m->what > NACRE_REP_SCRUB_REPAIR)
+		return "replica: scrub's kind";
+	if (of_range != !!m->length || (!of_range && m->offset) || (m->offset | m->length) % 4096 ||
+	    !nacre_range_within(m->offset, m->length, NACRE_OBJECT_MAX) || m->length > NACRE_DATA_MAX)
+		return "replica: scrub's range";
+	return data_bytes == (m->what == NACRE_REP_SCRUB_REPAIR ? m->length : 0) ? NULL : "replica: scrub's payload";
+}
+
+static const char *check_scrubbed(const void *body, __u32 data_bytes)
+{
+	const struct nacre_rep_scrubbed *m = body;
+	int i, count = nacre_array_count(nacre_osd_extent_desc(), m->bad_bytes);
+	struct nacre_osd_extent extent;
+	__u64 end = 0;
+
+	if (m->flags & ~(__u32)(NACRE_REP_SCRUB_ABSENT | NACRE_REP_SCRUB_UNSTABLE | NACRE_REP_SCRUB_CUT))
+		return "replica: scrubbed's flags";
+	if (count < 0 || count > (int)NACRE_REP_SCRUB_BAD_MAX)
+		return "replica: scrubbed's length";
+	for (i = 0; i < count; i++) {
+		if (nacre_array_at(nacre_osd_extent_desc(), m->bad, (__u32)i, &extent) || extent.extent_flags ||
+		    !extent.length || extent.offset < end ||
+		    !nacre_range_within(extent.offset, extent.length, NACRE_OBJECT_MAX))
+			return "replica: scrubbed's range";
+		end = extent.offset + extent.length;
+	}
+	return NULL;
+}
+
 static const char *check_head_only(const void *body, __u32 data_bytes)
 {
 	return NULL;
@@ -238,6 +274,8 @@ int nacre_validate_replica(__u16 type, const void *body, __u32 data_bytes, const
 		{ NACRE_MSG_REP_LISTED, check_listed },
 		{ NACRE_MSG_REP_OBJECT, check_object },
 		{ NACRE_MSG_REP_OBJECT_DONE, check_object_done },
+		{ NACRE_MSG_REP_SCRUB, check_scrub },
+		{ NACRE_MSG_REP_SCRUBBED, check_scrubbed },
 		{ NACRE_MSG_REP_LOG, check_log },
 	};
 	unsigned int i;

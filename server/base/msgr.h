@@ -78,6 +78,8 @@ union message_host {
 	struct nacre_rep_object rep_object;
 	struct nacre_rep_object_done rep_object_done;
 	struct nacre_rep_log rep_log;
+	struct nacre_rep_scrub rep_scrub;
+	struct nacre_rep_scrubbed rep_scrubbed;
 	uint8_t raw[512];		/* room for bodies that are not named here */
 };
 

@@ -22,6 +22,10 @@
 	  "decision 0013: a member that is caught up is not sent where the unwritten blocks are") \
 	M(OSD_STRAY_LOG, "osd-stray-log",					\
 	  "decision 0017: an OSD removes objects of a group that is elsewhere now, and keeps the group's log") \
+	M(OSD_READ_UNCHECKED, "osd-read-unchecked",				\
+	  "CSUM-1: bytes are served without a look at their checksum")		\
+	M(OSD_SCRUB_COPIES, "osd-scrub-copies",					\
+	  "CSUM-2: a scrub copies the primary over, without a checksum's verdict") \
 	M(ROOM_UNTOLD, "room-untold",						\
 	  "ROOM-1: a client takes room behind a file's end without telling the rank")	\
 	M(MDS_ACK_BEFORE_DURABLE, "mds-ack-before-durable",			\

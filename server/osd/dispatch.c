@@ -5,6 +5,7 @@
  */
 #include "pg.h"
 #include "request.h"
+#include "scrub.h"
 #include "subscribers.h"
 
 /* FENCE-1, and the own lease: both are judged at admission and again at execution. */
@@ -64,6 +65,8 @@ HEAD_FITS(nacre_rep_listed);
 HEAD_FITS(nacre_rep_object);
 HEAD_FITS(nacre_rep_object_done);
 HEAD_FITS(nacre_rep_log);
+HEAD_FITS(nacre_rep_scrub);
+HEAD_FITS(nacre_rep_scrubbed);
 
 static void refuse(struct osd *osd, struct conn *conn, const struct pg_head *head)
 {
@@ -130,6 +133,10 @@ static void on_member(struct osd *osd, struct conn *conn, struct message *messag
 		pg_recovery_info(pg, member, &message->host.rep_info);
 	else if (message->type == NACRE_MSG_REP_LISTED && recovering)
 		pg_recovery_listed(pg, member, &message->host.rep_listed);
+	else if (message->type == NACRE_MSG_REP_LISTED && !member->recovery)
+		osd_scrub_listed(pg, member, &message->host.rep_listed);
+	else if (message->type == NACRE_MSG_REP_SCRUBBED)
+		scrub_object_answered(pg, member, message);
 	else if (message->type == NACRE_MSG_REP_OBJECT_DONE && recovering)
 		pg_recovery_object_done(pg, member, &message->host.rep_object_done);
 	message_put(message);
@@ -154,6 +161,8 @@ static void (*const table[NACRE_MSG_LIMIT])(struct osd *, struct conn *, struct 
 	[NACRE_MSG_REP_OBJECT] = on_primary,
 	[NACRE_MSG_REP_OBJECT_DONE] = on_member,
 	[NACRE_MSG_REP_LOG] = on_primary,
+	[NACRE_MSG_REP_SCRUB] = on_primary,
+	[NACRE_MSG_REP_SCRUBBED] = on_member,
 };
 
 static void on_message(void *owner, struct conn *conn, struct message *message)

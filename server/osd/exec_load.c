@@ -7,6 +7,7 @@
 #include <errno.h>
 #include "exec.h"
 #include "server/base/crc.h"
+#include "server/base/mutate.h"
 
 enum load_kind {
 	LOAD_OBJECT,
@@ -126,7 +127,10 @@ static uint32_t check_block(struct osd_exec *exec, uint64_t block, uint32_t crc,
 {
 	const struct nacre_osd_request *request = exec->request;
 
-	if (crc_of(bytes, OSD_BLOCK_BYTES) == crc)
+	if (crc_of(bytes, OSD_BLOCK_BYTES) == crc)	/* CSUM-1 */
+		return 0;
+	/* requests of scrubs are nobody's */
+	if (mutate(MUTATE_OSD_READ_UNCHECKED) || (mutate(MUTATE_OSD_SCRUB_COPIES) && !request->instance))
 		return 0;
 	exec->store->stats->checksum_errors++;
 	log_error(exec->store->log, "store",
@@ -237,11 +241,13 @@ static void got(struct kv_get *get)
 	uint32_t error = 0;
 
 	load->exec->store->loads--;
-	if (get->result && get->result != -ENOENT)
+	if (get->result && get->result != -ENOENT) {
 		error = (uint32_t)-get->result;
-	else if (load->kind != LOAD_VALUE)
+		osd_store_keys_failed(load->exec->store);
+	} else if (load->kind != LOAD_VALUE) {
 		error = install(load->exec, load->kind, load->object, load->chunk,
 				get->result ? NULL : get->value, get->value_bytes);
+	}
 	load_end(load, error);
 }
 
@@ -256,7 +262,8 @@ static void blocks_read(struct osd_block_read *read)
 {
 	struct osd_load *load = (struct osd_load *)((char *)read - offsetof(struct osd_load, read));
 
-	load_end(load, read->result ? (uint32_t)-read->result : 0);
+	/* what cannot be read is repaired like what does not match */
+	load_end(load, read->result ? NACRE_E_CHECKSUM : 0);
 }
 
 static void load_begin(struct osd_load *load)

@@ -8,9 +8,7 @@
 #include "journal.h"
 #include "server/base/crc.h"
 
-#define RECORD_BYTES_MAX (8u << 20)	/* of a record with more than one transaction */
 #define RECORD_IOVS_MAX 1024u		/* what one write may be gathered from */
-#define WRITING_MAX 4u			/* records under way */
 #define PIPELINE_BYTES (256u << 10)	/* so much waiting is worth a record of its own at once */
 
 static void pump(struct io_task *task);
@@ -256,7 +254,7 @@ static uint32_t choose(const struct osd_journal *journal, uint64_t *ret_packed, 
 		iovs += txn_iovs(txn);
 		if (count && (iovs > RECORD_IOVS_MAX ||
 			      record_bytes(packed + txn->packed.length, images + txn->image_count) >
-			      RECORD_BYTES_MAX ||
+			      OSD_RECORD_BYTES_MAX ||
 			      !osd_journal_fits(journal, packed + txn->packed.length,
 						(uint32_t)images + txn->image_count)))
 			break;
@@ -322,7 +320,7 @@ static void pump(struct io_task *task)
 							     offsetof(struct osd_journal, pump));
 
 	while (journal->waiting && is_ready(journal->waiting) && !journal->failed && !journal->held) {
-		if (journal->writing_count >= WRITING_MAX)
+		if (journal->writing_count >= OSD_WRITING_MAX)
 			return;
 		if (journal->writing_count && journal->waiting_bytes < PIPELINE_BYTES)
 			return;

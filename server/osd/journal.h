@@ -22,6 +22,9 @@
 #include "server/base/io.h"
 #include "txn.h"
 
+#define OSD_RECORD_BYTES_MAX (8u << 20)	/* of a record with more than one transaction */
+#define OSD_WRITING_MAX 4u		/* records under way */
+
 /* One group commit, from its making until it is applied. */
 struct osd_record {
 	struct osd_record *next;	/* journal's, then write-back's, in order */
@@ -105,7 +108,7 @@ void osd_record_free(struct osd_record *record);
 struct osd_scan_owner {
 	/* A whole record; the owner takes it over. True: go on; false: osd_scan_resume() will follow. */
 	bool (*found)(void *owner, struct osd_record *record);
-	/* The end of the journal is found, the journal stands behind it; or -EIO. */
+	/* The end of the journal is found, the journal stands behind it; or -EIO; or -EBADMSG: there it is damaged. */
 	void (*done)(void *owner, int result);
 };
 
@@ -114,6 +117,7 @@ struct osd_scan {
 	uint64_t applied_seq;		/* transactions up to it are left out */
 	struct mem_buffer *window;	/* what of the ring is in memory */
 	uint64_t window_position;
+	uint64_t ahead, ahead_end;	/* what is looked at behind the end */
 	struct io_disk disk;
 	struct iovec iov;
 	const struct osd_scan_owner *calls;

@@ -2,7 +2,8 @@
 /*
  * Reading the journal at start-up: from where the key-value store's state says,
  * record by record, until one does not continue the chain. That is the torn or
- * unwritten tail: nothing behind it was ever acknowledged. See journal.h.
+ * unwritten tail: nothing behind it was ever acknowledged. If records behind it show that it was, the journal is damaged.
+ * See journal.h.
  */
 #include <assert.h>
 #include <errno.h>
@@ -29,6 +30,24 @@ static void window_read(struct io_disk *disk, int result)
 	step(scan);
 }
 
+static void read_ring(struct osd_scan *scan, uint64_t ring_at, uint64_t bytes,
+		      void (*done)(struct io_disk *disk, int result))
+{
+	struct osd_journal *journal = scan->journal;
+
+	mem_buffer_put(scan->window);
+	scan->window = mem_buffer_new(bytes);
+	scan->iov = (struct iovec){ scan->window->bytes, bytes };
+	memset(&scan->disk, 0, sizeof(scan->disk));
+	scan->disk.kind = IO_DISK_READ;
+	scan->disk.file = journal->file;
+	scan->disk.iov = &scan->iov;
+	scan->disk.iov_count = 1;
+	scan->disk.offset = journal->offset + ring_at;
+	scan->disk.done = done;
+	io_disk_submit(journal->io, &scan->disk);
+}
+
 /* Are [head, +length) in the window? If not, they are being read. */
 static const uint8_t *window_at(struct osd_scan *scan, uint64_t length)
 {
@@ -41,18 +60,8 @@ static const uint8_t *window_at(struct osd_scan *scan, uint64_t length)
 		return scan->window->bytes + (journal->head - scan->window_position);
 	if (want > journal->bytes - ring_at)
 		want = journal->bytes - ring_at;
-	mem_buffer_put(scan->window);
-	scan->window = mem_buffer_new(want);
 	scan->window_position = journal->head;
-	scan->iov = (struct iovec){ scan->window->bytes, want };
-	memset(&scan->disk, 0, sizeof(scan->disk));
-	scan->disk.kind = IO_DISK_READ;
-	scan->disk.file = journal->file;
-	scan->disk.iov = &scan->iov;
-	scan->disk.iov_count = 1;
-	scan->disk.offset = journal->offset + ring_at;
-	scan->disk.done = window_read;
-	io_disk_submit(journal->io, &scan->disk);
+	read_ring(scan, ring_at, want, window_read);
 	return NULL;
 }
 
@@ -183,6 +192,71 @@ static bool scan_one(struct osd_scan *scan, bool *ret_end)
 	return scan->calls->found(scan->owner, record);
 }
 
+/* ---- behind the end ------------------------------------------------------------------------- */
+
+/*
+ * A torn tail is a few records at most, those that were being written when the power went. One so much newer is there
+ * only if all up to here had been durable: then what cannot be read here is no tail, but damage, and what was
+ * acknowledged is missing.
+ */
+static bool is_much_newer(const struct osd_journal *journal, const uint8_t *bytes)
+{
+	struct nacre_reader r = nacre_reader(bytes, sizeof(struct osd_disk_record_wire));
+	struct osd_disk_record head;
+
+	return osd_disk_sealed(bytes, sizeof(struct osd_disk_record_wire)) &&
+	       !nacre_decode(osd_disk_record_desc(), &r, &head) && head.magic == OSD_RECORD_MAGIC &&
+	       head.store_lo == journal->store_lo && head.record >= journal->next_record + OSD_WRITING_MAX;
+}
+
+static void read_ahead(struct osd_scan *scan);
+
+static void ahead_read(struct io_disk *disk, int result)
+{
+	struct osd_scan *scan = (struct osd_scan *)((char *)disk - offsetof(struct osd_scan, disk));
+	size_t at;
+
+	for (at = 0; !result && at < scan->iov.iov_len; at += OSD_BLOCK_BYTES)
+		if (is_much_newer(scan->journal, scan->window->bytes + at))
+			result = -EBADMSG;
+	scan->ahead += scan->iov.iov_len;
+	if (!result && scan->ahead < scan->ahead_end) {
+		read_ahead(scan);
+		return;
+	}
+	mem_buffer_put(scan->window);
+	scan->window = NULL;
+	scan->calls->done(scan->owner, result);
+}
+
+static void read_ahead(struct osd_scan *scan)
+{
+	struct osd_journal *journal = scan->journal;
+	uint64_t ring_at = scan->ahead % journal->bytes, want = scan->ahead_end - scan->ahead;
+
+	if (want > WINDOW_BYTES)
+		want = WINDOW_BYTES;
+	if (want > journal->bytes - ring_at)
+		want = journal->bytes - ring_at;
+	read_ring(scan, ring_at, want, ahead_read);
+}
+
+/* The end is found: is it one? */
+static void look_ahead(struct osd_scan *scan)
+{
+	struct osd_journal *journal = scan->journal;
+	uint64_t bytes = journal->bytes - osd_journal_used(journal);
+
+	if (bytes > (uint64_t)OSD_WRITING_MAX * OSD_RECORD_BYTES_MAX)
+		bytes = (uint64_t)OSD_WRITING_MAX * OSD_RECORD_BYTES_MAX;
+	scan->ahead = journal->head;
+	scan->ahead_end = journal->head + bytes;
+	if (bytes)
+		read_ahead(scan);
+	else
+		finish(scan);
+}
+
 static void step(struct osd_scan *scan)
 {
 	bool end;
@@ -190,7 +264,7 @@ static void step(struct osd_scan *scan)
 	while (scan_one(scan, &end))
 		;
 	if (end)
-		finish(scan);
+		look_ahead(scan);
 }
 
 void osd_scan_start(struct osd_scan *scan, struct osd_journal *journal, uint64_t applied_seq,

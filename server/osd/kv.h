@@ -29,6 +29,7 @@ struct kv;
 struct kv_get {
 	struct io_job job;		/* implementation's */
 	struct kv *kv;			/* implementation's */
+	char *error;			/* implementation's */
 	const uint8_t *key;		/* caller's, untouched until done */
 	uint32_t key_bytes;
 	uint8_t *value;			/* malloc'ed, the caller's when done; NULL if there is none */
@@ -54,6 +55,7 @@ struct kv_pair {
 struct kv_list {
 	struct io_job job;		/* implementation's */
 	struct kv *kv;			/* implementation's */
+	char *error;			/* implementation's */
 	const uint8_t *first;		/* from this key, itself included */
 	uint32_t first_bytes;
 	const uint8_t *end;		/* up to this key, itself excluded */
@@ -69,6 +71,7 @@ struct kv_list {
 struct kv_batch {
 	struct io_job job;		/* implementation's */
 	struct kv *kv;			/* implementation's */
+	char *error;			/* implementation's */
 	struct mem_bytes bytes;		/* kind, key length, value length (32 bits each), key, value, … */
 	uint32_t count;
 	int result;			/* 0 or -EIO */
@@ -78,6 +81,7 @@ struct kv_batch {
 struct kv_flush {
 	struct io_job job;		/* implementation's */
 	struct kv *kv;			/* implementation's */
+	char *error;			/* implementation's */
 	int result;			/* 0 or -EIO */
 	void (*done)(struct kv_flush *flush);
 };
@@ -95,6 +99,7 @@ struct kv_ops {
 struct kv {
 	const struct kv_ops *ops;
 	struct io *io;
+	char *complaint;		/* what it said of the first failure: file, offset, reason; NULL: nothing yet */
 };
 
 static inline void kv_get(struct kv *kv, struct kv_get *get) { kv->ops->get(kv, get); }

@@ -47,7 +47,7 @@ static void work_get(struct io_job *job)
 	get->value = (uint8_t *)value;
 	get->value_bytes = (uint32_t)length;
 	get->result = error ? -EIO : value ? 0 : -ENOENT;
-	free(error);
+	get->error = error;
 }
 
 static void work_list(struct io_job *job)
@@ -71,7 +71,7 @@ static void work_list(struct io_job *job)
 	rocksdb_iter_get_error(it, &error);
 	rocksdb_iter_destroy(it);
 	list->result = error ? -EIO : 0;
-	free(error);
+	list->error = error;
 }
 
 static void work_apply(struct io_job *job)
@@ -97,7 +97,7 @@ static void work_apply(struct io_job *job)
 	rocksdb_write(r->db, r->write, w, &error);
 	rocksdb_writebatch_destroy(w);
 	batch->result = error ? -EIO : 0;
-	free(error);
+	batch->error = error;
 }
 
 static void work_flush(struct io_job *job)
@@ -108,15 +108,26 @@ static void work_flush(struct io_job *job)
 
 	rocksdb_flush(r->db, r->flush, &error);
 	flush->result = error ? -EIO : 0;
-	free(error);
+	flush->error = error;
 }
 
 /* ---- in the loop ------------------------------------------------------------------ */
+
+/* The first failure is the one to tell of. */
+static void complain(struct kv *kv, char **error)
+{
+	if (!kv->complaint)
+		kv->complaint = *error;
+	else
+		free(*error);
+	*error = NULL;
+}
 
 static void done_get(struct io_job *job)
 {
 	struct kv_get *get = (struct kv_get *)((char *)job - offsetof(struct kv_get, job));
 
+	complain(get->kv, &get->error);
 	get->done(get);
 }
 
@@ -124,6 +135,7 @@ static void done_list(struct io_job *job)
 {
 	struct kv_list *list = (struct kv_list *)((char *)job - offsetof(struct kv_list, job));
 
+	complain(list->kv, &list->error);
 	list->done(list);
 }
 
@@ -131,6 +143,7 @@ static void done_apply(struct io_job *job)
 {
 	struct kv_batch *batch = (struct kv_batch *)((char *)job - offsetof(struct kv_batch, job));
 
+	complain(batch->kv, &batch->error);
 	batch->done(batch);
 }
 
@@ -138,6 +151,7 @@ static void done_flush(struct io_job *job)
 {
 	struct kv_flush *flush = (struct kv_flush *)((char *)job - offsetof(struct kv_flush, job));
 
+	complain(flush->kv, &flush->error);
 	flush->done(flush);
 }
 
@@ -187,6 +201,7 @@ static void rocks_close(struct kv *kv)
 	rocksdb_block_based_options_destroy(r->table);
 	rocksdb_cache_destroy(r->cache);
 	rocksdb_options_destroy(r->options);
+	free(r->kv.complaint);
 	free(r);
 }
 

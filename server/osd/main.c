@@ -38,7 +38,8 @@ static int open_store(struct daemon *daemon, struct osd_config *config)
 	err = kv_rocksdb_open(daemon->io, daemon->config->kv_dir, KV_OPEN, &config->kv, error,
 			      sizeof(error));
 	if (err) {
-		log_error(daemon->log, "osd", "%s", error);
+		log_error(daemon->log, "osd", "%s; if it is damaged, make a new store (mkfs.nacre --osd %u --force), which its "
+			  "peers fill", error, daemon->id);
 		io_file_close(daemon->io, config->file);
 	}
 	return err;
@@ -57,6 +58,9 @@ static int start(struct daemon *daemon, void **ret_server)
 		.time_scale_percent = (uint32_t)daemon->config->time_scale,
 		.lease_ms = (uint32_t)daemon->config->lease_ms,
 		.out_after_ms = (uint32_t)daemon->config->osd_out_ms,
+		.scrub_bytes_per_s = daemon->config->scrub_bytes_per_s,
+		.scrub_light_s = (uint32_t)daemon->config->scrub_light_s,
+		.scrub_deep_s = (uint32_t)daemon->config->scrub_deep_s,
 		.events = &events,
 		.owner = daemon,
 	};

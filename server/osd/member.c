@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include "member_job.h"
+#include "scrub.h"
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
@@ -177,6 +178,8 @@ static bool begin(struct pg *pg, struct message *message)
 	job->interval = pg->interval;
 	if (message->type == NACRE_MSG_REP_LOG)
 		member_take_log(job);
+	else if (message->type == NACRE_MSG_REP_SCRUB)
+		runs = scrub_member_begin(job) && run_job(job);
 	else if (message->type == NACRE_MSG_REP_OBJECT)
 		runs = member_begin_object(job) && run_job(job);
 	else
@@ -257,6 +260,13 @@ static void remember_primary(struct pg *pg, struct conn *conn)
 	pg->primary_conn = conn_get(conn);
 }
 
+/* Scans wait for nothing; what reads or stores bytes is one of the primary's messages in their order. */
+static bool is_scan(const struct message *message)
+{
+	return message->type == NACRE_MSG_REP_SCRUB && (message->host.rep_scrub.what == NACRE_REP_SCRUB_LIGHT ||
+							message->host.rep_scrub.what == NACRE_REP_SCRUB_DEEP);
+}
+
 void pg_member_message(struct pg *pg, struct message *message)
 {
 	if (pg->state != PG_RECONCILING)
@@ -275,6 +285,10 @@ void pg_member_message(struct pg *pg, struct message *message)
 		member_list(pg, message);
 		break;
 	default:
+		if (is_scan(message)) {
+			scrub_member_scan(pg, message);
+			break;
+		}
 		message->next = NULL;
 		*pg->inbox_last = message_get(message);
 		pg->inbox_last = &message->next;

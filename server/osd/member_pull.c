@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include "member_job.h"
+#include "object_list.h"
 #include "protocol/rules/extents.h"
 
 /* ---- lists ---------------------------------------------------------------------------------- */
@@ -17,27 +18,6 @@ struct listing {
 	struct conn *conn;		/* counted */
 	uint64_t interval;
 };
-
-/* What an O pair says of its object. 0 or -EBADMSG. */
-static int list_object(const struct kv_pair *pair, struct nacre_rep_listed_object *object)
-{
-	struct osd_onode onode;
-	struct nacre_oid oid;
-	uint32_t pg;
-
-	if (osd_key_object_parse(pair->key, pair->key_bytes, &pg, &oid) ||
-	    osd_onode_decode(&onode, pair->value, pair->value_bytes))
-		return -EBADMSG;
-	*object = (struct nacre_rep_listed_object){
-		.ino = oid.ino,
-		.index = oid.index,
-		.snap = oid.snap,
-		.version = onode.version,
-		.interval = onode.version ? onode.interval : 0,
-	};
-	osd_onode_free(&onode);
-	return 0;
-}
 
 static void listed(struct osd_list *list)
 {
@@ -56,7 +36,7 @@ static void listed(struct osd_list *list)
 	size_t at = 0;
 
 	while (!answer.result && kv_pairs_next(&list->pairs, &at, &pair)) {
-		if (list_object(&pair, &object))
+		if (object_list_take(&pair, &object))
 			answer.result = NACRE_E_DAMAGED;
 		else
 			osd_disk_append(&objects, nacre_rep_listed_object_desc(), &object);
@@ -73,19 +53,13 @@ static void listed(struct osd_list *list)
 void member_list(struct pg *pg, struct message *message)
 {
 	const struct nacre_rep_list *wire = &message->host.rep_list;
-	struct nacre_oid oid = { wire->ino, wire->index, wire->snap, pg->key.pool };
+	struct nacre_rep_listed_object after = { wire->ino, wire->index, wire->snap, 0, 0 };
 	struct listing *listing = mem_zero(1, sizeof(*listing));
 
 	listing->pg = pg;
 	listing->conn = conn_get(message->conn);
 	listing->interval = pg->interval;
-	if (wire->flags & NACRE_REP_LIST_FIRST) {
-		osd_key_group_begin(&listing->list.first, 'O', pg->key.pool, pg->key.pg);
-	} else {
-		osd_key_object(&listing->list.first, pg->key.pg, &oid);
-		listing->list.first.bytes[listing->list.first.length++] = 0;	/* behind it */
-	}
-	osd_key_group_end(&listing->list.end, 'O', pg->key.pool, pg->key.pg);
+	object_list_range(&listing->list, pg, wire->flags & NACRE_REP_LIST_FIRST ? NULL : &after);
 	listing->list.count_max = wire->count < NACRE_REP_LIST_MAX ? wire->count : NACRE_REP_LIST_MAX;
 	listing->list.bytes_max = 16u << 20;
 	listing->list.done = listed;

@@ -40,8 +40,8 @@ void object_hold_enter(struct object_queues *queues, const struct osd_object_key
 	}
 	hold->queue = queue;
 	hold->state = HOLD_WAITING;
-	hold->writes = kind == HOLD_WRITE;
-	if (kind == HOLD_READ_FIRST)
+	hold->writes = kind == HOLD_WRITE || kind == HOLD_WRITE_FIRST;
+	if (kind == HOLD_READ_FIRST || kind == HOLD_WRITE_FIRST)
 		TAILQ_FOREACH(before, &queue->holds, link)
 			if (before->state == HOLD_WAITING)
 				break;
@@ -62,6 +62,16 @@ bool object_hold_may_run(const struct object_hold *hold)
 		if (before->writes != hold->writes || (hold->writes && before->state < HOLD_COMMITTING))
 			return false;
 	}
+	return true;
+}
+
+bool object_hold_is_alone(const struct object_hold *hold)
+{
+	const struct object_hold *other;
+
+	TAILQ_FOREACH(other, &hold->queue->holds, link)
+		if (other != hold && (other->state == HOLD_RUNNING || other->state == HOLD_COMMITTING))
+			return false;
 	return true;
 }
 

@@ -29,6 +29,7 @@ enum object_hold_kind {
 	HOLD_READ,
 	HOLD_WRITE,
 	HOLD_READ_FIRST,		/* before all who still wait: they may be waiting for this one */
+	HOLD_WRITE_FIRST,		/* likewise */
 };
 
 struct object_hold {
@@ -73,6 +74,8 @@ void object_hold_enter(struct object_queues *queues, const struct osd_object_key
 		       struct object_hold *hold, enum object_hold_kind kind);
 /* Could it run now, as far as its queue is concerned? */
 bool object_hold_may_run(const struct object_hold *hold);
+/* Does nobody else do anything with the object, committing included? */
+bool object_hold_is_alone(const struct object_hold *hold);
 /* Its state has changed: look who may run now. */
 void object_hold_changed(struct object_hold *hold, enum object_hold_state state);
 void object_hold_leave(struct object_hold *hold);

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "pg.h"
 #include "request.h"
+#include "scrub.h"
 #include "subscribers.h"
 
 #define TICK_MS 200u
@@ -95,6 +96,7 @@ static void begin_end(struct osd *osd, enum osd_ending ending)
 		return;
 	io_timer_cancel(osd->io, &osd->tick);
 	osd_edits_end(osd);
+	osd_scrub_stop(osd);
 	osd->end_timer.fire = end_poll;
 	io_timer_arm(osd->io, &osd->end_timer, io_now(osd->io));
 }
@@ -122,6 +124,7 @@ void osd_destroy(struct osd *osd)
 	io_timer_cancel(osd->io, &osd->end_timer);
 	osd->failed = true;
 	osd_edits_end(osd);
+	osd_scrub_stop(osd);
 	osd_subscribers_free(osd);
 	osd_peers_close(osd);
 	if (osd->member)
@@ -134,8 +137,10 @@ void osd_destroy(struct osd *osd)
 	}
 	if (osd->map)
 		cluster_map_put(osd->map);
-	if (!osd->store)
-		free(osd);
+	if (osd->store)
+		return;
+	osd_scrub_free(osd);
+	free(osd);
 }
 
 /* ---- in the cluster ------------------------------------------------------------------------------ */
@@ -148,6 +153,7 @@ static void tick(struct io_timer *timer)
 	HASH_ITER(hh, osd->pgs, pg, next)
 		pg_tick(pg);
 	osd_strays_tick(osd);
+	osd_scrub_tick(osd);
 	io_timer_arm(osd->io, &osd->tick, io_now(osd->io) + osd_scaled_ns(osd, TICK_MS));
 }
 
@@ -324,6 +330,8 @@ static void set_defaults(struct osd_config *config)
 		config->time_scale_percent = 100;
 	if (!config->log_keep)
 		config->log_keep = OSD_LOG_KEEP;
+	if (!config->scrub_bytes_per_s)
+		config->scrub_bytes_per_s = 32u << 20;
 }
 
 int osd_create(const struct osd_config *config, struct osd **ret_osd)
@@ -341,6 +349,7 @@ int osd_create(const struct osd_config *config, struct osd **ret_osd)
 	object_queues_init(&osd->queues, osd->io);
 	osd_edits_init(osd);
 	osd_strays_init(osd);
+	osd->scrub = osd_scrub_create(osd);
 	osd->stats_set = (struct stats_set){ "osd", osd_rows, (uint64_t *)&osd->stats,
 					     sizeof(osd_rows) / sizeof(osd_rows[0]) };
 	osd->store_stats_set = (struct stats_set){ "store", store_rows,
@@ -351,6 +360,7 @@ int osd_create(const struct osd_config *config, struct osd **ret_osd)
 		log_error(osd->log, "osd", "cannot listen: %s", strerror(-err));
 		if (osd->msgr)
 			msgr_destroy(osd->msgr);
+		osd_scrub_free(osd);
 		free(osd);
 		return err;
 	}

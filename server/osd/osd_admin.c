@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include "pg.h"
 #include "request.h"
+#include "scrub.h"
 
 static uint64_t age_ms(const struct osd *osd, uint64_t since_ns)
 {
@@ -40,6 +41,7 @@ void osd_status(struct osd *osd, struct admin_answer *answer)
 		admin_print(answer, "groups_%s %" PRIu64 "\n", pg_state_name(i), by_state[i]);
 	admin_print(answer, "requests %u\nrecoveries %u\nobjects_to_send %" PRIu64 "\n",
 		    osd->request_count, osd->recoveries, left);
+	osd_scrub_status(osd, answer);
 	if (!osd->store_open)
 		return;
 	space = osd_store_space(osd->store);
@@ -112,12 +114,6 @@ static bool command_requests(void *owner, int argc, char **argv, struct admin_an
 	return true;
 }
 
-static bool command_scrub(void *owner, int argc, char **argv, struct admin_answer *answer)
-{
-	admin_print(answer, "error: this OSD has no scrub; blocks are checked when they are read\n");
-	return true;
-}
-
 static const struct {
 	const char *name, *doc;
 	admin_command command;
@@ -125,7 +121,7 @@ static const struct {
 	{ "pgs", "every group held here, with its members", command_pgs },
 	{ "objects", "how many, and how many are in memory", command_objects },
 	{ "requests", "requests under way, with their ages", command_requests },
-	{ "scrub", "compare replicas (not served)", command_scrub },
+	{ "scrub", "[status] | start [deep] [POOL.GROUP] | report [NUMBER]: compare replicas, repair", osd_scrub_command },
 };
 
 int osd_admin_register(struct osd *osd, struct admin *admin)

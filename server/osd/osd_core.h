@@ -34,13 +34,22 @@
 	C(objects_pulled, "objects received from a primary")			\
 	C(wrong_interval, "replica messages of another interval refused")	\
 	C(strays_removed, "objects removed of groups that are elsewhere now")	\
-	C(members_dropped, "members taken out of sync because they could not apply")
+	C(members_dropped, "members taken out of sync because they could not apply") \
+	C(scrubs, "groups scrubbed")						\
+	C(scrub_objects, "objects scrubbed as their primary")			\
+	C(scrub_bytes, "bytes read from the device for scrubs")		\
+	C(scrub_findings, "what scrubs found wrong, repaired or not")		\
+	C(scrub_repaired, "blocks of this OSD or of others repaired, counted where it was ordered and where it was done") \
+	C(scrub_unrepaired, "what scrubs found wrong and could not repair")	\
+	C(scrub_unstable, "objects that changed too often to be scrubbed")	\
+	C(reads_repaired, "requests that met a bad checksum and waited for its repair")
 
 STATS_STRUCT(osd_stats, OSD_COUNTERS);
 
 struct pg;
 struct request;
 struct sync_edit;
+struct osd_scrub;
 
 /* Changes of the map that groups wait for: sync_edit.c. */
 struct osd_edits {
@@ -129,12 +138,13 @@ struct osd {
 	unsigned int recoveries;	/* members being caught up, without those that wait for the map */
 	struct osd_edits edits;
 	struct osd_strays strays;
+	struct osd_scrub *scrub;	/* scrub.h */
 	struct pg_kept_list replayed;	/* from the journal, until their group is loaded */
 	struct io_timer tick;
 	enum osd_ending ending;
 	struct io_timer end_timer;
 	int fail_result;
-	char reason[256];		/* of a failure or a fence */
+	char reason[640];		/* of a failure or a fence */
 	void (*stopped)(void *owner);	/* osd_stop()'s */
 	void *stop_owner;
 	struct osd_stats stats;

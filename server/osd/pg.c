@@ -5,6 +5,7 @@
 #include <assert.h>
 #include "pg.h"
 #include "request.h"
+#include "scrub.h"
 
 #define PG_STATE_NAME(NAME, text, doc) text,
 static const char *const state_names[] = { PG_STATES(PG_STATE_NAME) };
@@ -162,6 +163,7 @@ static void begin_interval(struct pg *pg)
 
 	pg->osd->stats.intervals++;
 	end_recoveries(pg, "a new interval");
+	osd_scrub_abort(pg);
 	pg_member_reset(pg);
 	memset(pg->members, 0, sizeof(pg->members));
 	read_roles(pg);

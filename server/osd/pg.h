@@ -97,6 +97,7 @@ struct pg {
 
 	struct pg_member members[NACRE_REPLICAS_MAX];
 	uint64_t fetching;		/* reconcile.c: up to this number from the longest log */
+	uint64_t light_wall_ns, deep_wall_ns;	/* scrubbed last; 0: not since the start */
 	bool edit_under_way;		/* a change of the map that puts members in or out of sync */
 
 	struct message *inbox, **inbox_last;	/* member.c: of the primary, in order */

@@ -5,6 +5,7 @@
  * of ours. What changes here meanwhile is added by its write (recover.c).
  */
 #include <errno.h>
+#include "object_list.h"
 #include "recover.h"
 
 #define PAGE 2048u
@@ -61,23 +62,15 @@ static void ours_listed(struct osd_list *list)
 {
 	struct recovery_compare *compare = list->owner;
 	struct side *side = &compare->ours;
-	struct nacre_oid oid;
-	struct osd_onode onode;
 	struct kv_pair pair;
-	uint32_t n = 0, pg;
+	uint32_t n = 0;
 	size_t at = 0;
 	int err = list->result;
 
 	side_fill(side, list->pairs.count, list->pairs.more);
 	while (!err && compare->recovery && kv_pairs_next(&list->pairs, &at, &pair)) {
-		if (osd_key_object_parse(pair.key, pair.key_bytes, &pg, &oid) ||
-		    osd_onode_decode(&onode, pair.value, pair.value_bytes)) {
+		if (object_list_take(&pair, &side->at[n++]))
 			err = -EBADMSG;
-			break;
-		}
-		side->at[n++] = (struct nacre_rep_listed_object){ oid.ino, oid.index, oid.snap,
-								  onode.version, onode.interval };
-		osd_onode_free(&onode);
 	}
 	mem_bytes_free(&list->pairs.bytes);
 	if (!compare->recovery)
@@ -93,17 +86,10 @@ static void list_ours(struct recovery_compare *compare)
 {
 	struct pg *pg = compare->recovery->pg;
 	struct side *side = &compare->ours;
-	struct nacre_oid oid = { side->last.ino, side->last.index, side->last.snap, pg->key.pool };
 	struct osd_list *list = &compare->list;
 
 	side->waits = true;
-	if (!side->begun) {
-		osd_key_group_begin(&list->first, 'O', pg->key.pool, pg->key.pg);
-	} else {
-		osd_key_object(&list->first, pg->key.pg, &oid);
-		list->first.bytes[list->first.length++] = 0;
-	}
-	osd_key_group_end(&list->end, 'O', pg->key.pool, pg->key.pg);
+	object_list_range(list, pg, side->begun ? &side->last : NULL);
 	list->count_max = PAGE;
 	list->bytes_max = 16u << 20;
 	list->done = ours_listed;
@@ -156,15 +142,6 @@ void pg_recovery_listed(struct pg *pg, struct pg_member *member,
 
 /* ---- side by side -------------------------------------------------------------------------------------- */
 
-static int order_of(const struct nacre_rep_listed_object *a, const struct nacre_rep_listed_object *b)
-{
-	if (a->ino != b->ino)
-		return a->ino < b->ino ? -1 : 1;
-	if (a->index != b->index)
-		return a->index < b->index ? -1 : 1;
-	return a->snap < b->snap ? -1 : a->snap > b->snap;
-}
-
 static struct nacre_rep_listed_object *side_now(struct side *side)
 {
 	return side->next < side->count ? &side->at[side->next] : NULL;
@@ -197,7 +174,7 @@ static bool compare_pages(struct recovery_compare *compare)
 			return false;
 		if (!ours && !theirs)
 			return true;
-		order = !ours ? 1 : !theirs ? -1 : order_of(ours, theirs);
+		order = !ours ? 1 : !theirs ? -1 : object_list_order(ours, theirs);
 		if (order || ours->version != theirs->version || ours->interval != theirs->interval)
 			add(compare, order <= 0 ? ours : theirs);
 		if (order <= 0)

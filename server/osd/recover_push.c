@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include "recover.h"
+#include "scrub.h"
 #include "server/base/mutate.h"
 
 #define PARTS_MAX 8u			/* sent and not yet stored */
@@ -75,6 +76,7 @@ static bool read_done(struct recovery_push *push)
 {
 	struct osd_exec *exec = &push->exec;
 	struct pg_recovery *recovery = push->recovery;
+	struct osd_object_key key = push->key;
 	struct pg *pg = push->pg;
 	uint32_t result = exec->result;
 
@@ -102,6 +104,8 @@ static bool read_done(struct recovery_push *push)
 		log_error(pg->osd->log, "recover", "%u.%u: object %llx.%llx cannot be read: result %u",
 			  pg->key.pool, pg->key.pg, (unsigned long long)push->key.ino,
 			  (unsigned long long)push->key.index, result);
+		if (result == NACRE_E_CHECKSUM)
+			osd_scrub_repair(pg, &key);	/* before the next attempt */
 		pg_recovery_end(pg, recovery->member, "an object cannot be read here");
 		return false;
 	}

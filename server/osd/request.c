@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include "request.h"
+#include "scrub.h"
 #include "server/base/mutate.h"
 
 #define REQUESTS_MAX 8192u	/* queued and executing, of all clients; more are told to come again */
@@ -138,6 +139,37 @@ static void judge_space(struct request *request)
 		exec->result = ENOSPC;
 }
 
+/*
+ * It has met a block that does not match its checksum: a good replica's bytes are put in its place (scrub.h) before the
+ * request runs again, in its place in the queue. What cannot be repaired is its answer then. True: that is under way.
+ */
+static bool repair_first(struct request *request)
+{
+	struct osd_object_key key;
+
+	if (request->exec.result != NACRE_E_CHECKSUM || request->repair_tried)
+		return false;
+	if (!osd_scrub_has_room(request->osd)) {
+		refuse(request, NACRE_E_BUSY);
+		return true;
+	}
+	request->repair_tried = true;
+	request->state = REQUEST_QUEUED;
+	osd_exec_end(&request->exec);
+	memset(&request->exec, 0, sizeof(request->exec));
+	/* it waits first: the repair enters before those who do */
+	object_hold_changed(&request->hold, HOLD_WAITING);
+	if (request->source.queue) {
+		object_hold_changed(&request->source, HOLD_WAITING);
+		key = request->source.queue->id.key;
+		osd_scrub_repair(request->pg, &key);
+	}
+	key = request->hold.queue->id.key;
+	osd_scrub_repair(request->pg, &key);
+	request->osd->stats.reads_repaired++;
+	return true;
+}
+
 static void executed(struct request *request)
 {
 	struct osd_exec *exec = &request->exec;
@@ -151,6 +183,8 @@ static void executed(struct request *request)
 	request->osd->stats.requests_executed++;
 	if (refused || request->discarded) {
 		refuse(request, refused);
+	} else if (repair_first(request)) {
+		;			/* it runs again */
 	} else if (!exec->writes) {
 		reply_executed(request, exec->version);
 		request_free(request);

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include "server/base/mutate.h"
 #include "store.h"
 
@@ -60,6 +61,16 @@ void osd_store_fail(struct osd_store *store, const char *why)
 	log_error(store->log, "store", "%s; nothing more will be made durable", why);
 	store->calls->failed(store->owner, why);
 	wake_space(store, -EIO);
+}
+
+void osd_store_keys_failed(struct osd_store *store)
+{
+	const char *complaint = store->kv->complaint;
+	char why[640];
+
+	snprintf(why, sizeof(why), "the key-value store cannot be read%s%s: make a new store (mkfs.nacre --osd N --force), "
+		 "which its peers fill", complaint ? ": " : "", complaint ? complaint : "");
+	osd_store_fail(store, why);
 }
 
 uint64_t osd_store_new_id(struct osd_store *store)

@@ -203,6 +203,9 @@ extern const struct osd_journal_owner osd_store_journal_calls;
 /* Nothing more is promised from here on. Idempotent. */
 void osd_store_fail(struct osd_store *store, const char *why);
 
+/* The key-value store gives an error where it should give keys: likewise, with what it says. */
+void osd_store_keys_failed(struct osd_store *store);
+
 /* ---- reading keys: store_read.c ----------------------------------------------------- */
 
 /* Do unapplied changes say what stands under a key? True: *value is it, NULL if there is none. */

@@ -32,10 +32,13 @@ struct osd_open {
 	struct osd_scan scan;
 	bool scan_waits;
 	bool scanned;			/* to its end */
-	int refill_error;
+	int scan_error, refill_error;
 	struct osd_refill refill;
-	char why[256];
+	char why[640];
 };
+
+/* Behind a sentence on damage. */
+#define REBUILD "make a new store (mkfs.nacre --osd N --force), which its peers fill"
 
 struct osd_closing {
 	struct osd_store *store;
@@ -106,17 +109,34 @@ void osd_open_resume(struct osd_store *store)
 	osd_scan_resume(&open->scan);
 }
 
+static void refuse_journal(struct osd_open *open)
+{
+	const struct osd_journal *journal = &open->store->journal;
+
+	if (open->scan_error == -EBADMSG)
+		refuse(open, -EBADMSG, "the journal is damaged: record %llu at offset %llu of the device, which newer ones follow; "
+		       REBUILD, (unsigned long long)journal->next_record,
+		       (unsigned long long)(journal->offset + journal->head % journal->bytes));
+	else
+		refuse(open, open->scan_error, "the journal cannot be read");
+}
+
 static void refilled(struct osd_refill *refill, int result)
 {
 	struct osd_open *open = (struct osd_open *)((char *)refill - offsetof(struct osd_open, refill));
 	struct osd_store *store = open->store;
 
+	if (open->scan_error) {
+		refuse_journal(open);
+		return;
+	}
 	if (result && !open->scanned && !open->scan_waits) {
 		open->refill_error = result;	/* the scan reads at this moment */
 		return;
 	}
 	if (result) {
-		refuse(open, result, "what a transaction in the journal has written directly cannot be read");
+		refuse(open, result, "what a transaction in the journal has written directly cannot be read, or does not match its checksum; "
+		       REBUILD);
 		return;
 	}
 	if (!open->scanned)
@@ -132,8 +152,11 @@ static void replay_done(void *owner, int result)
 	struct osd_open *open = owner;
 
 	open->scanned = true;
+	open->scan_error = result;
+	if (result && open->refill.running)
+		return;			/* it is told when that is over */
 	if (result)
-		refuse(open, result, "the journal cannot be read");
+		refuse_journal(open);
 	else if (open->store->read_only)
 		refilled(&open->refill, 0);	/* nobody asks for payloads */
 	else if (open->refill_error)
@@ -257,7 +280,9 @@ static void state_read(struct kv_get *get)
 	if (err == -ENOENT)
 		refuse(open, -EINVAL, "the key-value store is empty: it does not belong to this device");
 	else if (err)
-		refuse(open, err, "the state in the key-value store is damaged");
+		refuse(open, err, "the state in the key-value store is damaged%s%s; " REBUILD,
+		       open->store->kv->complaint ? ": " : "",
+		       open->store->kv->complaint ? open->store->kv->complaint : "");
 	else if (open->state.store_lo != super->store_lo || open->state.store_hi != super->store_hi)
 		refuse(open, -EINVAL, "the key-value store belongs to another device");
 	else if (super->version != OSD_DISK_VERSION && !open->store->read_only)
@@ -289,7 +314,7 @@ static bool refuse_super(struct osd_open *open, const struct osd_disk_super *sup
 		refuse(open, -EPROTONOSUPPORT, "the device has format version %u, this program knows versions %u to %u",
 		       super->version, OSD_DISK_OLDEST, OSD_DISK_VERSION);
 	else if (!sealed || super->block_bytes != OSD_BLOCK_BYTES)
-		refuse(open, -EINVAL, "the superblock is damaged: its checksum does not match");
+		refuse(open, -EINVAL, "the superblock is damaged: its checksum does not match; " REBUILD);
 	else if (!config->read_only &&
 		 (super->fsid_lo != config->fsid_lo || super->fsid_hi != config->fsid_hi))
 		refuse(open, -EINVAL, "the device belongs to file system %016llx%016llx, not to %016llx%016llx",

@@ -125,6 +125,8 @@ static void list_under(struct kv_list *under)
 	list->result = under->result;
 	if (!list->result)
 		merge(list, &covered);
+	else
+		osd_store_keys_failed(list->store);
 	if (!list->result && !list->pairs.count && list->pairs.more && covered.key_bytes) {
 		/* All that was seen is deleted: go on behind it (the next key is one zero byte longer). */
 		memcpy(list->first.bytes, covered.key, covered.key_bytes);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "ask.h"
 #include "server/base/admin.h"
+#include "server/base/config.h"
 
 static uint64_t now_ms(void)
 {
@@ -133,6 +134,14 @@ static int read_all(int fd, uint64_t deadline_ms, char **ret_text)
 	text[have] = 0;
 	*ret_text = text;
 	return 0;
+}
+
+int ask_path(const struct config *config, const char *daemon, char *path, size_t path_bytes)
+{
+	int n = *config->admin_socket ? snprintf(path, path_bytes, "%s", config->admin_socket) :
+					snprintf(path, path_bytes, "%s/%s.sock", config->run_dir, daemon);
+
+	return n < (int)path_bytes ? 0 : -ENAMETOOLONG;
 }
 
 int ask(const char *path, int argc, char *const *argv, unsigned int limit_ms, char **ret_answer,

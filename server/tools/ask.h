@@ -13,4 +13,8 @@
 int ask(const char *path, int argc, char *const *argv, unsigned int limit_ms, char **ret_answer,
 	char *error, size_t error_bytes);
 
+struct config;
+/* Where the admin socket of a daemon is. -ENAMETOOLONG if it does not fit. */
+int ask_path(const struct config *config, const char *daemon, char *path, size_t path_bytes);
+
 #endif

@@ -64,17 +64,13 @@ static int ask_daemon(struct daemon *daemon, const char *what, char **ret_answer
 static bool find_socket(const char *config_file, struct daemon *daemon)
 {
 	struct config *config;
-	int n;
+	int err;
 
 	if (config_load(config_file, daemon->name, &config, daemon->error, sizeof(daemon->error)))
 		return false;
-	if (*config->admin_socket)
-		n = snprintf(daemon->path, sizeof(daemon->path), "%s", config->admin_socket);
-	else
-		n = snprintf(daemon->path, sizeof(daemon->path), "%s/%s.sock", config->run_dir,
-			     daemon->name);
+	err = ask_path(config, daemon->name, daemon->path, sizeof(daemon->path));
 	config_free(config);
-	return n < (int)sizeof(daemon->path);
+	return !err;
 }
 
 /* True: this daemon has begun one, or was at it. */

@@ -2,7 +2,7 @@
 /*
  * nacre: how does the cluster fare? `status` and `map` read the map store, so they
  * work with every daemon down, and `weight` writes to it (weight.c); `audit` lets the metadata server work (audit.c); `fsck` reads the store of an OSD that
- * does not run (fsck.c); everything else is a daemon's own answer, asked at its admin socket.
+ * does not run (fsck.c), `scrub` lets OSDs work (scrub.c); everything else is a daemon's own answer, asked at its admin socket.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -12,6 +12,7 @@
 #include "audit.h"
 #include "fsck.h"
 #include "mapaccess.h"
+#include "scrub.h"
 #include "server/base/config.h"
 #include "server/base/version.h"
 #include "show.h"
@@ -44,6 +45,7 @@ static int print_help(void)
 	       "       nacre -c FILE weight NAME WEIGHT\n"
 	       "       nacre -c FILE audit [NAME]\n"
 	       "       nacre -c FILE fsck NAME [deep]\n"
+	       "       nacre -c FILE scrub NAME|all [deep]\n"
 	       "       nacre -c FILE -n NAME COMMAND [ARGUMENTS]\n\n"
 	       "  status               the map in short: daemons, placement groups\n"
 	       "  map                  all of the cluster map\n"
@@ -53,6 +55,9 @@ static int print_help(void)
 	       "                       one of this machine), while clients work; print what does not fit\n"
 	       "  fsck NAME [deep]     is the store of the OSD NAME, which does not run, right in itself? deep: every\n"
 	       "                       block against its checksum; nothing is changed\n"
+	       "  scrub NAME|all [deep]  let the OSD NAME, or all of them, compare the replicas of what they are primary of,\n"
+	       "                       while clients work; deep: every block against its checksum, and repair what does not\n"
+	       "                       match from a replica where it does\n"
 	       "  -n NAME COMMAND      what a daemon (mds0, osd0, ...) answers; `help` lists its commands\n\n"
 	       "  -c, --config FILE    configuration, shared by all daemons of the machine\n"
 	       "  -n, --name NAME      which daemon is asked\n"
@@ -60,7 +65,7 @@ static int print_help(void)
 	       "      --help           this text\n"
 	       "      --version        version of program and protocol\n\n"
 	       "The exit status is 0 when all went well, 1 when nobody answered or the answer is an\n"
-	       "error, 2 when the arguments are wrong. Of audit and fsck: 0 nothing is wrong, 1 something is,\n"
+	       "error, 2 when the arguments are wrong. Of audit, fsck and scrub: 0 nothing is wrong, 1 something is,\n"
 	       "2 it was not made.\n",
 	       LIMIT_S_DEFAULT);
 	return TOOL_OK;
@@ -109,6 +114,17 @@ static int run_fsck(const struct arguments *arguments)
 	return result;
 }
 
+static int run_scrub(const struct arguments *arguments)
+{
+	bool deep = arguments->argc == 3 && !strcmp(arguments->argv[2], "deep");
+
+	if (arguments->argc < 2)
+		return tool_misused("scrub: which OSD, or all?");
+	if (arguments->argc > 3 || (arguments->argc == 3 && !deep))
+		return tool_misused("%s: an argument that means nothing here", arguments->argv[arguments->argc - 1]);
+	return scrub_run(arguments->config_file, arguments->argv[1], deep, arguments->limit_ms);
+}
+
 static int run_cluster(const struct arguments *arguments, const struct config *config)
 {
 	bool status = !strcmp(arguments->argv[0], "status"), weight = !strcmp(arguments->argv[0], "weight");
@@ -117,7 +133,7 @@ static int run_cluster(const struct arguments *arguments, const struct config *c
 	int result = TOOL_OK;
 
 	if (!status && !weight && strcmp(arguments->argv[0], "map"))
-		return tool_misused("%s: without -n NAME the commands are status, map, weight, audit and fsck",
+		return tool_misused("%s: without -n NAME the commands are status, map, weight, audit, fsck and scrub",
 				    arguments->argv[0]);
 	if (weight && arguments->argc != 3)
 		return tool_misused("weight: which OSD gets which weight?");
@@ -144,10 +160,8 @@ static int run_daemon(const struct arguments *arguments, const struct config *co
 	char path[4096], error[TOOL_ERROR_BYTES], *answer;
 	int result = TOOL_OK;
 
-	if (*config->admin_socket)
-		snprintf(path, sizeof(path), "%s", config->admin_socket);
-	else
-		snprintf(path, sizeof(path), "%s/%s.sock", config->run_dir, arguments->daemon);
+	if (ask_path(config, arguments->daemon, path, sizeof(path)))
+		return tool_failed("%s: the path of its admin socket is too long", arguments->daemon);
 	if (ask(path, arguments->argc, arguments->argv, arguments->limit_ms, &answer, error,
 		sizeof(error)))
 		return tool_failed("%s: %s", arguments->daemon, error);
@@ -195,6 +209,8 @@ static int run(const struct arguments *arguments)
 		return run_audit(arguments);
 	if (!arguments->daemon && !strcmp(arguments->argv[0], "fsck"))
 		return run_fsck(arguments);
+	if (!arguments->daemon && !strcmp(arguments->argv[0], "scrub"))
+		return run_scrub(arguments);
 	if (config_load(arguments->config_file, arguments->daemon, &config, error, sizeof(error)))
 		return tool_failed("%s", error);
 	status = arguments->daemon ? run_daemon(arguments, config) : run_cluster(arguments, config);
@@ -226,6 +242,6 @@ int main(int argc, char **argv)
 	if (!arguments.config_file)
 		return tool_misused("-c FILE is needed");
 	if (!arguments.argc)
-		return tool_misused("a command is needed: status, map, weight, audit, fsck, or one of a daemon with -n NAME");
+		return tool_misused("a command is needed: status, map, weight, audit, fsck, scrub, or one of a daemon with -n NAME");
 	return run(&arguments);
 }

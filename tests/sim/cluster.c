@@ -35,8 +35,8 @@ static void log_sink(void *owner, enum log_level level, const char *line)
 {
 	struct sim_daemon *daemon = owner;
 
-	/* no disk here damages what is at rest, so a checksum that does not match is a server's fault, healed or not */
-	if (level == LOG_ERROR && daemon->kv && strstr(line, "checksum of object"))
+	/* before rot.c does, no disk damages what is at rest: a checksum that does not match is a server's fault, healed or not */
+	if (level == LOG_ERROR && daemon->kv && !daemon->sim->rotted && strstr(line, "checksum of object"))
 		sim_fail(daemon->sim, "%s: %s", daemon->host->name, line);
 	if (daemon->sim->options.trace)
 		printf("%14.6f %-8s %s\n", (double)daemon->sim->world->now_ns / SIM_NS_PER_S,
@@ -90,8 +90,12 @@ static void start_osd(struct sim_daemon *daemon)
 		.advertise = daemon->host->address, .name = daemon->host->name,
 		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
 		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
-		.out_after_ms = OUT_AFTER_MS, .direct_bytes = daemon->sim->direct_bytes,
-		.log_keep = 64, .events = &events, .owner = daemon,
+		.out_after_ms = OUT_AFTER_MS,
+		.direct_bytes = daemon->sim->direct_bytes,
+		.log_keep = 64, .scrub_bytes_per_s = 4u << 20,
+		/* by themselves only in some histories: then under every fault */
+		.scrub_light_s = daemon->sim->options.seed % 2 ? 3 : 0, .scrub_deep_s = daemon->sim->options.seed % 2 ? 10 : 0,
+		.events = &events, .owner = daemon,
 	};
 
 	config.listen.port = config.advertise.port = OSD_PORT;

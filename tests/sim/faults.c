@@ -6,7 +6,7 @@
  * time, but a partition or a pause may come on top.
  */
 #include <string.h>
-#include "sim.h"
+#include "rot.h"
 #include "protocol/map.h"
 #include "sim_disk.h"
 #include "sim_net.h"
@@ -24,6 +24,13 @@ static uint64_t dice(struct sim *sim, uint64_t sides)
 static bool has(const struct sim *sim, enum sim_fault_class class)
 {
 	return sim->options.faults & class;
+}
+
+/* OSDs may be fenced, or out of sync, for a while. */
+static void trouble(struct sim *sim, uint64_t duration_ns)
+{
+	if (sim->world->now_ns + duration_ns > sim->troubled_until_ns)
+		sim->troubled_until_ns = sim->world->now_ns + duration_ns;
 }
 
 /* Mostly short; at times longer than leases. */
@@ -59,7 +66,7 @@ static void run_power_loss(struct sim_event *event)
 	bool all = !dice(sim, 3);
 	unsigned int i;
 
-	if (!daemon->host->up || osd_is_down(sim) || !sim->faults_on)
+	if (!daemon->host->up || osd_is_down(sim) || !sim->faults_on || rot_is_there(sim))
 		return;
 	for (i = 0; i < SIM_OSDS; i++)
 		if (all || &sim->osds[i] == daemon) {
@@ -104,9 +111,12 @@ static void crash_client(struct sim *sim)
 static void partition(struct sim *sim)
 {
 	struct sim_host *a = some_host(sim), *b = some_host(sim);
+	uint64_t duration_ns = some_while(sim);
 
-	if (a != b)
-		sim_partition(a, b, some_while(sim));
+	if (a == b)
+		return;
+	trouble(sim, duration_ns);
+	sim_partition(a, b, duration_ns);
 }
 
 /* One host from everybody. */
@@ -116,6 +126,7 @@ static void isolate(struct sim *sim)
 	uint64_t duration_ns = some_while(sim);
 	unsigned int i;
 
+	trouble(sim, duration_ns);
 	for (i = 0; i < sim->world->host_count; i++)
 		if (sim->world->hosts[i] != a)
 			sim_partition(a, sim->world->hosts[i], duration_ns);
@@ -124,9 +135,18 @@ static void isolate(struct sim *sim)
 static void pause_host(struct sim *sim)
 {
 	struct sim_host *host = some_host(sim);
+	uint64_t duration_ns = some_while(sim);
 
-	if (host->up && host != sim_store_host(sim->store))
-		sim_host_pause(host, some_while(sim));
+	if (!host->up || host == sim_store_host(sim->store))
+		return;
+	trouble(sim, duration_ns);
+	sim_host_pause(host, duration_ns);
+}
+
+/* Could it take an OSD away? Not while there is rot. */
+static bool is_of_osds(enum sim_fault_class class)
+{
+	return class == SIM_FAULT_PARTITION || class == SIM_FAULT_OSD_CRASH || class == SIM_FAULT_PAUSE;
 }
 
 static void strike(struct sim *sim)
@@ -137,7 +157,7 @@ static void strike(struct sim *sim)
 	};
 	enum sim_fault_class class = classes[dice(sim, sizeof(classes) / sizeof(classes[0]))];
 
-	if (!has(sim, class))
+	if (!has(sim, class) || (rot_is_there(sim) && is_of_osds(class)))
 		return;
 	sim->faults_done++;
 	if (class == SIM_FAULT_LOSS)

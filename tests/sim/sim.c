@@ -7,6 +7,7 @@
 #include "protocol/map.h"
 #include "groups.h"
 #include "quotas.h"
+#include "rot.h"
 #include "sim.h"
 #include "weights.h"
 
@@ -56,6 +57,7 @@ static void check_rules(struct sim *sim)
 		if (broken)
 			sim_fail(sim, "client %u: %s", i, broken);
 	}
+	rot_check(sim);
 }
 
 bool sim_until(struct sim *sim, bool (*done)(struct sim *sim), uint64_t limit_ns,
@@ -154,12 +156,12 @@ static void report(struct sim *sim)
 		printf("%.1f virtual s, %" PRIu64 " events, %" PRIu64 " calls (%" PRIu64
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
-		       " evictions, %" PRIu64 " audits, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
+		       " evictions, %" PRIu64 " audits, %" PRIu64 " rotten blocks, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
 		       " judged, %" PRIu64 " weights changed%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed,
+		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed,
 		       sim->journal_modes[NACRE_POOL_META] ? ", all cow" :
 		       sim->journal_modes[NACRE_POOL_DATA] ? ", data cow" : "");
 	if (!sim->failed)
@@ -191,6 +193,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 		faults_begin(sim);
 		audits_begin(sim);
 		weights_begin(sim);
+		rot_begin(sim);
 		sim_until(sim, workload_is_done, HISTORY_LIMIT_NS, "to finish its calls");
 	}
 	if (!sim->failed)

@@ -140,6 +140,19 @@ struct sim {
 	bool locks_on;
 	uint64_t audits;		/* ended */
 	bool audit_ended;
+	/* rot.c */
+	bool rots;			/* blocks rot */
+	enum {
+		SIM_ROT_NONE,		/* or what there was is repaired */
+		SIM_ROT_UNSEEN,
+		SIM_ROT_SCRUBBED,	/* until nothing is found any more */
+	} rot_state;
+	uint64_t rotted;		/* blocks, in the whole history */
+	uint64_t rot_found;		/* by scrubs, when the newest one was asked for */
+	uint64_t rot_instances[SIM_OSDS];	/* that were asked */
+	uint64_t troubled_until_ns;	/* so long partitions and pauses last */
+	struct sim_event rot_event;
+	struct sim_random rot_random;	/* apart from all others */
 	bool failed;
 	char why[512];
 };

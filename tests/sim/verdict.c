@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include "protocol/session.h"
 #include "quotas.h"
+#include "rot.h"
 #include "sim.h"
 #include "stores.h"
 #include "weights.h"
@@ -282,7 +283,8 @@ void verdict(struct sim *sim)
 	for (i = 0; i < sim->client_count; i++)
 		if (!leave(sim, &sim->clients[i]))
 			goto out;
-	if (!read_tree(sim, tree))
+	rot_at_end(sim);
+	if (sim->failed || !read_tree(sim, tree))
 		goto out;
 	if (!history_check(sim->history, stderr)) {
 		sim_fail(sim, "the history has no order");

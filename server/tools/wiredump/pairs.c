@@ -44,6 +44,7 @@ static const struct pair_row {
 	{ NACRE_MSG_REP_APPLY, NACRE_MSG_REP_DONE, { "pool", "pg", "number" } },
 	{ NACRE_MSG_REP_QUERY, NACRE_MSG_REP_INFO, { "pool", "pg", "interval" } },
 	{ NACRE_MSG_REP_LIST, NACRE_MSG_REP_LISTED, { "pool", "pg", "interval" } },
+	{ NACRE_MSG_REP_SCRUB, NACRE_MSG_REP_SCRUBBED, { "pool", "pg", "tid" } },
 	{ NACRE_MSG_REP_OBJECT, NACRE_MSG_REP_OBJECT_DONE, { "pool", "pg", "part" } },
 };
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))

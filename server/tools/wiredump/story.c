@@ -77,6 +77,8 @@ static const struct template_row {
 	{ NACRE_MSG_REP_OBJECT, "{pool}.{pg} part {part}: {ino}.{index} version {version}[ ({flags})]" },
 	{ NACRE_MSG_REP_OBJECT_DONE, "{pool}.{pg} part {part}[: {result}]" },
 	{ NACRE_MSG_REP_LOG, "{pool}.{pg} up to {last}, committed {committed}[ ({flags})]" },
+	{ NACRE_MSG_REP_SCRUB, "{pool}.{pg} {what} {ino}.{index}[ version {version}][ at {offset}][, {length} bytes], question {tid}" },
+	{ NACRE_MSG_REP_SCRUBBED, "{pool}.{pg}[: {result}][ ({flags})] version {version} size {size}, question {tid}" },
 };
 
 const char *story_template(uint16_t type)

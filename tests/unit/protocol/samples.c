@@ -276,6 +276,18 @@ static int rep_object(struct nacre_rep_object *m)
 	return 100;
 }
 
+static int rep_scrubbed(struct nacre_rep_scrubbed *m)
+{
+	struct nacre_osd_extent bad = { .offset = 4096, .length = 8192 };
+	struct nacre_rep_scrubbed r = { .pg = 5, .interval = 3, .tid = 6, .version = 8, .version_interval = 3,
+					.size = 16384, .head = 1, .keys = 2, .data = 3, .bytes = 16384 };
+
+	r.bad = put(nacre_osd_extent_desc(), &bad);
+	r.bad_bytes = bytes_since(r.bad);
+	*m = r;
+	return 0;
+}
+
 static void rep_info(struct nacre_rep_info *m)
 {
 	struct nacre_rep_info r = { .pg = 5, .interval = 3, .first = 4, .last = 9, .committed = 8 };
@@ -519,6 +531,12 @@ static int osd_body(__u16 type, void *body)
 		return rep_object(body);
 	case NACRE_MSG_REP_OBJECT_DONE:
 		return SET(nacre_rep_object_done, PG, .part = 1);
+	case NACRE_MSG_REP_SCRUB:
+		return 4096 + SET(nacre_rep_scrub, PG, .tid = 6, .ino = 1, .index = 2, .snap = NACRE_SNAP_HEAD,
+				  .version = 8, .version_interval = 3, .offset = 4096, .length = 4096,
+				  .what = NACRE_REP_SCRUB_REPAIR);
+	case NACRE_MSG_REP_SCRUBBED:
+		return rep_scrubbed(body);
 	case NACRE_MSG_REP_LOG:
 		rep_log(body);
 		return 0;
