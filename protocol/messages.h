@@ -95,7 +95,8 @@ enum nacre_sender {
 	M(REP_LISTED, 120, nacre_rep_listed, NACRE_FROM_O, 0, "these")			\
 	M(REP_OBJECT, 121, nacre_rep_object, NACRE_FROM_O, NACRE_DATA_MAX, "a part of an object") \
 	M(REP_OBJECT_DONE, 122, nacre_rep_object_done, NACRE_FROM_O, 0, "it is stored here") \
-	M(REP_LOG, 123, nacre_rep_log, NACRE_FROM_O, 0, "the log that belongs to the objects sent")
+	M(REP_LOG, 123, nacre_rep_log, NACRE_FROM_O, 0, "the log that belongs to the objects sent") \
+	M(REP_UNSTABLE, 124, nacre_rep_unstable, NACRE_FROM_O, 0, "what a crash may have torn here")
 
 #define NACRE_MESSAGE_ENUM(NAME, number, body, sender, data_max, doc) NACRE_MSG_##NAME = number,
 enum nacre_message_type {

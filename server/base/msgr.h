@@ -78,6 +78,7 @@ union message_host {
 	struct nacre_rep_object rep_object;
 	struct nacre_rep_object_done rep_object_done;
 	struct nacre_rep_log rep_log;
+	struct nacre_rep_unstable rep_unstable;
 	uint8_t raw[512];		/* room for bodies that are not named here */
 };
 

@@ -5,6 +5,7 @@
  */
 #include "pg.h"
 #include "request.h"
+#include "stabilize.h"
 #include "subscribers.h"
 
 /* FENCE-1, and the own lease: both are judged at admission and again at execution. */
@@ -64,6 +65,7 @@ HEAD_FITS(nacre_rep_listed);
 HEAD_FITS(nacre_rep_object);
 HEAD_FITS(nacre_rep_object_done);
 HEAD_FITS(nacre_rep_log);
+HEAD_FITS(nacre_rep_unstable);
 
 static void refuse(struct osd *osd, struct conn *conn, const struct pg_head *head)
 {
@@ -124,6 +126,8 @@ static void on_member(struct osd *osd, struct conn *conn, struct message *messag
 	}
 	if (message->type == NACRE_MSG_REP_DONE)
 		pg_on_done(pg, member, &message->host.rep_done);
+	else if (message->type == NACRE_MSG_REP_UNSTABLE)
+		pg_unstable_told(pg, member, &message->host.rep_unstable);
 	else if (message->type == NACRE_MSG_REP_INFO && !member->recovery)
 		pg_on_info(pg, member, &message->host.rep_info);
 	else if (message->type == NACRE_MSG_REP_INFO && recovering)
@@ -154,6 +158,7 @@ static void (*const table[NACRE_MSG_LIMIT])(struct osd *, struct conn *, struct 
 	[NACRE_MSG_REP_OBJECT] = on_primary,
 	[NACRE_MSG_REP_OBJECT_DONE] = on_member,
 	[NACRE_MSG_REP_LOG] = on_primary,
+	[NACRE_MSG_REP_UNSTABLE] = on_member,
 };
 
 static void on_message(void *owner, struct conn *conn, struct message *message)

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include "member_job.h"
+#include "stabilize.h"
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
@@ -57,6 +58,7 @@ static void answer_query(struct pg *pg)
 	}
 	info.entries = entries.at;
 	info.entries_bytes = (uint32_t)entries.length;
+	pg_unstable_tell(pg, pg->query->conn);
 	conn_send(pg->query->conn, NACRE_MSG_REP_INFO, &info, NULL);
 	mem_bytes_free(&entries);
 	message_put(pg->query);

@@ -77,6 +77,7 @@ static const struct template_row {
 	{ NACRE_MSG_REP_OBJECT, "{pool}.{pg} part {part}: {ino}.{index} version {version}[ ({flags})]" },
 	{ NACRE_MSG_REP_OBJECT_DONE, "{pool}.{pg} part {part}[: {result}]" },
 	{ NACRE_MSG_REP_LOG, "{pool}.{pg} up to {last}, committed {committed}[ ({flags})]" },
+	{ NACRE_MSG_REP_UNSTABLE, "{pool}.{pg}" },
 };
 
 const char *story_template(uint16_t type)

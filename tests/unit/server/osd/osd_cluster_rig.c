@@ -75,6 +75,8 @@ void cluster_osd_start(struct cluster_osd *o)
 		.cache_bytes = 512 << 10,
 		.writeback_ms = 50,
 		.direct_bytes = 1,
+		.trim_bytes = o->cluster->journal_mode == NACRE_JOURNAL_ORDERED ? 4096 : 0,
+		.lone_intents = true,
 		.log_keep = o->cluster->log_keep,
 		.events = &events,
 		.owner = o,

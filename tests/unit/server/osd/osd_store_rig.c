@@ -143,6 +143,8 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 		.writeback_ms = 20,
 		.read_only = rig->read_only,
 		.direct_bytes = rig->direct_bytes,
+		.trim_bytes = rig->trim_bytes,
+		.lone_intents = rig->lone_intents,
 		.calls = &calls,
 		.owner = rig,
 	};

@@ -31,7 +31,9 @@ struct rig {
 	char why[256];
 	uint64_t journal_bytes;
 	uint64_t backlog_bytes;
-	uint32_t direct_bytes;		/* mode cow: what is smaller is journaled */
+	uint64_t trim_bytes;
+	bool lone_intents;
+	uint32_t direct_bytes;		/* modes ordered and cow: what is smaller is journaled */
 	const struct osd_journal_mode *mode;	/* of the requests to come; NULL: data */
 	uint64_t tid;
 	uint64_t submitted, durable;	/* transactions */
