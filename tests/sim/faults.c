@@ -76,6 +76,14 @@ static bool overwrites(const struct sim_daemon *daemon)
 	return holds_overwrites(osd->store->journal.waiting);
 }
 
+static void crash_one_client(struct sim *sim, struct sim_client *client)
+{
+	if (!client->host->up)
+		return;
+	workload_client_crash(client, some_crash(sim));
+	workload_client_start_at(client, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+}
+
 static void run_power_loss(struct sim_event *event)
 {
 	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event - offsetof(struct sim_daemon, power_event));
@@ -89,6 +97,12 @@ static void run_power_loss(struct sim_event *event)
 		daemon->power_waits--;
 		sim_disk_at_flush(daemon->host, event, true);
 		return;
+	}
+	/* with the clients that would write it again: then nobody but the OSDs can end what is unstable */
+	if (daemon->power_waits && has(sim, SIM_FAULT_CLIENT_CRASH) && dice(sim, 3)) {
+		all = true;
+		for (i = 0; i < sim->client_count; i++)
+			crash_one_client(sim, &sim->clients[i]);
 	}
 	for (i = 0; i < SIM_OSDS; i++)
 		if (all || &sim->osds[i] == daemon) {
@@ -123,12 +137,7 @@ static void crash_osd(struct sim *sim)
 
 static void crash_client(struct sim *sim)
 {
-	struct sim_client *client = &sim->clients[dice(sim, sim->client_count)];
-
-	if (!client->host->up)
-		return;
-	workload_client_crash(client, some_crash(sim));
-	workload_client_start_at(client, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+	crash_one_client(sim, &sim->clients[dice(sim, sim->client_count)]);
 }
 
 static void partition(struct sim *sim)
