@@ -311,8 +311,8 @@ static int run_row(struct bench *bench)
 /* ---- the bare writer ---------------------------------------------------------------------- */
 
 static void raw_begin(struct raw_write *write);
-
 static void raw_sync(struct raw *raw);
+static void raw_pump(struct raw *raw);
 
 static void raw_synced(struct io_disk *disk, int result)
 {
@@ -339,6 +339,8 @@ static void raw_synced(struct io_disk *disk, int result)
 	}
 	if (!raw->busy)
 		loop_stop(raw->bench->io);
+	else
+		raw_pump(raw);
 }
 
 static void raw_sync(struct raw *raw)
@@ -351,20 +353,14 @@ static void raw_sync(struct raw *raw)
 	io_disk_submit(raw->bench->io, &raw->sync);
 }
 
-static void raw_written(struct io_disk *disk, int result)
+/* Flush, if enough is written, or all that is under way. */
+static void raw_pump(struct raw *raw)
 {
-	struct raw_write *write = (struct raw_write *)((char *)disk - offsetof(struct raw_write, disk));
-	struct raw *raw = write->raw;
 	uint32_t i, written = 0;
 
-	if (result) {
-		fail(raw->bench, result, "the device cannot be written");
-		return;
-	}
-	write->written = true;
 	for (i = 0; i < DEPTH_MAX; i++)
 		written += raw->writes[i].written;
-	if (raw->syncing || (written < raw->batch && written < raw->busy))
+	if (raw->syncing || !written || (written < raw->batch && written < raw->busy))
 		return;
 	for (i = 0; i < DEPTH_MAX; i++) {
 		raw->writes[i].flushing = raw->writes[i].written;
@@ -372,6 +368,18 @@ static void raw_written(struct io_disk *disk, int result)
 	}
 	raw->syncs_left = raw->syncs;
 	raw_sync(raw);
+}
+
+static void raw_written(struct io_disk *disk, int result)
+{
+	struct raw_write *write = (struct raw_write *)((char *)disk - offsetof(struct raw_write, disk));
+
+	if (result) {
+		fail(write->raw->bench, result, "the device cannot be written");
+		return;
+	}
+	write->written = true;
+	raw_pump(write->raw);
 }
 
 static void raw_begin(struct raw_write *write)
@@ -462,25 +470,17 @@ static int measure(struct bench *bench, const struct row *row, const struct osd_
 	take_times(&bench->times, &ret->rate, &ret->p99);
 	ret->writes_s = ret->rate;
 	err = run_raw(bench, ret->flushes);
+	if (err)
+		return err;
 	take_times(&bench->times, &rate, &p99);
 	ret->rate /= rate;
 	ret->p99 /= p99;
-	return err;
+	return 0;
 }
 
 static const struct osd_journal_mode *const modes[MODES] = {
 	&osd_journal_mode_data, &osd_journal_mode_ordered, &osd_journal_mode_cow,
 };
-
-static int measure_modes(struct bench *bench, const struct row *row, struct figures *ret)
-{
-	unsigned int i;
-	int err = 0;
-
-	for (i = 0; !err && i < MODES; i++)
-		err = measure(bench, row, modes[i], &ret[i]);
-	return err;
-}
 
 static void print_head(const char *first, const char *columns, unsigned int count)
 {
@@ -517,7 +517,8 @@ static int run_all(struct bench *bench)
 		rows[i] = kinds[i / 4];
 		rows[i].overwrites = i & 2;
 		rows[i].depth = i & 1 ? DEPTH_MAX : 1;
-		err = measure_modes(bench, &rows[i], figures[i]);
+		for (m = 0; !err && m < MODES; m++)
+			err = measure(bench, &rows[i], modes[m], &figures[i][m]);
 		print_row(&rows[i]);
 		for (m = 0; !err && m < MODES; m++)
 			printf(" %.3f | %.3f | %.3f | %.3f |", figures[i][m].device, figures[i][m].data,
@@ -565,6 +566,7 @@ int main(int argc, char **argv)
 	struct loop_config loop = { 0 };
 	bool threshold = argc == 4 && !strcmp(argv[3], "threshold");
 	struct bench bench = { .log = log_create(NULL, "store", LOG_ERROR) };
+	struct mem_buffer *data;
 	int err;
 
 	if (argc != 3 && !threshold) {
@@ -573,7 +575,9 @@ int main(int argc, char **argv)
 	}
 	bench.device = argv[1];
 	bench.kv_dir = argv[2];
-	bench.data = mem_zero(1, OBJECT_BYTES);
+	data = mem_buffer_new(OBJECT_BYTES);
+	bench.data = data->bytes;
+	memset(bench.data, 0, OBJECT_BYTES);
 	if (getrandom(bench.data, 256, 0) < 0)
 		return 1;
 	err = loop_create(&loop, &bench.io);
@@ -583,6 +587,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "nacre-store: %s (%s)\n", bench.why, strerror(-err));
 	loop_destroy(bench.io);
 	log_destroy(bench.log);
-	free(bench.data);
+	mem_buffer_put(data);
 	return err ? 1 : 0;
 }
