@@ -90,7 +90,7 @@ static void start_osd(struct sim_daemon *daemon)
 		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
 		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
 		.direct_bytes = daemon->sim->direct_bytes, .trim_bytes = daemon->sim->trim_bytes,
-		.lone_intents = daemon->sim->lone_intents,
+		.lone_intents = daemon->sim->lone_intents >> daemon->id & 1,
 		.log_keep = 64, .events = &events, .owner = daemon,
 	};
 

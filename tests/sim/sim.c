@@ -127,7 +127,7 @@ static void choose_journals(struct sim *sim)
 	sim->journal_modes[NACRE_POOL_META] = sim_below(&random, 3) ? NACRE_JOURNAL_DATA : mode;
 	sim->direct_bytes = 4096u << sim_below(&random, 2);
 	sim->trim_bytes = mode == NACRE_JOURNAL_ORDERED ? 4096ull << sim_below(&random, 4) : 0;
-	sim->lone_intents = mode == NACRE_JOURNAL_ORDERED && sim_below(&random, 4);
+	sim->lone_intents = mode == NACRE_JOURNAL_ORDERED ? (uint8_t)(1 + sim_below(&random, (1u << SIM_OSDS) - 1)) : 0;
 }
 
 static void prepare(struct sim *sim)

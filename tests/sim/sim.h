@@ -122,7 +122,7 @@ struct sim {
 	uint8_t journal_modes[2];	/* of the pools, by id */
 	uint32_t direct_bytes;		/* see server/osd/store.h */
 	uint64_t trim_bytes;		/* likewise */
-	bool lone_intents;		/* likewise */
+	uint8_t lone_intents;		/* likewise, a bit for each OSD: what one overwrites in place another may not */
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	bool quotas;			/* directories have quotas */
 	uint64_t quotas_set, quotas_judged;
