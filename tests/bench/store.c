@@ -50,8 +50,6 @@ struct times {
 	uint64_t begun_ns, ended_ns;
 };
 
-struct raw;
-
 /* One write of the bare writer. */
 struct raw_write {
 	struct io_disk disk;
@@ -311,8 +309,8 @@ static int run_row(struct bench *bench)
 /* ---- the bare writer ---------------------------------------------------------------------- */
 
 static void raw_begin(struct raw_write *write);
-static void raw_sync(struct raw *raw);
 static void raw_pump(struct raw *raw);
+static void raw_sync(struct raw *raw);
 
 static void raw_synced(struct io_disk *disk, int result)
 {
@@ -484,20 +482,13 @@ static const struct osd_journal_mode *const modes[MODES] = {
 
 static void print_head(const char *first, const char *columns, unsigned int count)
 {
-	unsigned int i;
-
 	printf("%s", first);
-	for (i = 0; i < MODES; i++)
+	for (unsigned int i = 0; i < MODES; i++)
 		printf(" %s: %s", modes[i]->name, columns);
 	printf("\n|");
-	for (i = 0; i < 3 + MODES * count; i++)
+	for (unsigned int i = 0; i < 3 + MODES * count; i++)
 		printf("---|");
 	printf("\n");
-}
-
-static void print_row(const struct row *row)
-{
-	printf("| %s | %u | %u |", row->overwrites ? "overwrite" : "append", row->bytes, row->depth);
 }
 
 static int run_all(struct bench *bench)
@@ -509,6 +500,7 @@ static int run_all(struct bench *bench)
 	};
 	struct figures figures[ROWS][MODES];
 	struct row rows[ROWS];
+	char names[ROWS][64];
 	unsigned int i, m;
 	int err = 0;
 
@@ -519,7 +511,8 @@ static int run_all(struct bench *bench)
 		rows[i].depth = i & 1 ? DEPTH_MAX : 1;
 		for (m = 0; !err && m < MODES; m++)
 			err = measure(bench, &rows[i], modes[m], &figures[i][m]);
-		print_row(&rows[i]);
+		snprintf(names[i], sizeof(names[i]), "| %s | %u | %u |", rows[i].overwrites ? "overwrite" : "append", rows[i].bytes, rows[i].depth);
+		printf("%s", names[i]);
 		for (m = 0; !err && m < MODES; m++)
 			printf(" %.3f | %.3f | %.3f | %.3f |", figures[i][m].device, figures[i][m].data,
 			       figures[i][m].journal, figures[i][m].flushes);
@@ -529,11 +522,26 @@ static int run_all(struct bench *bench)
 	printf("\nThe same rows: flushes for nothing but intents, for each write; writes per second and their p99, as ratios to a loop that only writes, with as many flushes\n\n");
 	print_head("| | bytes | depth |", "intents | rate | p99 |", 3);
 	for (i = 0; !err && i < ROWS; i++) {
-		print_row(&rows[i]);
+		printf("%s", names[i]);
 		for (m = 0; m < MODES; m++)
 			printf(" %.3f | %.2f | %.2f |", figures[i][m].intents, figures[i][m].rate, figures[i][m].p99);
 		printf("\n");
 	}
+	return err;
+}
+
+/* The best of a few, as others use the machine, too. */
+static int measure_best(struct bench *bench, const struct row *row, const struct osd_journal_mode *mode,
+			struct figures *ret)
+{
+	double best = 0;
+	int i, err = 0;
+
+	for (i = 0; !err && i < 5; i++) {
+		err = measure(bench, row, mode, ret);
+		best = ret->writes_s > best ? ret->writes_s : best;
+	}
+	ret->writes_s = best;
 	return err;
 }
 
@@ -548,10 +556,10 @@ static int run_threshold(struct bench *bench)
 	for (row = (struct row){ .bytes = 4096, .depth = 1 }; !err && row.bytes <= 256 << 10; row.depth = row.depth == 1 ? DEPTH_MAX : 1) {
 		row.writes = 1024;
 		row.overwrites = true;
-		err = measure(bench, &row, &osd_journal_mode_data, &journaled);
+		err = measure_best(bench, &row, &osd_journal_mode_data, &journaled);
 		bench->direct_bytes = 1;
 		if (!err)
-			err = measure(bench, &row, &osd_journal_mode_ordered, &direct);
+			err = measure_best(bench, &row, &osd_journal_mode_ordered, &direct);
 		bench->direct_bytes = 0;
 		printf("| %u | %u | %.3f | %.3f | %.0f | %.3f | %.3f | %.0f |\n", row.bytes, row.depth, journaled.device,
 		       journaled.flushes, journaled.writes_s, direct.device, direct.flushes, direct.writes_s);
