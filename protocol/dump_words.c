@@ -376,6 +376,7 @@ static const struct tail_row tails[] = {
 	{ "nacre_rep_info", "entries", nacre_rep_entry_desc },
 	{ "nacre_rep_log", "entries", nacre_rep_entry_desc },
 	{ "nacre_rep_listed", "objects", nacre_rep_listed_object_desc },
+	{ "nacre_rep_unstable", "ranges", nacre_rep_range_desc },
 	{ "nacre_rep_object", "attributes", nacre_key_value_desc },
 	{ "nacre_rep_object", "keys", nacre_key_value_desc },
 	{ "nacre_rep_scrubbed", "bad", nacre_osd_extent_desc },

@@ -97,7 +97,8 @@ enum nacre_sender {
 	M(REP_OBJECT_DONE, 122, nacre_rep_object_done, NACRE_FROM_O, 0, "it is stored here") \
 	M(REP_LOG, 123, nacre_rep_log, NACRE_FROM_O, 0, "the log that belongs to the objects sent") \
 	M(REP_SCRUB, 124, nacre_rep_scrub, NACRE_FROM_O, NACRE_DATA_MAX, "is your replica of an object right; its bytes; right bytes for it") \
-	M(REP_SCRUBBED, 125, nacre_rep_scrubbed, NACRE_FROM_O, NACRE_DATA_MAX, "so it stands here")
+	M(REP_SCRUBBED, 125, nacre_rep_scrubbed, NACRE_FROM_O, NACRE_DATA_MAX, "so it stands here") \
+	M(REP_UNSTABLE, 126, nacre_rep_unstable, NACRE_FROM_O, 0, "what a crash may have torn here")
 
 #define NACRE_MESSAGE_ENUM(NAME, number, body, sender, data_max, doc) NACRE_MSG_##NAME = number,
 enum nacre_message_type {

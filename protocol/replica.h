@@ -12,6 +12,7 @@
  *
  *	serving         REP_APPLY ───▶  ◀─── REP_DONE      REP_COMMITTED ───▶
  *	new interval    REP_QUERY ───▶  ◀─── REP_INFO      who has the longest log?
+ *	                                ◀─── REP_UNSTABLE  before it, if there is something
  *	                REP_FETCH ───▶  ◀─── REP_TRANSACTION … the primary was behind
  *	                REP_APPLY ───▶  ◀─── REP_DONE      a member was behind
  *	catching up     REP_QUERY ───▶  ◀─── REP_INFO      with the log's entries
@@ -100,6 +101,25 @@ NACRE_STRUCT(nacre_rep_query, NACRE_REP_QUERY_FIELDS, 24);
 	F(32, result, "0, or why there is no answer")			\
 	T(entries, 64 * NACRE_REP_LIST_MAX, "nacre_rep_entry sequence without replies, oldest first; with flag LOG")
 NACRE_STRUCT(nacre_rep_info, NACRE_REP_INFO_FIELDS, 56);
+
+/* Bytes of an object, whole blocks. */
+#define NACRE_REP_RANGE_FIELDS(F, R, T)					\
+	F(64, ino, "object: inode")					\
+	F(64, index, "object: which")					\
+	F(64, snap, "object: snapshot")					\
+	F(32, offset, "first byte")					\
+	F(32, length, "bytes")
+NACRE_STRUCT(nacre_rep_range, NACRE_REP_RANGE_FIELDS, 32);
+
+/*
+ * member → primary, in answer to a query and before its REP_INFO: what stands in these ranges here is not known, as a crash
+ * ended an overwrite in place (journal mode ordered). More ranges than fit come in further messages.
+ */
+#define NACRE_REP_UNSTABLE_FIELDS(F, R, T)				\
+	NACRE_PG_HEAD(F)						\
+	R(32, reserved0)						\
+	T(ranges, 32 * NACRE_REP_LIST_MAX, "nacre_rep_range array")
+NACRE_STRUCT(nacre_rep_unstable, NACRE_REP_UNSTABLE_FIELDS, 24);
 
 /* primary → member with a longer log: send me these, each as REP_TRANSACTION, in order. */
 #define NACRE_REP_FETCH_FIELDS(F, R, T)					\
@@ -260,6 +280,8 @@ NACRE_STRUCT(nacre_rep_scrubbed, NACRE_REP_SCRUBBED_FIELDS, 96);
 	S(nacre_rep_object_done, NACRE_REP_OBJECT_DONE_FIELDS)		\
 	S(nacre_rep_log, NACRE_REP_LOG_FIELDS)				\
 	S(nacre_rep_scrub, NACRE_REP_SCRUB_FIELDS)			\
-	S(nacre_rep_scrubbed, NACRE_REP_SCRUBBED_FIELDS)
+	S(nacre_rep_scrubbed, NACRE_REP_SCRUBBED_FIELDS)		\
+	S(nacre_rep_range, NACRE_REP_RANGE_FIELDS)			\
+	S(nacre_rep_unstable, NACRE_REP_UNSTABLE_FIELDS)
 
 #endif

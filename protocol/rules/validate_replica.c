@@ -252,6 +252,22 @@ static const char *check_scrubbed(const void *body, __u32 data_bytes)
 	return NULL;
 }
 
+static const char *check_unstable(const void *body, __u32 data_bytes)
+{
+	const struct nacre_rep_unstable *m = body;
+	int i, count = nacre_array_count(nacre_rep_range_desc(), m->ranges_bytes);
+	struct nacre_rep_range range;
+
+	if (count < 1)
+		return "replica: number of unstable ranges";
+	for (i = 0; i < count; i++)
+		if (nacre_array_at(nacre_rep_range_desc(), m->ranges, (__u32)i, &range) || !range.ino ||
+		    !range.snap || !range.length ||
+		    !nacre_range_within(range.offset, range.length, NACRE_OBJECT_MAX))
+			return "replica: unstable range";
+	return NULL;
+}
+
 static const char *check_head_only(const void *body, __u32 data_bytes)
 {
 	return NULL;
@@ -277,6 +293,7 @@ int nacre_validate_replica(__u16 type, const void *body, __u32 data_bytes, const
 		{ NACRE_MSG_REP_SCRUB, check_scrub },
 		{ NACRE_MSG_REP_SCRUBBED, check_scrubbed },
 		{ NACRE_MSG_REP_LOG, check_log },
+		{ NACRE_MSG_REP_UNSTABLE, check_unstable },
 	};
 	unsigned int i;
 

@@ -80,6 +80,7 @@ union message_host {
 	struct nacre_rep_log rep_log;
 	struct nacre_rep_scrub rep_scrub;
 	struct nacre_rep_scrubbed rep_scrubbed;
+	struct nacre_rep_unstable rep_unstable;
 	uint8_t raw[512];		/* room for bodies that are not named here */
 };
 

@@ -18,6 +18,16 @@
 	  "decision 0014: data is not flushed before the record that points to it is written") \
 	M(OSD_REUSE_EARLY, "osd-reuse-early",					\
 	  "OSD-4: blocks given back are written directly before that is durable")	\
+	M(OSD_INTENT_SKIPPED, "osd-intent-skipped",				\
+	  "decision 0016: an overwrite in place is told by no intent")		\
+	M(OSD_INTENT_UNAWAITED, "osd-intent-unawaited",				\
+	  "decision 0016: an overwrite in place begins before its intent is durable") \
+	M(OSD_OVERWRITE_BARRED, "osd-overwrite-barred",				\
+	  "OSD-4: what can be replayed is overwritten in place")		\
+	M(OSD_UNSTABLE_UNTOLD, "osd-unstable-untold",				\
+	  "decision 0016: a member does not tell its primary what a crash may have torn") \
+	M(OSD_UNSTABLE_UNHEEDED, "osd-unstable-unheeded",			\
+	  "decision 0016: a primary serves before what may be torn is the same everywhere") \
 	M(OSD_ROOM_UNSENT, "osd-room-unsent",					\
 	  "decision 0013: a member that is caught up is not sent where the unwritten blocks are") \
 	M(OSD_STRAY_LOG, "osd-stray-log",					\

@@ -27,6 +27,7 @@ struct osd_check_counts {
 	uint64_t blocks;		/* of objects, unwritten ones included */
 	uint64_t unwritten;		/* allocated and never written */
 	uint64_t blocks_compared;	/* with their checksums */
+	uint64_t unstable;		/* of these, do not match, and an intent says that a crash may have torn them: no fault */
 	uint64_t pairs;			/* key-value pairs of objects */
 	uint64_t log_entries;
 	uint64_t kept;			/* transactions not known to be committed */

@@ -181,16 +181,12 @@ static void write_run(struct osd_store *store, struct osd_txn *txn, uint32_t fir
 	io_disk_submit(store->io, &write->disk);
 }
 
-void osd_direct_begin(struct osd_direct *direct, struct osd_txn *txn)
+static void write_all(struct osd_direct *direct, struct osd_txn *txn)
 {
 	uint32_t at, length;
 
 	txn->direct_state = OSD_DIRECT_WRITING;
-	direct->last_seq = txn->seq;
-	txn->next_direct = NULL;
-	*direct->last = txn;
-	direct->last = &txn->next_direct;
-	direct->bytes += (uint64_t)txn->direct_count * OSD_BLOCK_BYTES;
+	direct->store->stats->bytes_in_place += (uint64_t)txn->in_place * OSD_BLOCK_BYTES;
 	txn->direct_writes = 1;		/* ours, so that the end is not seen too early */
 	for (at = 0; at < txn->direct_count; at += length) {
 		for (length = 1; length < WRITE_BLOCKS_MAX && at + length < txn->direct_count; length++)
@@ -199,4 +195,26 @@ void osd_direct_begin(struct osd_direct *direct, struct osd_txn *txn)
 		write_run(direct->store, txn, at, length);
 	}
 	write_end(direct->store, txn);
+}
+
+void osd_direct_begin(struct osd_direct *direct, struct osd_txn *txn)
+{
+	direct->last_seq = txn->seq;
+	txn->next_direct = NULL;
+	*direct->last = txn;
+	direct->last = &txn->next_direct;
+	direct->bytes += (uint64_t)txn->direct_count * OSD_BLOCK_BYTES;
+	if (txn->intent_seq)
+		txn->direct_state = OSD_DIRECT_WAITING;
+	else
+		write_all(direct, txn);
+}
+
+void osd_direct_intended(struct osd_direct *direct, uint64_t seq)
+{
+	struct osd_txn *txn;
+
+	for (txn = direct->first; txn && !direct->store->failed; txn = txn->next_direct)
+		if (txn->direct_state == OSD_DIRECT_WAITING && txn->intent_seq <= seq)
+			write_all(direct, txn);
 }

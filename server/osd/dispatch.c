@@ -6,6 +6,7 @@
 #include "pg.h"
 #include "request.h"
 #include "scrub.h"
+#include "stabilize.h"
 #include "subscribers.h"
 
 /* FENCE-1, and the own lease: both are judged at admission and again at execution. */
@@ -67,6 +68,7 @@ HEAD_FITS(nacre_rep_object_done);
 HEAD_FITS(nacre_rep_log);
 HEAD_FITS(nacre_rep_scrub);
 HEAD_FITS(nacre_rep_scrubbed);
+HEAD_FITS(nacre_rep_unstable);
 
 static void refuse(struct osd *osd, struct conn *conn, const struct pg_head *head)
 {
@@ -127,6 +129,8 @@ static void on_member(struct osd *osd, struct conn *conn, struct message *messag
 	}
 	if (message->type == NACRE_MSG_REP_DONE)
 		pg_on_done(pg, member, &message->host.rep_done);
+	else if (message->type == NACRE_MSG_REP_UNSTABLE)
+		pg_unstable_told(pg, member, &message->host.rep_unstable);
 	else if (message->type == NACRE_MSG_REP_INFO && !member->recovery)
 		pg_on_info(pg, member, &message->host.rep_info);
 	else if (message->type == NACRE_MSG_REP_INFO && recovering)
@@ -163,6 +167,7 @@ static void (*const table[NACRE_MSG_LIMIT])(struct osd *, struct conn *, struct 
 	[NACRE_MSG_REP_LOG] = on_primary,
 	[NACRE_MSG_REP_SCRUB] = on_primary,
 	[NACRE_MSG_REP_SCRUBBED] = on_member,
+	[NACRE_MSG_REP_UNSTABLE] = on_member,
 };
 
 static void on_message(void *owner, struct conn *conn, struct message *message)

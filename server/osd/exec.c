@@ -333,6 +333,8 @@ struct osd_txn *osd_exec_commit(struct osd_exec *exec, uint64_t number, uint64_t
 	struct osd_change *change;
 
 	assert(!exec->result && exec->writes && exec->placed);
+	txn->object = view->object->key;
+	osd_intents_settle(&exec->store->intents, view);
 	if (view->changed)
 		commit_metadata(exec, number, interval);
 	txn->client_bytes = bytes_asked(exec);

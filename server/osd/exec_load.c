@@ -132,6 +132,9 @@ static uint32_t check_block(struct osd_exec *exec, uint64_t block, uint32_t crc,
 	/* requests of scrubs are nobody's */
 	if (mutate(MUTATE_OSD_READ_UNCHECKED) || (mutate(MUTATE_OSD_SCRUB_COPIES) && !request->instance))
 		return 0;
+	/* what it should be is not known: members take part in making it so, and nobody else comes by it before that */
+	if (osd_intents_cover_place(&exec->store->intents, exec->view.object, block))
+		return exec->resolved ? 0 : NACRE_E_CHECKSUM;
 	exec->store->stats->checksum_errors++;
 	log_error(exec->store->log, "store",
 		  "checksum of object %u/%llx.%llx does not match: block %llu of the device, offset %llu",

@@ -21,6 +21,7 @@ struct osd_image {
 	uint64_t freed_seq;		/* the transaction that gave the block back, 0 = none */
 	uint32_t object_block;		/* which block of the object */
 	uint32_t crc;			/* CRC32C of the bytes */
+	bool in_place;			/* written directly over older bytes of the object: intents.h */
 	const uint8_t *bytes;		/* OSD_BLOCK_BYTES, block-aligned */
 	struct mem_buffer *buffer;	/* counted; holds the bytes */
 	struct osd_image *newer, *older;

@@ -8,7 +8,10 @@
  *	cow	what is written is written once, to fresh blocks, and durable there before
  *		the record that points to them is journaled (direct.h); small writes as in data
  *
- * `ordered`, which overwrites in place, is not written. A mode decides for one request at a time, and the journal says
+ *	ordered	what is overwritten is written once, in its place, and durable there before
+ *		the record is journaled; an intent tells before (intents.h); small writes as in data
+ *
+ * A mode decides for one request at a time, and the journal says
  * of each transaction what it has done: a pool may change its mode at any time.
  */
 #ifndef NACRE_SERVER_OSD_JOURNAL_MODE_H
@@ -37,6 +40,7 @@ struct osd_journal_mode {
 
 extern const struct osd_journal_mode osd_journal_mode_data;
 extern const struct osd_journal_mode osd_journal_mode_cow;
+extern const struct osd_journal_mode osd_journal_mode_ordered;
 
 /* The table of a pool's mode, or NULL: not served here. */
 const struct osd_journal_mode *osd_journal_mode_find(uint8_t number);

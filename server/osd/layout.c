@@ -21,6 +21,8 @@ NACRE_STRUCT_DEFINE(osd_disk_onode, OSD_DISK_ONODE_FIELDS)
 NACRE_STRUCT_DEFINE(osd_disk_chunk, OSD_DISK_CHUNK_FIELDS)
 NACRE_STRUCT_DEFINE(osd_disk_run, OSD_DISK_RUN_FIELDS)
 NACRE_STRUCT_DEFINE(osd_disk_kept, OSD_DISK_KEPT_FIELDS)
+NACRE_STRUCT_DEFINE(osd_disk_blocks, OSD_DISK_BLOCKS_FIELDS)
+NACRE_STRUCT_DEFINE(osd_disk_intent, OSD_DISK_INTENT_FIELDS)
 
 /* ---- big-endian numbers in keys ---------------------------------------------- */
 
@@ -91,6 +93,13 @@ void osd_key_kept(struct osd_key *key, uint32_t pool, uint32_t pg, uint64_t numb
 {
 	osd_key_group_begin(key, 'T', pool, pg);
 	put_number(key, number, 8);
+}
+
+void osd_key_intent(struct osd_key *key, uint64_t seq, uint32_t index)
+{
+	put_kind(key, 'I');
+	put_number(key, seq, 8);
+	put_number(key, index, 4);
 }
 
 void osd_key_group_begin(struct osd_key *key, char kind, uint32_t pool, uint32_t pg)

@@ -14,6 +14,7 @@
  *		K kv_id key		a key-value pair of an object
  *		L pool pg number	an entry of a group's log
  *		T pool pg number	a whole transaction not yet known to be committed
+ *		I seq index		an intent: blocks that are being overwritten in place
  *
  * Numbers in keys are big-endian, so that the order of keys is theirs.
  * object_id and kv_id are never used twice in a store, so what a deletion
@@ -36,8 +37,8 @@
 
 #define OSD_SUPER_MAGIC 0x3044534f4352434eull	/* "NCRCOSD0" */
 #define OSD_RECORD_MAGIC 0x4c4e524au		/* "JRNL" */
-#define OSD_DISK_VERSION 3
-#define OSD_DISK_OLDEST 1			/* that is understood, and becomes 3: 1 has no unwritten blocks, 2 no direct writes */
+#define OSD_DISK_VERSION 4
+#define OSD_DISK_OLDEST 1			/* that is understood, and becomes 4: 1 has no unwritten blocks, 2 no direct writes, 3 no intents */
 #define OSD_JOURNAL_BYTES_MIN (1u << 20)
 
 /* Block 0 of the device, padded with zeros. Written by osd_store_format(), and when an older store is first opened. */
@@ -188,6 +189,24 @@ NACRE_STRUCT(osd_disk_run, OSD_DISK_RUN_FIELDS, 16);
 	T(data, NACRE_OBJECT_MAX, "data payload")
 NACRE_STRUCT(osd_disk_kept, OSD_DISK_KEPT_FIELDS, 12);
 
+/* Some blocks of an object. */
+#define OSD_DISK_BLOCKS_FIELDS(F, R, T)					\
+	F(16, first, "block of the object")				\
+	F(16, count, "blocks")
+NACRE_STRUCT(osd_disk_blocks, OSD_DISK_BLOCKS_FIELDS, 4);
+
+/* Value of an I key: until it is deleted nobody knows what these blocks hold. */
+#define OSD_DISK_INTENT_FIELDS(F, R, T)					\
+	F(64, ino, "object: inode")					\
+	F(64, index, "object: which")					\
+	F(64, snap, "object: snapshot")					\
+	F(64, number, "of the transaction that overwrites them, in the group's log") \
+	F(32, pool, "object: pool")					\
+	F(32, pg, "its group")						\
+	R(32, reserved0)						\
+	T(blocks, 4 * (NACRE_OBJECT_MAX / OSD_BLOCK_BYTES), "osd_disk_blocks array, ascending")
+NACRE_STRUCT(osd_disk_intent, OSD_DISK_INTENT_FIELDS, 48);
+
 /* ---- keys -------------------------------------------------------------------- */
 
 #define OSD_KEY_MAX (16 + NACRE_KEY_MAX)
@@ -204,6 +223,7 @@ void osd_key_chunk(struct osd_key *key, uint64_t object_id, uint32_t chunk);
 void osd_key_pair(struct osd_key *key, uint64_t kv_id, const void *name, uint32_t name_bytes);
 void osd_key_log(struct osd_key *key, uint32_t pool, uint32_t pg, uint64_t number);
 void osd_key_kept(struct osd_key *key, uint32_t pool, uint32_t pg, uint64_t number);
+void osd_key_intent(struct osd_key *key, uint64_t seq, uint32_t index);
 /* All keys of a group that begin with `kind` ('O', 'L', 'T') stand before this one. */
 void osd_key_group_end(struct osd_key *key, char kind, uint32_t pool, uint32_t pg);
 void osd_key_group_begin(struct osd_key *key, char kind, uint32_t pool, uint32_t pg);

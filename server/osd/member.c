@@ -11,6 +11,7 @@
 #include <errno.h>
 #include "member_job.h"
 #include "scrub.h"
+#include "stabilize.h"
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
@@ -58,6 +59,7 @@ static void answer_query(struct pg *pg)
 	}
 	info.entries = entries.at;
 	info.entries_bytes = (uint32_t)entries.length;
+	pg_unstable_tell(pg, pg->query->conn);
 	conn_send(pg->query->conn, NACRE_MSG_REP_INFO, &info, NULL);
 	mem_bytes_free(&entries);
 	message_put(pg->query);

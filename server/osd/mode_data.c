@@ -16,7 +16,7 @@ const struct osd_journal_mode osd_journal_mode_data = {
 const struct osd_journal_mode *osd_journal_mode_find(uint8_t number)
 {
 	static const struct osd_journal_mode *const modes[] = {
-		&osd_journal_mode_data, &osd_journal_mode_cow,
+		&osd_journal_mode_data, &osd_journal_mode_ordered, &osd_journal_mode_cow,
 	};
 	unsigned int i;
 

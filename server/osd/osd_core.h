@@ -28,6 +28,7 @@
 	C(applied, "transactions applied for a primary")			\
 	C(intervals, "new intervals of groups")					\
 	C(reconciled, "groups reconciled")					\
+	C(stabilized, "ranges torn by a crash and made the same on all members (mode ordered)") \
 	C(transactions_fetched, "transactions a new primary was missing")	\
 	C(members_caught_up, "members brought back in sync")			\
 	C(objects_pushed, "objects sent to a member that was away")		\

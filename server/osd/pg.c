@@ -6,6 +6,7 @@
 #include "pg.h"
 #include "request.h"
 #include "scrub.h"
+#include "stabilize.h"
 
 #define PG_STATE_NAME(NAME, text, doc) text,
 static const char *const state_names[] = { PG_STATES(PG_STATE_NAME) };
@@ -48,6 +49,7 @@ static struct pg *pg_new(struct osd *osd, uint32_t pool, uint32_t number)
 	pglog_init(&pg->log);
 	TAILQ_INIT(&pg->kept);
 	TAILQ_INIT(&pg->writes);
+	TAILQ_INIT(&pg->stabilizing);
 	pg->inbox_last = &pg->inbox;
 	HASH_ADD(hh, osd->pgs, key, sizeof(pg->key), pg);
 	return pg;
@@ -71,6 +73,8 @@ static void forget_writes(struct pg *pg, uint32_t result)
 		TAILQ_REMOVE(&pg->writes, write, link);
 		if (write->request)
 			request_abandon(write->request, result);
+		if (write->stabilizing)
+			pg_stabilized(write->stabilizing);
 		free(write);
 	}
 }
@@ -112,8 +116,11 @@ void pgs_free(struct osd *osd)
 	HASH_ITER(hh, osd->pgs, pg, next) {
 		while ((write = TAILQ_FIRST(&pg->writes))) {
 			TAILQ_REMOVE(&pg->writes, write, link);
+			if (write->stabilizing)
+				pg_stabilized(write->stabilizing);
 			free(write);	/* its request went with its client */
 		}
+		pg_stabilize_reset(pg);
 		kept_free(&pg->kept);
 		pglog_clear(&pg->log);
 		free(pg->unspill);
@@ -165,6 +172,7 @@ static void begin_interval(struct pg *pg)
 	end_recoveries(pg, "a new interval");
 	osd_scrub_abort(pg);
 	pg_member_reset(pg);
+	pg_stabilize_reset(pg);
 	memset(pg->members, 0, sizeof(pg->members));
 	read_roles(pg);
 	pg->hold = false;

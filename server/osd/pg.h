@@ -39,6 +39,9 @@ enum pg_state {
 const char *pg_state_name(enum pg_state state);
 
 struct pg_recovery;
+struct pg_stabilizing;
+struct pg_unstable;
+struct osd_exec;
 
 /* Another member, as its primary knows it in this interval. */
 struct pg_member {
@@ -60,10 +63,11 @@ struct pg_write {
 	TAILQ_ENTRY(pg_write) link;
 	uint64_t number;
 	struct request *request;	/* NULL: nobody waits any more */
+	struct pg_stabilizing *stabilizing;	/* or it is ours: stabilize.h */
 };
 
 TAILQ_HEAD(pg_write_list, pg_write);
-
+TAILQ_HEAD(pg_stabilizing_list, pg_stabilizing);
 
 struct pg {
 	struct {
@@ -96,6 +100,8 @@ struct pg {
 	bool hold;			/* start no writes: a recovery is about to end */
 
 	struct pg_member members[NACRE_REPLICAS_MAX];
+	struct pg_unstable *unstable;	/* stabilize.c: what members and we do not know; hash */
+	struct pg_stabilizing_list stabilizing;
 	uint64_t fetching;		/* reconcile.c: up to this number from the longest log */
 	uint64_t light_wall_ns, deep_wall_ns;	/* scrubbed last; 0: not since the start */
 	bool edit_under_way;		/* a change of the map that puts members in or out of sync */
@@ -154,6 +160,12 @@ void pg_load(struct pg *pg);
 
 /* ---- replicate.c: the primary serving ------------------------------------------------------------ */
 
+/*
+ * An execution of ours that has succeeded gets its number, which entry->number is, and goes to the journal and to the members.
+ * Whoever waits for it, request or stabilizing, is told by pg_advance().
+ */
+void pg_write(struct pg *pg, struct osd_exec *exec, const struct nacre_rep_entry *entry,
+	      struct request *request, struct pg_stabilizing *stabilizing);
 /* Send the newest transactions to all that are in the set. */
 void pg_replicate(struct pg *pg);
 /* Send one member everything behind member->sent. False: something is not kept any more. */

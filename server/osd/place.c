@@ -6,12 +6,14 @@
 #include "exec.h"
 #include "place.h"
 #include "server/base/crc.h"
+#include "server/base/mutate.h"
 
 struct placing {
 	struct osd_store *store;
 	struct osd_view *view;
 	struct osd_txn *txn;
 	bool direct;
+	bool in_place;			/* overwrite where that can be told in time: intents.h */
 	uint32_t run, used;		/* which taken block is next */
 };
 
@@ -60,6 +62,30 @@ static bool is_unwritten(const struct placing *p, uint32_t c, uint32_t i)
 	       osd_chunk_state(object->chunks[c], i) == OSD_BLOCK_UNWRITTEN;
 }
 
+/* OSD-4: nothing that can be replayed speaks of the block. */
+static bool is_barred(const struct placing *p, uint64_t block)
+{
+	if (mutate(MUTATE_OSD_OVERWRITE_BARRED) && !osd_images_find(&p->store->images, block))
+		return false;
+	return osd_bars_has(&p->store->alloc.bars, block, false);
+}
+
+/*
+ * Can a block be overwritten where it is, with an intent? Wholly, so that nobody needs what was there; below the object's size, so that
+ * nothing of it is to be zeros if this is lost; and no bar, so that the block is the object's by what is durable.
+ */
+static bool can_overwrite(const struct placing *p, uint32_t c, uint32_t i)
+{
+	const struct osd_object *object = p->view->object;
+	const struct osd_view_chunk *chunk = p->view->chunks[c];
+	uint64_t end = ((uint64_t)c * OSD_CHUNK_BLOCKS + i + 1) * OSD_BLOCK_BYTES;
+
+	return p->in_place && chunk->images[i].whole && object->exists && object->chunks[c] &&
+	       object->chunks[c]->block[i] == chunk->map.block[i] &&
+	       osd_chunk_state(object->chunks[c], i) == OSD_BLOCK_WRITTEN &&
+	       end <= object->onode.size && end <= p->view->onode.size && !is_barred(p, chunk->map.block[i]);
+}
+
 /* Must the new bytes of a block that has a place go to another one? */
 static bool must_move(const struct placing *p, uint32_t c, uint32_t i)
 {
@@ -70,6 +96,8 @@ static bool must_move(const struct placing *p, uint32_t c, uint32_t i)
 		return false;
 	if (!p->direct)
 		return osd_bars_has(&p->store->alloc.bars, block, true);
+	if (can_overwrite(p, c, i))
+		return false;
 	return !is_unwritten(p, c, i) || osd_bars_has(&p->store->alloc.bars, block, false);
 }
 
@@ -101,6 +129,7 @@ static void add_image(struct placing *p, struct osd_view_chunk *chunk, uint32_t 
 static void place_block(struct placing *p, uint32_t c, uint32_t i)
 {
 	struct osd_view_chunk *chunk = p->view->chunks[c];
+	bool in_place = p->direct && chunk->images[i].bytes && can_overwrite(p, c, i);
 
 	if (must_move(p, c, i)) {
 		osd_txn_space(p->txn, chunk->map.block[i], 1, false);
@@ -111,6 +140,10 @@ static void place_block(struct placing *p, uint32_t c, uint32_t i)
 		chunk->map.block[i] = next_taken(p);
 	if (chunk->images[i].bytes)
 		add_image(p, chunk, i, c * OSD_CHUNK_BLOCKS + i);
+	if (in_place) {
+		p->txn->direct[p->txn->direct_count - 1].in_place = true;
+		p->txn->in_place++;
+	}
 }
 
 static int place(struct placing *p, uint64_t leave)
@@ -147,9 +180,17 @@ int osd_place_journaled(struct osd_store *store, struct osd_view *view, struct o
 	return place(&p, leave);
 }
 
-int osd_place_direct(struct osd_store *store, struct osd_view *view, struct osd_txn *txn, uint64_t leave)
+int osd_place_direct(struct osd_store *store, struct osd_view *view, struct osd_txn *txn, uint64_t leave,
+		     bool in_place)
 {
-	struct placing p = { .store = store, .view = view, .txn = txn, .direct = true };
+	struct placing p = { .store = store, .view = view, .txn = txn, .direct = true, .in_place = in_place };
+	int err;
 
-	return place(&p, leave);
+	if (osd_view_count(view).images < store->direct_blocks)
+		return osd_place_journaled(store, view, txn, leave);
+	err = place(&p, leave);
+	if (err != -EAGAIN)
+		return err;
+	osd_store_want_space(store);
+	return osd_place_journaled(store, view, txn, leave);
 }

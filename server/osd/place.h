@@ -9,6 +9,7 @@
 #ifndef NACRE_SERVER_OSD_PLACE_H
 #define NACRE_SERVER_OSD_PLACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct osd_store;
@@ -19,10 +20,11 @@ struct osd_txn;
 int osd_place_journaled(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
 			uint64_t leave);
 /*
- * Bytes are written directly: to fresh blocks, or into room where nothing was ever written.
- * -EAGAIN also if replacing would need more room than there is: in place it would not.
+ * Large writes go directly: to fresh blocks, into room where nothing was ever written, or (`in_place`) over what was there
+ * if an intent can be had. What is small goes through the journal, as a flush of its own for the data would cost more than
+ * writing a few blocks twice; and so does what finds no room for a second copy: overwriting works on a full device, too.
  */
 int osd_place_direct(struct osd_store *store, struct osd_view *view, struct osd_txn *txn,
-		     uint64_t leave);
+		     uint64_t leave, bool in_place);
 
 #endif

@@ -5,10 +5,12 @@
  * order, and no number was given before all logs were equal at the last
  * interval's beginning. So the longest is right for all, and what the others
  * lack is sent to them as the transactions it was (REC-1 keeps them). When all
- * have made it durable everything in the log is committed, and service begins.
+ * have made it durable everything in the log is committed, and service begins; at first with what a crash may have
+ * torn in the middle of an overwrite that nobody has in the log (stabilize.h).
  */
 #include <assert.h>
 #include "pg.h"
+#include "stabilize.h"
 #include "protocol/error.h"
 
 static bool takes_part(const struct pg_member *member)
@@ -52,6 +54,7 @@ static void reconciled(struct pg *pg)
 	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
 		pg->members[slot].in_set = takes_part(&pg->members[slot]);
 	pg_set_state(pg, pg->enough ? PG_ACTIVE : PG_STARVED);
+	pg_stabilize(pg);
 	pg_advance(pg);
 	assert(pg->committed == pg->last);
 	pg_recover(pg);

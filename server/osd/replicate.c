@@ -10,6 +10,7 @@
 #include <errno.h>
 #include "pg.h"
 #include "request.h"
+#include "stabilize.h"
 #include "server/base/mutate.h"
 
 static void kept_sent(void *owner)
@@ -77,6 +78,27 @@ void pg_replicate(struct pg *pg)
 			pg_push(pg, &pg->members[slot]);
 }
 
+void pg_write(struct pg *pg, struct osd_exec *exec, const struct nacre_rep_entry *entry,
+	      struct request *request, struct pg_stabilizing *stabilizing)
+{
+	struct mem_bytes resolved = { 0 }, data = { 0 }, encoded = { 0 };
+	struct pg_write *write = mem_zero(1, sizeof(*write));
+	struct pg_kept *kept;
+	struct osd_txn *txn;
+
+	osd_exec_resolved(exec, &resolved, &data);
+	osd_disk_append(&encoded, nacre_rep_entry_desc(), entry);
+	kept = pg_kept_take(pg->key.pool, pg->key.pg, entry->number, &resolved, &encoded, &data);
+	txn = osd_exec_commit(exec, entry->number, entry->interval);
+	write->number = entry->number;
+	write->request = request;
+	write->stabilizing = stabilizing;
+	TAILQ_INSERT_TAIL(&pg->writes, write, link);
+	pg_submit(pg, txn, entry, kept);
+	pg_recovery_touch(pg, entry);
+	pg_replicate(pg);
+}
+
 void pg_advance(struct pg *pg)
 {
 	uint64_t committed = pg->durable;
@@ -95,6 +117,8 @@ void pg_advance(struct pg *pg)
 		TAILQ_REMOVE(&pg->writes, write, link);
 		if (write->request)
 			request_committed(write->request);
+		if (write->stabilizing)
+			pg_stabilized(write->stabilizing);
 		free(write);
 	}
 	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)

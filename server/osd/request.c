@@ -70,12 +70,10 @@ void requests_refuse(struct pg *pg, uint32_t result)
 
 /* ---- execution ---------------------------------------------------------------------------------- */
 
-/* The transaction gets its number, and goes to the journal and to the members. */
 static void commit(struct request *request, struct mem_bytes *remembered)
 {
 	struct pg *pg = request->pg;
 	const struct nacre_osd_request *wire = request->wire;
-	struct mem_bytes resolved = { 0 }, data = { 0 }, encoded = { 0 };
 	struct nacre_rep_entry entry = {
 		.number = pg->last + 1,
 		.interval = pg->interval,
@@ -88,22 +86,10 @@ static void commit(struct request *request, struct mem_bytes *remembered)
 		.reply = remembered->at,
 		.reply_bytes = (uint32_t)remembered->length,
 	};
-	struct pg_write *write = mem_zero(1, sizeof(*write));
-	struct pg_kept *kept;
-	struct osd_txn *txn;
 
-	osd_exec_resolved(&request->exec, &resolved, &data);
-	osd_disk_append(&encoded, nacre_rep_entry_desc(), &entry);
-	kept = pg_kept_take(pg->key.pool, pg->key.pg, entry.number, &resolved, &encoded, &data);
-	txn = osd_exec_commit(&request->exec, entry.number, pg->interval);
 	request->state = REQUEST_COMMITTING;
 	request->number = entry.number;
-	write->number = entry.number;
-	write->request = request;
-	TAILQ_INSERT_TAIL(&pg->writes, write, link);
-	pg_submit(pg, txn, &entry, kept);
-	pg_recovery_touch(pg, &entry);
-	pg_replicate(pg);
+	pg_write(pg, &request->exec, &entry, request, NULL);
 	object_hold_changed(&request->hold, HOLD_COMMITTING);
 	if (request->source.queue)
 		object_hold_changed(&request->source, HOLD_COMMITTING);

@@ -172,6 +172,8 @@ void osd_store_submit(struct osd_store *store, struct osd_txn *txn)
 {
 	uint32_t i;
 
+	if (txn->in_place)
+		osd_intents_begin(&store->intents, txn);
 	txn->seq = osd_journal_next_seq(&store->journal);
 	txn->next_id = store->next_id;
 	for (i = 0; i < txn->space_count; i++)
@@ -210,12 +212,22 @@ void osd_store_applied(struct osd_store *store)
 	tell_room(store);
 }
 
+static bool holds_only_intents(const struct osd_record *record)
+{
+	const struct osd_txn *txn = record->txns;
+
+	while (txn && txn->intents)
+		txn = txn->next;
+	return record->txns && !txn;
+}
+
 static void record_durable(void *owner, struct osd_record *record)
 {
 	struct osd_store *store = owner;
 	struct osd_txn *txn;
 
 	store->stats->records++;
+	store->stats->flushes_intents += holds_only_intents(record);
 	osd_writeback_add(&store->writeback, record);
 	for (txn = record->txns; txn && !store->failed; txn = txn->next) {
 		store->stats->transactions++;

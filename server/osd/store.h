@@ -21,6 +21,7 @@
 #include "changes.h"
 #include "direct.h"
 #include "images.h"
+#include "intents.h"
 #include "journal.h"
 #include "kv.h"
 #include "object.h"
@@ -34,14 +35,17 @@
 	C(bytes_client_written, "bytes that requests asked to write, on this replica")	\
 	C(bytes_journal, "bytes written to the journal")			\
 	C(bytes_data, "bytes written to the data area")				\
-	C(bytes_direct, "of these, bytes written before their record was journaled (mode cow)")	\
+	C(bytes_direct, "of these, bytes written before their record was journaled (modes ordered and cow)")	\
+	C(bytes_in_place, "of these, bytes written over older ones (mode ordered)") \
 	C(bytes_read, "bytes read from the data area")				\
 	C(bytes_kv, "bytes handed to the key-value store")			\
 	C(flushes, "flushes of the device")					\
 	C(flushes_direct, "of these, for data whose record was to be journaled then")	\
+	C(flushes_intents, "of these, for journal records that hold nothing but intents")	\
 	C(kv_flushes, "flushes of the key-value store")				\
 	C(transactions, "transactions made durable")				\
 	C(records, "journal records, group commits")				\
+	C(intents, "overwrites in place, each told by an intent")		\
 	C(images_saved, "block images never written to their place, as newer ones came") \
 	C(replayed, "transactions replayed at start-up")			\
 	C(journal_full, "times the journal had no room")			\
@@ -82,7 +86,9 @@ struct osd_store_config {
 	uint64_t backlog_bytes;		/* images not yet at their place, 0 = 64 MiB */
 	uint64_t cache_bytes;		/* object metadata in memory, 0 = 64 MiB */
 	uint32_t writeback_ms;		/* how long an image may wait, 0 = 250 */
-	uint32_t direct_bytes;		/* mode cow: smaller writes go through the journal, 0 = 32 KiB */
+	uint32_t direct_bytes;		/* modes ordered and cow: smaller writes go through the journal, 0 = 32 KiB */
+	bool lone_intents;		/* mode ordered: overwrite in place also where the intent needs a record of its own */
+	uint64_t trim_bytes;		/* of the journal held by what is applied: then it is made durable there, and trimmed; 0 = a quarter */
 	bool read_only;			/* for tools: what the journal holds stays in memory; of whichever file system */
 	struct osd_store_stats *stats;	/* where to count; NULL: in the store itself */
 	const struct osd_store_calls *calls;
@@ -107,6 +113,7 @@ struct osd_store {
 	struct osd_images images;
 	struct osd_journal journal;
 	struct osd_direct direct;
+	struct osd_intents intents;
 	struct osd_writeback writeback;
 	struct osd_objects objects;
 	struct osd_store_stats *stats;
@@ -114,7 +121,7 @@ struct osd_store {
 	uint64_t next_id;		/* lowest object_id or kv_id never given */
 	uint64_t object_count;		/* after all submitted transactions */
 	uint64_t backlog_limit;		/* bytes of images */
-	uint32_t direct_blocks;		/* mode cow: writes of so many blocks go to their places at once */
+	uint32_t direct_blocks;		/* modes ordered and cow: writes of so many blocks go to their places at once */
 	struct osd_space_wait *space_waits;
 	unsigned int loads;		/* operations under way that are not the journal's or write-back's, and waits for space */
 	bool read_only;

@@ -73,6 +73,50 @@ refuse(struct osd_open *open, int result, const char *format, ...)
 	open_end(open, result);
 }
 
+/* ---- 5: intents that a crash has left -------------------------------------------------------- */
+
+static void load_intents(struct osd_open *open);
+
+static void intents_listed(struct osd_list *list)
+{
+	struct osd_open *open = (struct osd_open *)((char *)list - offsetof(struct osd_open, list));
+	struct osd_store *store = open->store;
+	bool more = list->pairs.more;
+	struct kv_pair pair;
+	int err = list->result;
+	size_t at = 0;
+
+	while (!err && kv_pairs_next(&list->pairs, &at, &pair)) {
+		err = osd_intents_load(&store->intents, pair.key, pair.key_bytes, pair.value, pair.value_bytes);
+		memcpy(list->first.bytes, pair.key, pair.key_bytes);
+		list->first.bytes[pair.key_bytes] = 0;		/* behind it */
+		list->first.length = pair.key_bytes + 1;
+	}
+	mem_bytes_free(&list->pairs.bytes);
+	if (err) {
+		refuse(open, err, "the intents in the key-value store are damaged");
+		return;
+	}
+	if (more) {
+		load_intents(open);
+		return;
+	}
+	log_info(store->log, "store", "open: %llu objects, %llu of %llu blocks free, %llu transactions replayed, %llu blocks unstable",
+		 (unsigned long long)store->object_count, (unsigned long long)store->alloc.free,
+		 (unsigned long long)store->alloc.blocks, (unsigned long long)store->stats->replayed,
+		 (unsigned long long)store->intents.unstable_blocks);
+	open_end(open, 0);
+}
+
+static void load_intents(struct osd_open *open)
+{
+	open->list.end = (struct osd_key){ .length = 1, .bytes = { 'J' } };
+	open->list.count_max = BITMAPS_AT_ONCE;
+	open->list.bytes_max = BITMAPS_AT_ONCE * 2 * OSD_BITMAP_BYTES;
+	open->list.done = intents_listed;
+	osd_store_list(open->store, &open->list);
+}
+
 /* ---- 4: replay --------------------------------------------------------------------------------- */
 
 static bool replay_record(void *owner, struct osd_record *record)
@@ -124,7 +168,6 @@ static void refuse_journal(struct osd_open *open)
 static void refilled(struct osd_refill *refill, int result)
 {
 	struct osd_open *open = (struct osd_open *)((char *)refill - offsetof(struct osd_open, refill));
-	struct osd_store *store = open->store;
 
 	if (open->scan_error) {
 		refuse_journal(open);
@@ -141,10 +184,8 @@ static void refilled(struct osd_refill *refill, int result)
 	}
 	if (!open->scanned)
 		return;
-	log_info(store->log, "store", "open: %llu objects, %llu of %llu blocks free, %llu transactions replayed",
-		 (unsigned long long)store->object_count, (unsigned long long)store->alloc.free,
-		 (unsigned long long)store->alloc.blocks, (unsigned long long)store->stats->replayed);
-	open_end(open, 0);
+	open->list.first = (struct osd_key){ .length = 1, .bytes = { 'I' } };
+	load_intents(open);
 }
 
 static void replay_done(void *owner, int result)
@@ -372,10 +413,13 @@ int osd_store_open(const struct osd_store_config *config, struct osd_store **ret
 	store->opening = open;
 	osd_objects_init(&store->objects, config->cache_bytes ? config->cache_bytes : CACHE_BYTES);
 	osd_direct_init(&store->direct, store);
+	osd_intents_init(&store->intents, store);
+	store->intents.alone = config->lone_intents;
 	store->direct_blocks = ((config->direct_bytes ? config->direct_bytes : DIRECT_BYTES) +
 				OSD_BLOCK_BYTES - 1) / OSD_BLOCK_BYTES;
 	osd_writeback_init(&store->writeback, store,
 			   config->writeback_ms ? config->writeback_ms : WRITEBACK_MS);
+	store->writeback.trim_bytes = config->trim_bytes;
 	open->store = store;
 	open->config = *config;
 	open->refill.store = store;
@@ -424,6 +468,7 @@ void osd_store_abandon(struct osd_store *store)
 	forget_waiting(store);
 	osd_writeback_fini(&store->writeback);
 	osd_objects_fini(&store->objects);
+	osd_intents_fini(&store->intents);
 	osd_alloc_fini(&store->alloc);
 	kv_close(store->kv);
 	io_file_close(store->io, store->file);

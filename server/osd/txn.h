@@ -13,11 +13,12 @@
 
 #include "changes.h"
 #include "images.h"
-#include "layout.h"
+#include "object.h"
 #include "protocol/codec.h"
 
 enum osd_direct_state {
 	OSD_DIRECT_DURABLE,		/* or there is nothing */
+	OSD_DIRECT_WAITING,		/* for its intent to be durable */
 	OSD_DIRECT_WRITING,
 	OSD_DIRECT_WRITTEN,
 	OSD_DIRECT_FLUSHING,
@@ -39,6 +40,10 @@ struct osd_txn {
 	uint32_t direct_count;
 	enum osd_direct_state direct_state;
 	unsigned int direct_writes;	/* under way */
+	uint32_t in_place;		/* how many of `direct` */
+	uint64_t intent_seq;		/* the transaction that holds its intent */
+	bool intents;			/* it holds intents of others, and nothing else */
+	struct osd_object_key object;	/* that it changes, if in_place is not 0 */
 	bool unread;			/* replayed: what was written directly is not in memory (refill.h) */
 	struct osd_disk_space *space;	/* in the order of doing */
 	uint32_t space_count, space_room;

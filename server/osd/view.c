@@ -215,18 +215,24 @@ static uint32_t fill_edges(struct osd_exec *exec, uint64_t offset, uint64_t leng
 	return 0;
 }
 
+/* Bytes of [offset, +length) are new in them, and the rest is as the view had it. */
 static void set_images(struct osd_exec *exec, uint32_t first, uint32_t count,
-		       struct mem_buffer *buffer)
+		       struct mem_buffer *buffer, uint64_t offset, uint64_t length)
 {
 	struct osd_view_chunk *chunk;
 	struct osd_view_image *image;
+	uint64_t begin;
 	uint32_t n;
+	bool whole;
 
 	for (n = 0; n < count; n++) {
 		chunk = exec->view.chunks[(first + n) / OSD_CHUNK_BLOCKS];
 		chunk->map.unwritten &= ~(1ull << ((first + n) % OSD_CHUNK_BLOCKS));
 		image = &chunk->images[(first + n) % OSD_CHUNK_BLOCKS];
+		begin = (uint64_t)(first + n) * OSD_BLOCK_BYTES;
+		whole = image->whole || (begin >= offset && begin + OSD_BLOCK_BYTES <= offset + length);
 		drop_image(image);
+		image->whole = whole;
 		image->buffer = mem_buffer_get(buffer);
 		image->bytes = buffer->bytes + (uint64_t)n * OSD_BLOCK_BYTES;
 	}
@@ -251,7 +257,7 @@ static uint32_t put_bytes(struct osd_exec *exec, uint64_t offset, uint64_t lengt
 			memcpy(buffer->bytes + offset % OSD_BLOCK_BYTES, data, length);
 		else
 			memset(buffer->bytes + offset % OSD_BLOCK_BYTES, 0, length);
-		set_images(exec, first, count, buffer);
+		set_images(exec, first, count, buffer, offset, length);
 		exec->view.changed = true;
 	}
 	mem_buffer_put(buffer);

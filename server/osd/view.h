@@ -19,6 +19,7 @@ struct osd_store;
 struct osd_view_image {
 	const uint8_t *bytes;		/* NULL: the block is as the map says */
 	struct mem_buffer *buffer;	/* counted */
+	bool whole;			/* nothing of what was there before is in them */
 };
 
 struct osd_view_chunk {

@@ -347,7 +347,7 @@ static bool flush_is_due(const struct osd_writeback *wb)
 {
 	uint64_t held = wb->applied.position - wb->flushed_position;
 
-	return held && (wb->all || held >= wb->store->journal.bytes / 4);
+	return held && (wb->all || held >= (wb->trim_bytes ? wb->trim_bytes : wb->store->journal.bytes / 4));
 }
 
 static void flush_keys(struct osd_writeback *wb)

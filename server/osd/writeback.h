@@ -48,6 +48,7 @@ struct osd_writeback {
 	uint64_t flushed_position;
 	struct io_timer timer;
 	uint32_t wait_ms;
+	uint64_t trim_bytes;		/* see store.h */
 	bool all;			/* do not wait: closing, or the journal is full */
 	void (*idle)(struct osd_store *store);	/* nothing is left and all is flushed; may be NULL */
 };

@@ -110,9 +110,9 @@ static int verdict(const struct fsck *fsck)
 
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r\033[K");
-	printf("objects %" PRIu64 "\nblocks %" PRIu64 "\nunwritten %" PRIu64 "\ncompared %" PRIu64 "\n"
+	printf("objects %" PRIu64 "\nblocks %" PRIu64 "\nunwritten %" PRIu64 "\ncompared %" PRIu64 "\nunstable %" PRIu64 "\n"
 	       "pairs %" PRIu64 "\nlog_entries %" PRIu64 "\nkept %" PRIu64 "\nleaked_blocks %" PRIu64 "\n",
-	       counts->objects, counts->blocks, counts->unwritten, counts->blocks_compared, counts->pairs,
+	       counts->objects, counts->blocks, counts->unwritten, counts->blocks_compared, counts->unstable, counts->pairs,
 	       counts->log_entries, counts->kept, counts->leaked);
 	for (int i = 0; i < OSD_CHECK_FAULT_KINDS; i++)
 		printf("faults_%s %" PRIu64 "\n", osd_check_fault_name(i), counts->faults[i]);

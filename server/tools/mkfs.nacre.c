@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "format.h"
+#include "plan.h"
 #include "protocol/map.h"
 #include "protocol/mds.h"
 #include "server/base/version.h"
@@ -39,7 +40,8 @@ static int print_help(void)
 	       "      --inline N       files of up to N bytes keep their data in the inode: a\n"
 	       "                       multiple of %u up to %u (%u; 0: none do)\n"
 	       "      --journal MODE   how the OSDs write file data: data (twice, through the\n"
-	       "                       journal) or cow (once, to fresh blocks) (data)\n"
+	       "                       journal), cow (once, to fresh blocks) or ordered (once,\n"
+	       "                       under load in its place) (data)\n"
 	       "      --ranks N        metadata ranks (1); other metadata servers stand by\n"
 	       "      --osd N          only a new, empty store for OSD N of the file system that is there: when\n"
 	       "                       its old one is lost, the other replicas fill it; if N is the next\n"
@@ -67,12 +69,13 @@ static int take_number(const char *option, const char *text, uint64_t min, uint6
 
 static int take_journal(const char *text, struct format_options *options)
 {
-	if (!strcmp(text, "ordered"))
-		return tool_misused("--journal ordered: that mode is not written yet, use cow or data");
-	if (strcmp(text, "data") && strcmp(text, "cow"))
-		return tool_misused("--journal %s: there is no such mode, use cow or data", text);
-	options->journal_mode = !strcmp(text, "cow") ? NACRE_JOURNAL_COW : NACRE_JOURNAL_DATA;
-	return TOOL_OK;
+	for (unsigned int mode = 0; mode < PLAN_JOURNAL_MODES; mode++) {
+		if (strcmp(text, plan_journal_modes[mode]))
+			continue;
+		options->journal_mode = mode;
+		return TOOL_OK;
+	}
+	return tool_misused("--journal %s: there is no such mode, use data, ordered or cow", text);
 }
 
 static int take_option(int option, const char *which, struct format_options *options)

@@ -8,6 +8,8 @@
 
 #define PG_COUNT_DEFAULT 64
 
+const char *const plan_journal_modes[PLAN_JOURNAL_MODES] = { "data", "ordered", "cow" };
+
 static const char *check(const struct plan *plan)
 {
 	if (!plan->osd_count)
@@ -24,8 +26,8 @@ static const char *check(const struct plan *plan)
 		return "the least number of replicas is more than the number of replicas";
 	if (plan->pg_count & (plan->pg_count - 1) || plan->pg_count > NACRE_MAP_PGS_MAX / 2)
 		return "the number of placement groups must be a power of two up to 8192";
-	if (plan->journal_mode != NACRE_JOURNAL_DATA && plan->journal_mode != NACRE_JOURNAL_COW)
-		return "that journal mode is not written yet";
+	if (plan->journal_mode >= PLAN_JOURNAL_MODES)
+		return "there is no such journal mode";
 	if (plan->inline_bytes > NACRE_INLINE_MAX || plan->inline_bytes % NACRE_INLINE_UNIT)
 		return "inline data must be a multiple of 64 bytes up to 4096";
 	return NULL;

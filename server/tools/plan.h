@@ -8,6 +8,10 @@
 
 #include "server/base/mapedit.h"
 
+/* Names of enum nacre_journal_mode. */
+#define PLAN_JOURNAL_MODES 3u
+extern const char *const plan_journal_modes[PLAN_JOURNAL_MODES];
+
 struct plan_osd {
 	uint64_t store_lo, store_hi;	/* identity of its store, random */
 };

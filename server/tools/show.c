@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The cluster map in words. See show.h. */
 #include <string.h>
+#include "plan.h"
 #include "show.h"
 
 typedef unsigned long long ull;
 
 static const char *const rank_states[] = { "down", "replay", "reconnect", "active" };
-static const char *const journal_modes[] = { "data", "ordered", "cow" };
 
 static void show_head(FILE *out, const struct nacre_map_view *view)
 {
@@ -190,7 +190,7 @@ static void map_pools(FILE *out, const struct nacre_map_view *view)
 	for (uint32_t i = 0; !nacre_map_pool_at(view, i, &p); i++) {
 		fprintf(out, "pool %u%s: %u groups, %u replicas, min_size %u, journal %s, objects of %u bytes",
 			p.id, pool_name(p.id), p.pg_count, p.replicas, p.min_size,
-			journal_modes[p.journal_mode <= NACRE_JOURNAL_COW ? p.journal_mode : 0],
+			plan_journal_modes[p.journal_mode < PLAN_JOURNAL_MODES ? p.journal_mode : 0],
 			p.object_bytes);
 		if (p.inline_units)
 			fprintf(out, ", inline up to %u", p.inline_units * NACRE_INLINE_UNIT);

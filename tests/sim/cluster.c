@@ -91,7 +91,8 @@ static void start_osd(struct sim_daemon *daemon)
 		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
 		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
 		.out_after_ms = OUT_AFTER_MS,
-		.direct_bytes = daemon->sim->direct_bytes,
+		.direct_bytes = daemon->sim->direct_bytes, .trim_bytes = daemon->sim->trim_bytes,
+		.lone_intents = daemon->sim->lone_intents >> daemon->id & 1,
 		.log_keep = 64, .scrub_bytes_per_s = 4u << 20,
 		/* by themselves only in some histories: then under every fault */
 		.scrub_light_s = daemon->sim->options.seed % 2 ? 3 : 0, .scrub_deep_s = daemon->sim->options.seed % 2 ? 10 : 0,
@@ -272,7 +273,7 @@ void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind)
 
 	sim_host_crash(daemon->host, kind);
 	daemon->scrubs |= kind == SIM_CRASH_POWER &&
-			  daemon->sim->journal_modes[NACRE_POOL_DATA] == NACRE_JOURNAL_COW;
+			  daemon->sim->journal_modes[NACRE_POOL_DATA] != NACRE_JOURNAL_DATA;
 	if (daemon->kv) {
 		keep = (unsigned int)sim_below(&daemon->sim->world->random, 4);
 		kv_mem_disk_crash(daemon->kv, keep);

@@ -10,11 +10,13 @@
 #include "protocol/map.h"
 #include "sim_disk.h"
 #include "sim_net.h"
+#include "server/osd/osd_core.h"
 
 #define FAULT_EVERY_MAX_NS (1500 * SIM_NS_PER_MS)
 #define DOWN_MAX_NS (2500 * SIM_NS_PER_MS)
 #define SHORT_MAX_NS (700 * SIM_NS_PER_MS)
 #define LONG_MAX_NS (12 * SIM_NS_PER_S)
+#define POWER_WAITS 400u		/* flushes until one is found at which something is overwritten in place */
 
 static uint64_t dice(struct sim *sim, uint64_t sides)
 {
@@ -59,6 +61,36 @@ static bool osd_is_down(const struct sim *sim)
 	return false;
 }
 
+static bool holds_overwrites(const struct osd_txn *txn)
+{
+	for (; txn; txn = txn->next)
+		if (txn->in_place && txn->direct_state != OSD_DIRECT_WAITING)
+			return true;
+	return false;
+}
+
+/* Is something being overwritten in place? What a loss of power leaves of that only its intent tells. */
+static bool overwrites(const struct sim_daemon *daemon)
+{
+	const struct osd *osd = daemon->osd;
+	const struct osd_record *record;
+
+	if (!osd || !osd->store)
+		return false;
+	for (record = osd->store->journal.writing; record; record = record->next)
+		if (holds_overwrites(record->txns))
+			return true;
+	return holds_overwrites(osd->store->journal.waiting);
+}
+
+static void crash_one_client(struct sim *sim, struct sim_client *client)
+{
+	if (!client->host->up)
+		return;
+	workload_client_crash(client, some_crash(sim));
+	workload_client_start_at(client, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+}
+
 static void run_power_loss(struct sim_event *event)
 {
 	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event - offsetof(struct sim_daemon, power_event));
@@ -68,6 +100,17 @@ static void run_power_loss(struct sim_event *event)
 
 	if (!daemon->host->up || osd_is_down(sim) || !sim->faults_on || rot_is_there(sim))
 		return;
+	if (daemon->power_waits && !overwrites(daemon)) {
+		daemon->power_waits--;
+		sim_disk_at_flush(daemon->host, event, true);
+		return;
+	}
+	/* with the clients that would write it again: then nobody but the OSDs can end what is unstable */
+	if (daemon->power_waits && has(sim, SIM_FAULT_CLIENT_CRASH) && dice(sim, 3)) {
+		all = true;
+		for (i = 0; i < sim->client_count; i++)
+			crash_one_client(sim, &sim->clients[i]);
+	}
 	for (i = 0; i < SIM_OSDS; i++)
 		if (all || &sim->osds[i] == daemon) {
 			cluster_crash(&sim->osds[i], SIM_CRASH_POWER);
@@ -80,9 +123,10 @@ static void crash_daemon(struct sim *sim, struct sim_daemon *daemon)
 	if (!daemon->host->up)
 		return;
 	/* orders of data, record and flush show in the short time in which they are under way */
-	if (daemon->kv && sim->journal_modes[NACRE_POOL_DATA] == NACRE_JOURNAL_COW && dice(sim, 6)) {
+	if (daemon->kv && sim->journal_modes[NACRE_POOL_DATA] != NACRE_JOURNAL_DATA && dice(sim, 6)) {
 		daemon->power_event.run = run_power_loss;
-		sim_disk_at_flush(daemon->host, &daemon->power_event);
+		daemon->power_waits = sim->lone_intents && dice(sim, 4) ? POWER_WAITS : 0;
+		sim_disk_at_flush(daemon->host, &daemon->power_event, daemon->power_waits);
 		return;
 	}
 	cluster_crash(daemon, some_crash(sim));
@@ -100,12 +144,7 @@ static void crash_osd(struct sim *sim)
 
 static void crash_client(struct sim *sim)
 {
-	struct sim_client *client = &sim->clients[dice(sim, sim->client_count)];
-
-	if (!client->host->up)
-		return;
-	workload_client_crash(client, some_crash(sim));
-	workload_client_start_at(client, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+	crash_one_client(sim, &sim->clients[dice(sim, sim->client_count)]);
 }
 
 static void partition(struct sim *sim)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "server/base/mutate.h"
+#include "server/osd/journal_mode.h"
 #include "sim.h"
 
 struct run {
@@ -46,7 +47,7 @@ static int usage(FILE *out)
 
 	fprintf(out,
 		"usage: nacre-sim [--seed N | --seeds FIRST..LAST] [--ops N] [--clients N] [--jobs N]\n"
-		"                 [--faults CLASS,…] [--inline on|off] [--journal data|cow] [--mutate NAME] [--trace] [--verbose]\n"
+		"                 [--faults CLASS,…] [--inline on|off] [--journal data|ordered|cow] [--mutate NAME] [--trace] [--verbose]\n"
 		"       nacre-sim --mutations [--seeds FIRST..LAST] [--jobs N]\n"
 		"fault classes (default: chosen by each seed):");
 	for (i = 0; i < sizeof(fault_classes) / sizeof(fault_classes[0]); i++)
@@ -257,6 +258,17 @@ static bool parse_seeds(struct run *run, const char *text)
 	return !*end && run->first <= run->last;
 }
 
+static bool parse_journal(struct sim_options *options, const char *text)
+{
+	const struct osd_journal_mode *mode;
+
+	options->journals_by_seed = false;
+	for (options->journal = 0; (mode = osd_journal_mode_find(options->journal)); options->journal++)
+		if (!strcmp(text, mode->name))
+			return true;
+	return false;
+}
+
 static bool parse_option(struct run *run, int option)
 {
 	switch (option) {
@@ -278,9 +290,7 @@ static bool parse_option(struct run *run, int option)
 		run->options.inlines = !strcmp(optarg, "on");
 		return run->options.inlines || !strcmp(optarg, "off");
 	case 'J':
-		run->options.journals_by_seed = false;
-		run->options.cow = !strcmp(optarg, "cow");
-		return run->options.cow || !strcmp(optarg, "data");
+		return parse_journal(&run->options, optarg);
 	case 'm':
 		return parse_mutation(optarg);
 	case 'M':

@@ -27,6 +27,8 @@ static bool group_is_clean(const struct pg *pg)
 	const struct pg_member *member;
 	int slot;
 
+	if (pg->slot < 0)
+		return true;		/* it is elsewhere now */
 	if (!pg->primary)
 		return pg->state == PG_REPLICA;
 	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "protocol/map.h"
+#include "server/osd/journal_mode.h"
 #include "groups.h"
 #include "quotas.h"
 #include "rot.h"
@@ -114,18 +115,22 @@ static void choose_inlines(struct sim *sim)
 }
 
 /*
- * Half of the histories have file data in journal mode cow, a part of them metadata, too; what is small and goes through the
- * journal begins at different sizes, as what is written here is small. Random numbers of their own, as above.
+ * A third of the histories has file data in each journal mode, and a part of those metadata, too; what is small and goes through the
+ * journal begins at different sizes, as what is written here is small. In mode ordered journals are trimmed soon, as only what cannot be
+ * replayed any more is overwritten in place. Random numbers of their own, as above.
  */
 static void choose_journals(struct sim *sim)
 {
 	struct sim_random random = sim_random_from(sim->options.seed ^ 0xc0117);
-	bool cow = sim->options.journals_by_seed ? sim_below(&random, 2) : sim->options.cow;
+	uint8_t mode = (uint8_t)sim_below(&random, 3);
 
-	sim->journal_modes[NACRE_POOL_DATA] = cow ? NACRE_JOURNAL_COW : NACRE_JOURNAL_DATA;
-	sim->journal_modes[NACRE_POOL_META] = cow && !sim_below(&random, 3) ? NACRE_JOURNAL_COW :
-									     NACRE_JOURNAL_DATA;
+	if (!sim->options.journals_by_seed)
+		mode = sim->options.journal;
+	sim->journal_modes[NACRE_POOL_DATA] = mode;
+	sim->journal_modes[NACRE_POOL_META] = sim_below(&random, 3) ? NACRE_JOURNAL_DATA : mode;
 	sim->direct_bytes = 4096u << sim_below(&random, 2);
+	sim->trim_bytes = mode == NACRE_JOURNAL_ORDERED ? 4096ull << sim_below(&random, 4) : 0;
+	sim->lone_intents = mode == NACRE_JOURNAL_ORDERED ? (uint8_t)(1 + sim_below(&random, (1u << SIM_OSDS) - 1)) : 0;
 }
 
 static void prepare(struct sim *sim)
@@ -150,6 +155,7 @@ static void prepare(struct sim *sim)
 
 static void report(struct sim *sim)
 {
+	static const char *const modes[] = { "", ", data ", ", all " };
 	struct history_counts counts = history_counts(sim->history);
 
 	if (sim->options.verbose)
@@ -157,13 +163,14 @@ static void report(struct sim *sim)
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " rotten blocks, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged, %" PRIu64 " weights changed%s\n",
+		       " judged, %" PRIu64 " weights changed%s%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
 		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed,
-		       sim->journal_modes[NACRE_POOL_META] ? ", all cow" :
-		       sim->journal_modes[NACRE_POOL_DATA] ? ", data cow" : "");
+		       modes[sim->journal_modes[NACRE_POOL_META] ? 2 : !!sim->journal_modes[NACRE_POOL_DATA]],
+		       sim->journal_modes[NACRE_POOL_DATA] ?
+		       osd_journal_mode_find(sim->journal_modes[NACRE_POOL_DATA])->name : "");
 	if (!sim->failed)
 		return;
 	fprintf(stderr, "--- the last that happened\n");

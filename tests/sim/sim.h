@@ -41,6 +41,7 @@ struct sim_daemon {
 	struct kv *formatting;		/* an OSD's, while its store is made */
 	struct sim_event event;		/* restart */
 	struct sim_event power_event;	/* loss of power, in the middle of a flush */
+	unsigned int power_waits;	/* for a moment at which something is overwritten in place, so many flushes at most */
 };
 
 struct sim_client;
@@ -93,7 +94,8 @@ struct sim_options {
 	uint32_t faults;		/* enum sim_fault_class bits; by the seed when faults_by_seed */
 	bool faults_by_seed;
 	bool inlines, inlines_by_seed;	/* small files in the inode */
-	bool cow, journals_by_seed;	/* the OSDs' journal mode: cow or data */
+	uint8_t journal;		/* the OSDs' journal mode */
+	bool journals_by_seed;
 	bool trace, verbose;
 };
 
@@ -119,6 +121,8 @@ struct sim {
 	unsigned int client_count;
 	uint8_t journal_modes[2];	/* of the pools, by id */
 	uint32_t direct_bytes;		/* see server/osd/store.h */
+	uint64_t trim_bytes;		/* likewise */
+	uint8_t lone_intents;		/* likewise, a bit for each OSD: what one overwrites in place another may not */
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	bool quotas;			/* directories have quotas */
 	uint64_t quotas_set, quotas_judged;

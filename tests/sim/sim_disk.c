@@ -47,6 +47,7 @@ struct sim_file {
 	uint64_t record_count;		/* ever */
 	struct op *writes;		/* in flight */
 	struct sim_event *at_flush;	/* see sim_disk_at_flush() */
+	bool at_flush_alone;
 };
 
 struct sim_file *sim_disk_add(struct sim_host *host, const char *path, uint64_t bytes)
@@ -273,12 +274,25 @@ static void unlink_write(struct op *op)
 	op->link = NULL;
 }
 
-void sim_disk_at_flush(struct sim_host *host, struct sim_event *event)
+void sim_disk_at_flush(struct sim_host *host, struct sim_event *event, bool alone)
 {
 	struct sim_file *file;
 
-	for (file = host->files; file; file = file->next)
+	for (file = host->files; file; file = file->next) {
 		file->at_flush = event;
+		file->at_flush_alone = alone;
+	}
+}
+
+/* A flush has begun, and will take so long. */
+static void tell_flush(struct sim_file *file, uint64_t latency)
+{
+	struct sim_world *world = file->host->world;
+
+	if (!file->at_flush || (!file->at_flush_alone && !file->writes && !file->records->next))
+		return;
+	sim_event_at(world, NULL, file->at_flush, world->now_ns + sim_below(&world->random, latency));
+	file->at_flush = NULL;
 }
 
 static void begin_flush(struct op *op, struct sim_file *file)
@@ -289,11 +303,7 @@ static void begin_flush(struct op *op, struct sim_file *file)
 	op->syncing = true;
 	op->cutoff = file->record_count;
 	sim_event_at(world, op->host, &op->event, world->now_ns + latency);
-	/* what is alone on its way has nothing to be out of order with */
-	if (!file->at_flush || (!file->writes && !file->records->next))
-		return;
-	sim_event_at(world, NULL, file->at_flush, world->now_ns + sim_below(&world->random, latency));
-	file->at_flush = NULL;
+	tell_flush(file, latency);
 }
 
 static void run_op(struct sim_event *event)
@@ -345,6 +355,7 @@ void sim_disk_submit(struct io *io, struct io_disk *disk)
 	struct sim_file *file = (struct sim_file *)disk->file;
 	struct op *op = calloc(1, sizeof(*op));
 	uint32_t longest_us = world->faults.disk_write_us;
+	uint64_t latency;
 
 	assert(op && host->up);
 	check_alignment(file, disk);
@@ -364,7 +375,10 @@ void sim_disk_submit(struct io *io, struct io_disk *disk)
 			op->next->link = &op->next;
 		file->writes = op;
 	}
-	sim_event_at(world, host, &op->event, world->now_ns + latency_ns(world, longest_us));
+	latency = latency_ns(world, longest_us);
+	sim_event_at(world, host, &op->event, world->now_ns + latency);
+	if (disk->kind == IO_DISK_SYNC && file->at_flush_alone)
+		tell_flush(file, latency);
 }
 
 /* ---- loss of power ------------------------------------------------------------- */

@@ -23,8 +23,11 @@ uint64_t sim_disk_bytes(struct io_file *file);
 void sim_disk_close(struct io_file *file);
 void sim_disk_submit(struct io *io, struct io_disk *disk);
 
-/* Run an event once a write that is to be flushed has reached one of the host's disks, before that flush is done. */
-void sim_disk_at_flush(struct sim_host *host, struct sim_event *event);
+/*
+ * Run an event once a write that is to be flushed has reached one of the host's disks, before that flush is done: one that is not the
+ * only one on its way, as that has nothing to be out of order with; `alone`: whichever it is, and whatever is flushed.
+ */
+void sim_disk_at_flush(struct sim_host *host, struct sim_event *event, bool alone);
 void sim_disk_crash(struct sim_host *host, enum sim_crash kind);
 void sim_disk_destroy_all(struct sim_host *host);
 

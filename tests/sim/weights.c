@@ -2,6 +2,7 @@
 /* See weights.h. */
 #include <stdlib.h>
 #include "server/base/mapedit_core.h"
+#include "rot.h"
 #include "weights.h"
 
 #define EVERY_MAX_NS (4 * SIM_NS_PER_S)
@@ -45,7 +46,8 @@ static void run_change(struct sim_event *event)
 		.weight = choices[sim_below(&sim->weight_random, sizeof(choices) / sizeof(choices[0]))],
 	};
 
-	if (cluster_edit_map(sim, weigh, &weighing)) {
+	/* a member that leaves would take with it what a scrub is to find */
+	if (!rot_is_there(sim) && cluster_edit_map(sim, weigh, &weighing)) {
 		sim_note(sim->world, sim->osds[weighing.osd].host, "weighs", weighing.weight, 0);
 		sim->weights_changed++;
 	}

@@ -79,6 +79,7 @@ static const struct template_row {
 	{ NACRE_MSG_REP_LOG, "{pool}.{pg} up to {last}, committed {committed}[ ({flags})]" },
 	{ NACRE_MSG_REP_SCRUB, "{pool}.{pg} {what} {ino}.{index}[ version {version}][ at {offset}][, {length} bytes], question {tid}" },
 	{ NACRE_MSG_REP_SCRUBBED, "{pool}.{pg}[: {result}][ ({flags})] version {version} size {size}, question {tid}" },
+	{ NACRE_MSG_REP_UNSTABLE, "{pool}.{pg}" },
 };
 
 const char *story_template(uint16_t type)

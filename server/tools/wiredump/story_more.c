@@ -365,6 +365,13 @@ static void more_of_listed(FILE *out, const struct story *story)
 		nacre_array_count(nacre_rep_listed_object_desc(), listed->objects_bytes));
 }
 
+static void more_of_unstable(FILE *out, const struct story *story)
+{
+	const struct nacre_rep_unstable *unstable = story->body;
+
+	fprintf(out, ", %d ranges", nacre_array_count(nacre_rep_range_desc(), unstable->ranges_bytes));
+}
+
 static void more_of_object(FILE *out, const struct story *story)
 {
 	const struct nacre_rep_object *object = story->body;
@@ -393,6 +400,7 @@ story_more story_more_find(uint16_t type)
 		[NACRE_MSG_REP_TRANSACTION] = more_of_transaction,
 		[NACRE_MSG_REP_LISTED] = more_of_listed,
 		[NACRE_MSG_REP_OBJECT] = more_of_object,
+		[NACRE_MSG_REP_UNSTABLE] = more_of_unstable,
 	};
 
 	return type < NACRE_MSG_LIMIT ? rows[type] : NULL;

@@ -260,6 +260,16 @@ static void rep_listed(struct nacre_rep_listed *m)
 	*m = r;
 }
 
+static void rep_unstable(struct nacre_rep_unstable *m)
+{
+	struct nacre_rep_range range = { .ino = 1, .snap = NACRE_SNAP_HEAD, .offset = 4096, .length = 8192 };
+	struct nacre_rep_unstable r = { .pg = 5, .interval = 3 };
+
+	r.ranges = put(nacre_rep_range_desc(), &range);
+	r.ranges_bytes = bytes_since(r.ranges);
+	*m = r;
+}
+
 static int rep_object(struct nacre_rep_object *m)
 {
 	struct nacre_key_value kv = { .key = (const __u8 *)"k", .key_bytes = 1,
@@ -539,6 +549,9 @@ static int osd_body(__u16 type, void *body)
 		return rep_scrubbed(body);
 	case NACRE_MSG_REP_LOG:
 		rep_log(body);
+		return 0;
+	case NACRE_MSG_REP_UNSTABLE:
+		rep_unstable(body);
 		return 0;
 	default:
 		return -1;

@@ -378,6 +378,8 @@ static void replicas(void **state)
 	REFUSED(REP_OBJECT, nacre_rep_object, m->flags |= NACRE_REP_OBJECT_ABSENT);
 	REFUSED(REP_OBJECT, nacre_rep_object, m->part = 0);
 	REFUSED(REP_LOG, nacre_rep_log, m->last = 7);
+	REFUSED(REP_UNSTABLE, nacre_rep_unstable, m->ranges_bytes = 0);
+	REFUSED(REP_UNSTABLE, nacre_rep_unstable, ((__u8 *)m->ranges)[31] = 0x80);
 }
 
 static void open_body_is_decode_and_validate(void **state)

@@ -75,6 +75,8 @@ void cluster_osd_start(struct cluster_osd *o)
 		.cache_bytes = 512 << 10,
 		.writeback_ms = 50,
 		.direct_bytes = 1,
+		.trim_bytes = o->cluster->journal_mode == NACRE_JOURNAL_ORDERED ? 4096 : 0,
+		.lone_intents = true,
 		.log_keep = o->cluster->log_keep,
 		.events = &events,
 		.owner = o,
@@ -295,10 +297,12 @@ void cluster_refresh(struct cluster *c)
 void cluster_start(struct cluster *c, uint64_t seed, unsigned int osds, unsigned int replicas,
 		   unsigned int min_size)
 {
+	uint8_t journal_mode = c->journal_mode;
 	uint32_t log_keep = c->log_keep;
 	uint16_t i;
 
 	memset(c, 0, sizeof(*c));
+	c->journal_mode = journal_mode;
 	c->log_keep = log_keep;
 	c->world = sim_world_create(seed);
 	c->store = sim_store_create(c->world);

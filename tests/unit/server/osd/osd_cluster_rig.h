@@ -47,7 +47,7 @@ struct cluster {
 	struct sim_store *store;
 	unsigned int osd_count, replicas, min_size;
 	uint32_t log_keep;
-	uint8_t journal_mode;		/* of both pools; cow: every write goes directly */
+	uint8_t journal_mode;		/* of both pools; but for data every write goes directly. Set it before cluster_start() */
 	struct cluster_osd osds[CLUSTER_OSDS_MAX];
 	struct sim_host *client;
 	struct log *client_log;

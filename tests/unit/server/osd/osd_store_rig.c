@@ -143,6 +143,8 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 		.writeback_ms = 20,
 		.read_only = rig->read_only,
 		.direct_bytes = rig->direct_bytes,
+		.trim_bytes = rig->trim_bytes,
+		.lone_intents = rig->lone_intents,
 		.calls = &calls,
 		.owner = rig,
 	};
@@ -339,4 +341,47 @@ uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply
 	mem_bytes_free(&data);
 	rig_request_free(r);
 	return result;
+}
+
+/* ---- objects of one byte's value ------------------------------------------------------------- */
+
+uint32_t rig_put(struct rig *rig, uint64_t ino, uint64_t offset, size_t length, uint8_t value, bool wait)
+{
+	struct rig_request r;
+
+	rig_request(rig, &r, ino, 0);
+	rig_op(&r, NACRE_OSD_OP_WRITE, 0, NULL, 0, NULL, 0, offset, length);
+	memset(mem_append(&r.data, length), value, length);
+	return rig_run(rig, &r, NULL, wait);
+}
+
+int rig_value(struct rig *rig, uint64_t ino, uint64_t offset, size_t length)
+{
+	struct rig_request r;
+	struct rig_reply reply;
+	uint32_t result;
+	int value;
+	size_t i;
+
+	rig_request(rig, &r, ino, 0);
+	rig_op(&r, NACRE_OSD_OP_READ, 0, NULL, 0, NULL, 0, offset, length);
+	result = rig_run(rig, &r, &reply, true);
+	value = result ? -2 : reply.data.length != length ? -3 : reply.data.at[0];
+	for (i = 0; value >= 0 && i < length; i++)
+		if (reply.data.at[i] != value)
+			value = -1;
+	rig_reply_free(&reply);
+	return value;
+}
+
+uint64_t rig_place(struct rig *rig, uint64_t ino, uint32_t n)
+{
+	struct osd_object_key key = { ino, 0, NACRE_SNAP_HEAD, 1, 0 };
+	struct osd_object *object = osd_object_pin(&rig->store->objects, &key);
+	uint64_t block;
+
+	assert_non_null(object->chunks[n / OSD_CHUNK_BLOCKS]);
+	block = object->chunks[n / OSD_CHUNK_BLOCKS]->block[n % OSD_CHUNK_BLOCKS];
+	osd_object_unpin(&rig->store->objects, object);
+	return block;
 }

@@ -31,7 +31,9 @@ struct rig {
 	char why[256];
 	uint64_t journal_bytes;
 	uint64_t backlog_bytes;
-	uint32_t direct_bytes;		/* mode cow: what is smaller is journaled */
+	uint64_t trim_bytes;
+	bool lone_intents;
+	uint32_t direct_bytes;		/* modes ordered and cow: what is smaller is journaled */
 	const struct osd_journal_mode *mode;	/* of the requests to come; NULL: data */
 	uint64_t tid;
 	uint64_t submitted, durable;	/* transactions */
@@ -83,5 +85,14 @@ struct rig_reply {
 /* Execute, and commit if it changes something; wait: until it is durable. Frees the request. */
 uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply, bool wait);
 void rig_reply_free(struct rig_reply *reply);
+
+/* ---- objects of one byte's value ---- */
+
+/* Write that value. The result. */
+uint32_t rig_put(struct rig *rig, uint64_t ino, uint64_t offset, size_t length, uint8_t value, bool wait);
+/* The one value that all bytes have: -1 if they differ, -2 if they cannot be read, -3 if there are not so many. */
+int rig_value(struct rig *rig, uint64_t ino, uint64_t offset, size_t length);
+/* Where block `n` of an object that is in memory is. */
+uint64_t rig_place(struct rig *rig, uint64_t ino, uint32_t n);
 
 #endif

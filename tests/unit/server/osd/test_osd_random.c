@@ -21,7 +21,7 @@
 
 #define WRITERS 5
 #define CELLS 4
-#define CELL_BYTES 3000u		/* cells share blocks */
+#define CELL_BYTES_MAX 8192u
 #define STEPS 400
 
 struct writer {
@@ -46,12 +46,13 @@ static struct cluster c;
 static struct sim_random dice;
 static struct writer writers[WRITERS];
 static uint64_t seed_now;
+static uint32_t cell_bytes;		/* of a cell: they share blocks, or fill them, which may be overwritten in place then */
 
 static void fill(uint8_t *bytes, uint32_t count)
 {
 	uint32_t i;
 
-	for (i = 0; i < CELL_BYTES; i++)
+	for (i = 0; i < cell_bytes; i++)
 		bytes[i] = (uint8_t)(count * 7 + i % 13);
 }
 
@@ -60,7 +61,7 @@ static void check_read(struct writer *w)
 {
 	struct osdc_result bytes = osdc_request_result(w->request, 1);
 	struct osdc_result attr = osdc_request_result(w->request, 0);
-	uint8_t want[CELL_BYTES];
+	uint8_t want[CELL_BYTES_MAX];
 	uint32_t count, cell;
 
 	memcpy(&count, attr.output, sizeof(count));
@@ -70,8 +71,8 @@ static void check_read(struct writer *w)
 			 w->count);
 	cell = count % CELLS;
 	fill(want, count);
-	if (bytes.data_bytes < (cell + 1) * CELL_BYTES ||
-	    memcmp(bytes.data + cell * CELL_BYTES, want, CELL_BYTES))
+	if (bytes.data_bytes < (cell + 1) * cell_bytes ||
+	    memcmp(bytes.data + cell * cell_bytes, want, cell_bytes))
 		fail_msg("seed %llu: object %u does not hold write %u", (unsigned long long)seed_now,
 			 (unsigned int)w->ino, count);
 }
@@ -94,18 +95,18 @@ static void done(struct osdc_request *request, uint32_t result)
 
 static void begin_write(struct writer *w)
 {
-	uint8_t bytes[CELL_BYTES];
+	uint8_t bytes[CELL_BYTES_MAX];
 	uint32_t cell = ++w->count % CELLS;
 
 	fill(bytes, w->count);
 	w->cells[cell] = w->count;
 	w->request = osdc_request_new(c.osdc, 1, w->ino, 0);
-	osdc_add_data(w->request, NACRE_OSD_OP_WRITE, cell * CELL_BYTES, bytes, CELL_BYTES);
+	osdc_add_data(w->request, NACRE_OSD_OP_WRITE, cell * cell_bytes, bytes, cell_bytes);
 	osdc_add(w->request, NACRE_OSD_OP_SETXATTR, 0, "count", 5, &w->count, sizeof(w->count), 0, 0);
 	osdc_add(w->request, NACRE_OSD_OP_KV_SET, 0, &w->count, sizeof(w->count), "x", 1, 0, 0);
 	if (!sim_below(&dice, 4))	/* room somewhere behind them: replicas compare their blocks, too */
 		osdc_add(w->request, NACRE_OSD_OP_ALLOCATE, sim_below(&dice, 2) ? NACRE_OSD_OPF_KEEP : 0, NULL, 0, NULL, 0,
-			 CELLS * CELL_BYTES + sim_below(&dice, 1u << 20), 1 + sim_below(&dice, 1u << 17));
+			 CELLS * cell_bytes + sim_below(&dice, 1u << 20), 1 + sim_below(&dice, 1u << 17));
 	w->reads = false;
 	w->busy = true;
 	osdc_submit(w->request, done, w);
@@ -115,7 +116,7 @@ static void begin_read(struct writer *w)
 {
 	w->request = osdc_request_new(c.osdc, 1, w->ino, 0);
 	osdc_add(w->request, NACRE_OSD_OP_GETXATTR, 0, "count", 5, NULL, 0, 0, 0);
-	osdc_add(w->request, NACRE_OSD_OP_READ, 0, NULL, 0, NULL, 0, 0, CELLS * CELL_BYTES);
+	osdc_add(w->request, NACRE_OSD_OP_READ, 0, NULL, 0, NULL, 0, 0, CELLS * cell_bytes);
 	w->reads = true;
 	w->read_floor = w->acked;
 	w->busy = true;
@@ -167,7 +168,8 @@ static void one_history(uint64_t seed)
 	memset(&c, 0, sizeof(c));
 	memset(writers, 0, sizeof(writers));
 	c.log_keep = seed % 2 ? 6 : 0;
-	c.journal_mode = seed % 3 ? NACRE_JOURNAL_COW : NACRE_JOURNAL_DATA;
+	c.journal_mode = (uint8_t)(seed % 3);
+	cell_bytes = c.journal_mode == NACRE_JOURNAL_ORDERED ? CELL_BYTES_MAX : 3000;
 	cluster_start(&c, seed, 3, 2 + (unsigned int)(seed % 2), 1);
 	dice = sim_random_from(seed);
 	for (i = 0; i < WRITERS; i++)

@@ -24,7 +24,6 @@ int __lsan_is_turned_off(void)
 }
 
 static struct rig rig;
-static uint8_t bytes[4 << 20];
 
 static int setup(void **state)
 {
@@ -41,12 +40,7 @@ static int teardown(void **state)
 
 static uint32_t put(uint64_t ino, uint64_t offset, size_t length, uint8_t value, bool wait)
 {
-	struct rig_request r;
-
-	memset(bytes, value, length);
-	rig_request(&rig, &r, ino, 0);
-	rig_data_op(&r, NACRE_OSD_OP_WRITE, offset, bytes, length);
-	return rig_run(&rig, &r, NULL, wait);
+	return rig_put(&rig, ino, offset, length, value, wait);
 }
 
 static uint32_t op(uint64_t ino, enum nacre_osd_op_code code, uint16_t flags, uint64_t offset, uint64_t length,
@@ -59,37 +53,14 @@ static uint32_t op(uint64_t ino, enum nacre_osd_op_code code, uint16_t flags, ui
 	return rig_run(&rig, &r, NULL, wait);
 }
 
-/* The one value that all bytes have: -1 if they differ, -2 if they cannot be read, -3 if there are not so many. */
 static int value_of(uint64_t ino, uint64_t offset, size_t length)
 {
-	struct rig_request r;
-	struct rig_reply reply;
-	uint32_t result;
-	int value;
-	size_t i;
-
-	rig_request(&rig, &r, ino, 0);
-	rig_op(&r, NACRE_OSD_OP_READ, 0, NULL, 0, NULL, 0, offset, length);
-	result = rig_run(&rig, &r, &reply, true);
-	value = result ? -2 : reply.data.length != length ? -3 : reply.data.at[0];
-	for (i = 0; value >= 0 && i < length; i++)
-		if (reply.data.at[i] != value)
-			value = -1;
-	rig_reply_free(&reply);
-	return value;
+	return rig_value(&rig, ino, offset, length);
 }
 
-/* Where block `n` of an object that is in memory is. */
 static uint64_t place_of(uint64_t ino, uint32_t n)
 {
-	struct osd_object_key key = { ino, 0, NACRE_SNAP_HEAD, 1, 0 };
-	struct osd_object *object = osd_object_pin(&rig.store->objects, &key);
-	uint64_t block;
-
-	assert_non_null(object->chunks[n / OSD_CHUNK_BLOCKS]);
-	block = object->chunks[n / OSD_CHUNK_BLOCKS]->block[n % OSD_CHUNK_BLOCKS];
-	osd_object_unpin(&rig.store->objects, object);
-	return block;
+	return rig_place(&rig, ino, n);
 }
 
 static void reopen(void)

@@ -124,7 +124,7 @@ static void what_makes_no_map_is_refused_with_the_reason(void **state)
 	WITH(replicas, 0, "replicas");
 	WITH(replicas, 5, "replicas");
 	WITH(min_size, 3, "least number");
-	WITH(journal_mode, NACRE_JOURNAL_ORDERED, "not written yet");
+	WITH(journal_mode, NACRE_JOURNAL_COW + 1, "no such journal mode");
 	WITH(pg_count, 48, "power of two");
 	WITH(pg_count, 16384, "power of two");
 }

@@ -83,8 +83,8 @@ static void status_says_how_everybody_fares(void **state)
 	assert_line(text, "mds1 standby, instance 5");
 	assert_null(strstr(text, "mds2"));
 	assert_line(text, "osd0 up, instance 1, 127.0.0.1:7300, 64 groups");
-	assert_line(text, "osd1 up, instance 8, [2001:db8::1]:7301, lease run out, 64 groups");
-	assert_line(text, "osd2 down, 64 groups, weight 0.50");
+	assert_line(text, "osd1 up, instance 8, [2001:db8::1]:7301, lease run out, 63 groups");
+	assert_line(text, "osd2 down, 65 groups, weight 0.50");
 	assert_int_equal(groups.active + groups.degraded + groups.inactive, 32);
 	assert_int_equal(groups.inactive, 0);
 	assert_true(groups.degraded > 0);
@@ -123,7 +123,7 @@ static void the_whole_map_is_there(void **state)
 	unsigned int count = 0;
 
 	assert_line(text, "pool 1 (data): 64 groups, 2 replicas, min_size 1, journal data, objects of 4194304 bytes");
-	assert_line(text, "osd2: down, in, instance 3, 127.0.0.1:7302, weight 1.00, domain 2, store 00000000000000000000000000000000");
+	assert_line(text, "osd2: down, in, instance 3, 127.0.0.1:7302, weight 0.50, domain 2, store 00000000000000000000000000000000");
 	assert_line(text, "rank 0: active, instance 4, 10.0.0.1:7270, incarnation 2");
 	assert_line(text, "rank 1: down, instance 0, -, incarnation 0");
 	assert_line(text, "subtree of inode 0x1: rank 0");
