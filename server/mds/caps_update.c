@@ -190,7 +190,9 @@ static void take_flush(struct mds *mds, struct mds_session *session, struct mds_
 		return;
 	}
 	seq = take_values(mds, cap, update, groups);
-	cap->claimed_dirty &= ~groups;
+	/* until the rank is active more values may follow under the same claim, and the cap itself may be given back already */
+	if (!mds->reconnect)
+		cap->claimed_dirty &= ~groups;
 	ack_when_safe(mds, session, update->ino, update->flush_id, seq);
 	if (update->update_flags & (NACRE_CAP_UPDATE_SYNC | NACRE_CAP_UPDATE_ANSWER))
 		mds_journal_flush(mds);

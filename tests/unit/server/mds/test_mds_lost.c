@@ -183,22 +183,32 @@ static void test_claims(void **state)
 
 static uint64_t flush_ino;
 
-/* Before RECONNECT_DONE: the flush that the last incarnation took to its grave. */
-static void flush_again(struct mdst_client *c)
+static void flush_size(struct mdst_client *c, uint64_t flush_id, uint64_t size)
 {
 	struct nacre_cap_update update = {
 		.ino = flush_ino, .cap_id = c->claims->cap_id, .cap_gen = 1, .cap_seq = 1,
-		.held = c->claims->held, .dirty = NACRE_GROUP_FILE, .flush_id = 1,
-		.oldest_flush = 1, .size = 4711,
+		.held = c->claims->held, .dirty = NACRE_GROUP_FILE, .flush_id = flush_id,
+		.oldest_flush = 1, .size = size,
 	};
 
 	mdst_send(c, NACRE_MSG_CAP_UPDATE, &update);
 }
 
-/* CAP-1: given back with a flush that was lost in a restart; the claim says so, and its values are there before anyone looks. */
-static void test_flush_outlives_its_cover(void **state)
+/* Before RECONNECT_DONE: the flush that the last incarnation took to its grave. */
+static void flush_again(struct mdst_client *c)
 {
-	struct mdst *t = *state;
+	flush_size(c, 1, 4711);
+}
+
+/* Likewise, and what was written after it. */
+static void flush_twice(struct mdst_client *c)
+{
+	flush_size(c, 1, 4000);
+	flush_size(c, 2, 4711);
+}
+
+static void outlive_cover(struct mdst *t, void (*resend)(struct mdst_client *c), unsigned int flushes)
+{
 	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
 	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id,
@@ -211,14 +221,28 @@ static void test_flush_outlives_its_cover(void **state)
 	mdst_crash(t);
 	mdst_start_only(t);
 	b->coming_back = true;
-	mdst_client_reconnect(a, &claim, 1, flush_again);
+	mdst_client_reconnect(a, &claim, 1, resend);
 	b->coming_back = false;
 	assert_int_equal(mdst_lookup(b, ROOT, "f").target.size, 4711);
-	ack = mdst_take(a, NACRE_MSG_CAP_FLUSH_ACK);
-	assert_int_equal(ack->host.cap_flush_ack.result, 0);
-	message_put(ack);
+	while (flushes--) {
+		ack = mdst_take(a, NACRE_MSG_CAP_FLUSH_ACK);
+		assert_int_equal(ack->host.cap_flush_ack.result, 0);
+		message_put(ack);
+	}
 	mdst_client_destroy(a);
 	mdst_client_destroy(b);
+}
+
+/* CAP-1: given back with a flush that was lost in a restart; the claim says so, and its values are there before anyone looks. */
+static void test_flush_outlives_its_cover(void **state)
+{
+	outlive_cover(*state, flush_again, 1);
+}
+
+/* The first flush of a claim used to end it for those that followed: refused with ESTALE, what was written last was lost (simulator, seed 5660). */
+static void test_second_flush_outlives_its_cover(void **state)
+{
+	outlive_cover(*state, flush_twice, 2);
 }
 
 /* Another may claim what is wanted here, or have values of it on their way: nobody is given more before all are back. */
@@ -435,7 +459,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_fence_2_two_at_once), T(test_ino_1_chosen_by_the_rank_and_lost), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
-		T(test_claims), T(test_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
+		T(test_claims), T(test_flush_outlives_its_cover), T(test_second_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
 		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
 		T(test_b15_a_lost_client_with_many_caps), T(test_b15_many_caps_of_a_client_that_closes),
 	};
