@@ -215,8 +215,11 @@ static void add_bad(struct osd_object_scan *scan, uint32_t n)
 
 static bool is_at_rest(const struct osd_object_scan *scan, uint32_t i)
 {
+	const struct osd_store *store = scan->pg->osd->store;
+
 	return osd_chunk_state(&scan->map, i) == OSD_BLOCK_WRITTEN &&
-	       !osd_images_find(&scan->pg->osd->store->images, scan->map.block[i]);
+	       !osd_images_find(&store->images, scan->map.block[i]) &&
+	       !osd_intents_cover(&store->intents, &scan->object->key, scan->chunk * OSD_CHUNK_BLOCKS + i);
 }
 
 /* Is block `i` still the one that was read? */

@@ -79,6 +79,7 @@ struct scrub_object {
 	bool aborted;			/* the interval has ended, or the server */
 	bool busy;			/* our own scan or execution is under way */
 	unsigned int scans;
+	unsigned int dialled;		/* how often a member that is in sync could not be asked */
 	uint64_t again_ns;		/* scan again, not before; 0: no */
 	struct object_hold hold;
 	struct scrub_side sides[NACRE_REPLICAS_MAX];

@@ -7,6 +7,7 @@
 #define AGAIN_MS 100u
 #define ANSWER_MS 2000u			/* then a member is asked again */
 #define TRIES_MAX 8u
+#define DIALS_MAX 40u
 
 static bool granted(struct object_hold *hold);
 
@@ -263,12 +264,28 @@ static void take_answer(struct scrub_side *side, const struct nacre_rep_scrubbed
 		nacre_array_at(nacre_osd_extent_desc(), wire->bad, i, &side->bad[i]);
 }
 
+/* It has every acknowledged write, whether it can be asked at this moment or not. */
+static bool has_all(const struct pg_member *member)
+{
+	return member && member->osd != NACRE_OSD_NONE && member->up && member->in_sync && member->in_set;
+}
+
 bool scrub_member_counts(const struct pg *pg, const struct pg_member *member)
 {
-	struct conn *conn = member->osd == NACRE_OSD_NONE ? NULL : osd_peer_conn(pg->osd, member->osd);
+	struct conn *conn = has_all(member) ? osd_peer_conn(pg->osd, member->osd) : NULL;
 
-	return conn && member->up && member->in_sync && member->in_set &&
-	       (conn_peer_features(conn) & NACRE_FEATURE_SCRUB);
+	return conn && (conn_peer_features(conn) & NACRE_FEATURE_SCRUB);
+}
+
+/* A broken connection is no verdict: who is being dialled is waited for, and asked. */
+static bool all_are_connected(const struct pg *pg)
+{
+	int i;
+
+	for (i = 0; i < NACRE_REPLICAS_MAX; i++)
+		if (has_all(&pg->members[i]) && !osd_peer_conn(pg->osd, pg->members[i].osd))
+			return false;
+	return true;
 }
 
 static void send(struct scrub_object *object, struct scrub_side *side)
@@ -347,6 +364,10 @@ static void scan_all(struct scrub_object *object)
 
 	object->again_ns = 0;
 	object->count = 0;
+	if (!all_are_connected(pg) && object->dialled++ < DIALS_MAX) {
+		object->again_ns = io_now(pg->osd->io) + osd_scaled_ns(pg->osd, AGAIN_MS);
+		return;
+	}
 	add_side(object, pg->osd->id, true);
 	for (i = 0; i < NACRE_REPLICAS_MAX; i++)
 		if (scrub_member_counts(pg, &pg->members[i]))
@@ -388,7 +409,7 @@ void scrub_object_tick(struct scrub_object *object)
 		side = &object->sides[i];
 		if (!side->waits || now_ns < side->sent_ns + osd_scaled_ns(object->osd, ANSWER_MS))
 			continue;
-		if (side->tries < TRIES_MAX && scrub_member_counts(object->pg, pg_member_of(object->pg, side->osd))) {
+		if (side->tries < TRIES_MAX && has_all(pg_member_of(object->pg, side->osd))) {
 			send(object, side);
 			continue;
 		}
