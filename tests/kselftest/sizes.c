@@ -147,7 +147,7 @@ static void cut_under_the_writer(bool writes)
 
 int main(int argc, char **argv)
 {
-	unsigned long count = test_setting("ROUNDS", 300), revoked, reported;
+	unsigned long count = test_setting("ROUNDS", 300), revoked, beside, reported;
 	bool writes = turns_begin("sizes", argc, argv);
 
 	dice = test_setting("SEED", 1);
@@ -156,11 +156,15 @@ int main(int argc, char **argv)
 	revoked = test_statistic("caps_revoked");
 	reported = test_statistic("sizes_reported");
 	rounds(writes, count);
+	beside = test_statistic("caps_revoked");
+	revoked = beside - revoked;
 	beside_the_writing(writes);
-	revoked = test_statistic("caps_revoked") - revoked;
+	beside = test_statistic("caps_revoked") - beside;
 	reported = test_statistic("sizes_reported") - reported;
 	test_note("%lu caps taken from here, %lu stats answered by reports", revoked, reported);
 	EQUAL(revoked, 0);
+	/* a stat that comes while the rank is changing the file itself, for more room, is not answered by a report */
+	CHECK(beside <= 2);
 	/* where such a counter exists, every stat of the other side's file was answered so */
 	CHECK(writes || !test_statistic("mds_requests") || reported > count);
 	cut_under_the_writer(writes);
