@@ -150,13 +150,8 @@ static bool run_job(struct member_job *job)
 	struct osd_exec *exec = &job->exec;
 	struct pg *pg = job->pg;
 
-	exec->store = pg->osd->store;
-	exec->mode = pg->mode;
-	exec->request = &job->request;
+	pg_exec_init(pg, exec, &job->request);
 	exec->data = job->message->data;
-	exec->pg = pg->key.pg;
-	exec->pg_count = pg->pg_count;
-	exec->object_bytes = pg->object_bytes;
 	exec->resolved = true;
 	exec->done = job_done;
 	exec->owner = job;

@@ -3,6 +3,7 @@
  * Groups: their life, their states, and what a new map means for them. See pg.h.
  */
 #include <assert.h>
+#include "exec.h"
 #include "pg.h"
 #include "request.h"
 #include "scrub.h"
@@ -302,6 +303,16 @@ void pgs_update(struct osd *osd)
 		for (number = 0; number < pool.pg_count; number++)
 			update_one(osd, &pool, number);
 	}
+}
+
+void pg_exec_init(const struct pg *pg, struct osd_exec *exec, const struct nacre_osd_request *request)
+{
+	exec->store = pg->osd->store;
+	exec->mode = pg->mode;
+	exec->request = request;
+	exec->pg = pg->key.pg;
+	exec->pg_count = pg->pg_count;
+	exec->object_bytes = pg->object_bytes;
 }
 
 /* ---- time, connections -------------------------------------------------------------------------- */

@@ -38,6 +38,7 @@ enum pg_state {
 };
 const char *pg_state_name(enum pg_state state);
 
+struct osd_exec;
 struct pg_recovery;
 struct pg_stabilizing;
 struct pg_unstable;
@@ -129,6 +130,8 @@ void pg_set_state(struct pg *pg, enum pg_state state);
 void pg_settle(struct pg *pg);
 /* Is nothing of an earlier interval under way here? */
 bool pg_is_quiet(const struct pg *pg);
+/* Where a request on one of its objects is executed: the fields of exec.h that follow from the group. */
+void pg_exec_init(const struct pg *pg, struct osd_exec *exec, const struct nacre_osd_request *request);
 /* Every so often: send again what is missing. */
 void pg_tick(struct pg *pg);
 /* The connection to another OSD is open, for the first time or again. */

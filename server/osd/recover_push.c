@@ -151,12 +151,7 @@ static bool read_begin(struct recovery_push *push, const struct nacre_osd_op *op
 		.input_bytes = op ? op->name_size : 0,
 	};
 	memset(exec, 0, sizeof(*exec));
-	exec->store = pg->osd->store;
-	exec->mode = pg->mode;
-	exec->request = &push->request;
-	exec->pg = pg->key.pg;
-	exec->pg_count = pg->pg_count;
-	exec->object_bytes = pg->object_bytes;
+	pg_exec_init(pg, exec, &push->request);
 	exec->body = push->step == PUSH_DATA ? need_chunk : NULL;
 	exec->done = exec_done;
 	exec->owner = push;

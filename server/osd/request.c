@@ -202,13 +202,8 @@ static void start(struct request *request)
 	object_hold_changed(&request->hold, HOLD_RUNNING);
 	if (request->source.queue)
 		object_hold_changed(&request->source, HOLD_RUNNING);
-	exec->store = request->osd->store;
-	exec->mode = pg->mode;
-	exec->request = request->wire;
+	pg_exec_init(pg, exec, request->wire);
 	exec->data = request->message->data;
-	exec->pg = pg->key.pg;
-	exec->pg_count = pg->pg_count;
-	exec->object_bytes = pg->object_bytes;
 	exec->done = exec_done;
 	exec->owner = request;
 	pg->executing++;

@@ -136,12 +136,7 @@ static void execute(struct scrub_object *object, bool stores)
 		.pg = pg->key.pg,
 	};
 	memset(exec, 0, sizeof(*exec));
-	exec->store = pg->osd->store;
-	exec->mode = pg->mode;
-	exec->request = &object->request;
-	exec->pg = pg->key.pg;
-	exec->pg_count = pg->pg_count;
-	exec->object_bytes = pg->object_bytes;
+	pg_exec_init(pg, exec, &object->request);
 	exec->resolved = stores;
 	exec->body = stores ? store_body : read_body;
 	exec->done = self_done;

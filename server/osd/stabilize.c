@@ -217,12 +217,7 @@ static bool granted(struct object_hold *hold)
 		.tid = 1, .instance = INSTANCE, .map_epoch = pg->interval, .pool = job->key.pool, .pg = job->key.pg,
 		.ino = job->key.ino, .index = job->key.index, .snap = job->key.snap,
 	};
-	exec->store = pg->osd->store;
-	exec->mode = pg->mode;
-	exec->request = &job->request;
-	exec->pg = pg->key.pg;
-	exec->pg_count = pg->pg_count;
-	exec->object_bytes = pg->object_bytes;
+	pg_exec_init(pg, exec, &job->request);
 	exec->resolved = true;
 	exec->body = fill;
 	exec->done = exec_done;

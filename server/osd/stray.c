@@ -103,18 +103,12 @@ static bool remove_one(struct stray_batch *batch, const struct kv_pair *pair)
 	batch->request = (struct nacre_osd_request){
 		.ino = oid.ino, .index = oid.index, .snap = oid.snap, .pool = pg->key.pool, .pg = pg->key.pg,
 	};
-	*exec = (struct osd_exec){
-		.store = batch->osd->store,
-		.mode = pg->mode,
-		.request = &batch->request,
-		.pg = pg->key.pg,
-		.pg_count = pg->pg_count,
-		.object_bytes = pg->object_bytes,
-		.resolved = true,
-		.body = remove_body,
-		.done = exec_done,
-		.owner = batch,
-	};
+	memset(exec, 0, sizeof(*exec));
+	pg_exec_init(pg, exec, &batch->request);
+	exec->resolved = true;
+	exec->body = remove_body;
+	exec->done = exec_done;
+	exec->owner = batch;
 	pg->executing++;
 	if (!osd_exec_start(exec))
 		return false;
