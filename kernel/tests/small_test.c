@@ -275,6 +275,34 @@ static void inline_1_guard_rides_on_the_first_write(struct kunit *test)
 	test_close(world, file);
 }
 
+/*
+ * Another client's guard came first, and it has written since, says the rank: no page is filled from what this client still had.
+ * Pages behind the old end were filled with zeros as long as this client's own guard was under way.
+ */
+static void inline_2_who_hears_that_it_has_left_asks_the_objects(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *inode = small_inode(world, 100);
+	struct nacre_inode_info info = test_info_cap(TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE, 2);
+	struct test_message *guard;
+	struct iov_iter to;
+	struct kvec vec = { .iov_base = bytes, .iov_len = 4096 };
+
+	iov_iter_kvec(&to, ITER_DEST, &vec, 1, vec.iov_len);
+	nacre_osd_io_put(nacre_small_leave(inode, 1));
+	guard = next_request(world);
+	KUNIT_EXPECT_TRUE(test, nacre_small_fill(inode, 4096, to));
+	info.version++;
+	info.object_bytes = 1 << 20;
+	info.size = 8000;
+	test_learn(world, &info);
+	KUNIT_EXPECT_FALSE(test, nacre_small_fill(inode, 4096, to));
+	reply_well(world, guard);
+	test_settle(world);
+	KUNIT_EXPECT_EQ(test, nacre_inode(inode)->small.file.state, NACRE_INLINE_NONE);
+	KUNIT_EXPECT_EQ(test, nacre_inode(inode)->small.file.guards, 0);
+}
+
 /* What is in the inode already is read from there; what this mount writes leaves it if its own limit says so. */
 static void a_mount_may_want_less(struct kunit *test)
 {
@@ -486,6 +514,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(inline_1_guard_brings_the_bytes),
 	KUNIT_CASE(inline_2_other_objects_wait_for_the_mark),
 	KUNIT_CASE(failed_guard_leaves_it_inline),
+	KUNIT_CASE(inline_2_who_hears_that_it_has_left_asks_the_objects),
 	KUNIT_CASE(a_mount_may_want_less),
 	KUNIT_CASE(a_soft_write_ends_before_its_guard),
 	KUNIT_CASE(cap_1_a_late_guard_is_waited_for),

@@ -20,6 +20,9 @@
  * asks for the mark and the data together and never writes: without the mark the inline bytes are the answer, for
  * whatever part of the file.
  *
+ * Who is told NONE while its own guard is under way has old bytes: another's guard came first, and that client may have written
+ * since. They answer nothing any more; the answer to the guard changes nothing.
+ *
  * LEFT is dirty cap state (INLINE-4): it goes out, as NACRE_CAP_UPDATE_UNINLINED, with every flush of FILE until one
  * that said it is journaled. Whoever only saw the mark need not tell: the one who set it does, or is lost, and
  * then the rank looks itself.
@@ -85,7 +88,7 @@
 	T(INLINE, SEEN, NONE, NACRE_INLINEA_DROP | NACRE_INLINEA_WAKE)		\
 	T(INLINE, LOST, UNKNOWN, NACRE_INLINEA_DROP | NACRE_INLINEA_WAKE)	\
 	T(LEAVING, TOLD_INLINE, LEAVING, 0)					\
-	T(LEAVING, TOLD_NONE, LEAVING, 0)					\
+	T(LEAVING, TOLD_NONE, NONE, NACRE_INLINEA_DROP | NACRE_INLINEA_WAKE)	\
 	T(LEAVING, GUARD, LEAVING, 0)						\
 	T(LEAVING, MARKED, LEFT, NACRE_INLINEA_DROP | NACRE_INLINEA_TELL | NACRE_INLINEA_WAKE) \
 	T(LEAVING, FAILED, INLINE, NACRE_INLINEA_WAKE)				\

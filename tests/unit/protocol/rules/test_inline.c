@@ -23,6 +23,7 @@ struct client {
 	uint8_t news;			/* it has changed them and not flushed */
 	uint8_t page;			/* ALONE: what it reads in its cache; 0 = nothing */
 	uint8_t request;		/* with the guard, to object 0 */
+	uint8_t direct;			/* of that request: it was sent while others could write, too */
 	uint8_t initial, write;		/* of that request; write 0: the guard alone */
 };
 
@@ -159,7 +160,7 @@ static int may_grant(const struct world *w, int n, uint8_t mode)
 {
 	int i;
 
-	if (w->memory.probe || w->clients[n].mode != NOTHING)
+	if (w->memory.probe || (w->clients[n].mode != NOTHING && (w->clients[n].mode != SHARES || mode != ALONE)))
 		return 0;
 	if (w->unsafe_of && w->unsafe_of != n + 1)
 		return 0;		/* SHARE-1 */
@@ -170,12 +171,13 @@ static int may_grant(const struct world *w, int n, uint8_t mode)
 	return 1;
 }
 
-/* INLINE-5: the bytes come along. */
+/* INLINE-5: the bytes come along. Who may write beside others gets the file to itself with a guard under way. */
 static void grant(struct world *w, int n, uint8_t mode)
 {
 	struct client *c = &w->clients[n];
 	uint32_t actions = nacre_inline_told(&c->file, w->memory.gen, 1);
 
+	c->direct = c->request != NO_REQUEST;
 	c->mode = mode;
 	if ((actions & NACRE_INLINEA_TAKE) && broken_rule != RULE_BYTES)
 		c->small = w->memory.bytes;
@@ -226,9 +228,9 @@ static void apply(struct world *w, struct client *c)
 		w->object = c->initial;
 		w->marked = broken_rule != RULE_GUARD;
 	}
-	if (c->write && (c->mode != ALONE || c->write >= w->object))
+	if (c->write && (c->mode != ALONE || c->direct || c->write >= w->object))
 		w->object = c->write;
-	if (c->mode == SHARES && c->write)
+	if ((c->mode == SHARES || c->direct) && c->write)
 		w->newest = c->write;
 	w->durable = w->object;
 	c->request = APPLIED;
@@ -241,7 +243,7 @@ static void answered(struct world *w, struct client *c)
 	if (!nacre_inline_is_in(&c->file))
 		c->small = c->news = 0;
 	c->request = NO_REQUEST;
-	c->write = c->initial = 0;
+	c->write = c->initial = c->direct = 0;
 }
 
 static void reads(struct world *w, struct client *c)
@@ -344,7 +346,9 @@ static int use_event(struct world *w, struct client *c, int event)
 {
 	switch (event) {
 	case 5:
-		if (c->mode == NOTHING || (c->mode == SHARES && c->request))
+		/* beside its own write it sees this or that; before that is done, what others have written */
+		if (c->mode == NOTHING || (c->mode == SHARES && c->request) ||
+		    (c->direct && c->request == APPLIED))
 			return 0;
 		reads(w, c);
 		return 1;
