@@ -15,7 +15,8 @@
 
 static struct nacre_small_bytes *bytes_new(u32 room, gfp_t gfp)
 {
-	struct nacre_small_bytes *bytes = kzalloc(struct_size(bytes, at, room), gfp);
+	/* Goes with the inode, which the VFS may drop: not counted as what the kernel cannot give back. */
+	struct nacre_small_bytes *bytes = kzalloc(struct_size(bytes, at, room), gfp | __GFP_RECLAIMABLE);
 
 	if (bytes) {
 		refcount_set(&bytes->ref, 1);

@@ -109,7 +109,9 @@ void mds_inode_free(struct mds *mds, struct mds_inode *inode)
 	HASH_DEL(mds->inodes, inode);
 	TAILQ_REMOVE(&mds->lru, inode, lru);
 	mds->counters.inodes--;
-	let_in(mds, 1);
+	/* one for each that goes would keep the number where it is, and loads come on top */
+	if (!mds_inodes_are_too_many(mds))
+		let_in(mds, 2);
 	free(inode->symlink.bytes);
 	free(inode->xattrs.bytes);
 	mds_inode_set_data(mds, inode, NULL, 0);

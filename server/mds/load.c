@@ -8,6 +8,8 @@
 #define SMALL_DIR_ENTRIES 1024		/* such a directory is read whole at the first miss */
 #define MISS_SHARE 64			/* a larger one when one of so many entries was read by itself */
 #define MEMORY_SHARE 4			/* if it fills no more than this part of the memory for inodes */
+#define MISS_SHARE_CROWDED 8		/* while others have to leave for it, whatever its size; see MISS_SHARE */
+#define CROWDED_SHARE 16		/* of the memory for inodes: less than that is free */
 #define PAGE_KEYS 512
 #define PAGE_BYTES (256u << 10)
 
@@ -258,11 +260,23 @@ static void read_page(struct mds_load *load)
 
 /* ---- what others ask for ------------------------------------------------------------------------------------ */
 
-/* A page has hundreds of entries: reading all costs far less than has been spent on single ones. */
+static bool is_crowded(const struct mds *mds)
+{
+	return mds->counters.inodes > mds->config.cache_inodes - mds->config.cache_inodes / CROWDED_SHARE;
+}
+
+/*
+ * A page has hundreds of entries: reading all costs far less than has been spent on single ones. But what comes in drives others
+ * out when memory is full, and as soon as one has gone its directory is not whole any more: directories in use in turn would each
+ * be read again and again for one entry of theirs.
+ */
 static bool is_worth_all(const struct mds *mds, const struct mds_inode *dir)
 {
 	if (dir->stub)
 		return false;
+	if (is_crowded(mds) && dir->size > MISS_SHARE_CROWDED)
+		return dir->dir->misses >= dir->size / MISS_SHARE_CROWDED &&
+		       dir->size <= mds->config.cache_inodes / MEMORY_SHARE;
 	return dir->size <= SMALL_DIR_ENTRIES ||
 	       (dir->dir->misses >= dir->size / MISS_SHARE &&
 		dir->size <= mds->config.cache_inodes / MEMORY_SHARE);

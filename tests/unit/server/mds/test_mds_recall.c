@@ -59,7 +59,7 @@ static void test_caps_are_recalled_for_memory(void **state)
 static void test_listed_when_it_was_to_leave(void **state)
 {
 	struct mdst *t = *state;
-	struct nacre_inode_info cap, caps[400];
+	struct nacre_inode_info cap, caps[1000];
 	struct mdst_client *c;
 	unsigned int i;
 	char name[16];
@@ -83,14 +83,14 @@ static void test_listed_when_it_was_to_leave(void **state)
 	mdst_readdir(c, dir, 0, 1000);
 	assert_true(mdst_counter(t, "caps") >= 100);
 	/* these are all newer: what was listed has to go for them, and then they go themselves */
-	for (; i < 650; i++) {
+	for (; i < 1250; i++) {
 		snprintf(name, sizeof(name), "f%u", i);
 		caps[i - 250] = mdst_create(c, dir, name).target;
 		c->oldest_tid = c->tid;
 	}
 	mdst_run_ms(t, 5000);
 	assert_true(mdst_counter(t, "inodes") <= 200);
-	for (i = 0; i < 400; i++)
+	for (i = 0; i < 1000; i++)
 		mdst_release(c, &caps[i]);
 	mdst_run_ms(t, 1000);
 	assert_in_range(mdst_counter(t, "caps"), 0, 2);
