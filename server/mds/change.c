@@ -63,6 +63,14 @@ void mds_change_interval(struct mds_change *change, uint16_t type, uint64_t firs
 	change->items[change->item_count++].interval = (struct mds_interval){ first, count };
 }
 
+void mds_change_next_ino(struct mds_change *change)
+{
+	const struct mds *mds = change->mds;
+
+	mds_change_interval(change, MDS_ITEM_NEXT_INO, mds->next_ino,
+			    mds->reconnect ? mds->next_ino - mds->lost_inos : 0);
+}
+
 void mds_change_purge(struct mds_change *change, const struct mds_purge_image *purge)
 {
 	assert(change->item_count < MDS_CHANGE_ITEMS);

@@ -61,6 +61,8 @@ void mds_change_session(struct mds_change *change, uint16_t type, uint64_t insta
 			uint64_t first, uint64_t count);
 void mds_change_interval(struct mds_change *change, uint16_t type, uint64_t first,
 			 uint64_t count);
+/* The lowest number never given out, and from where on those before it may still be named by unsafe requests that are sent again. */
+void mds_change_next_ino(struct mds_change *change);
 void mds_change_purge(struct mds_change *change, const struct mds_purge_image *purge);
 /* Returns the batch that carries it. */
 uint64_t mds_change_commit(struct mds_change *change);

@@ -220,7 +220,7 @@ static void trim(struct mds *mds)
 	uint64_t expire;
 
 	/* this runs after every write-back, and what is being written is a long list: mostly the rest says enough */
-	if (checkpoint->header_writing || !is_worth_writing(mds, expire_at_most(mds)))
+	if (checkpoint->header_writing || mds->reconnect || !is_worth_writing(mds, expire_at_most(mds)))
 		return;
 	expire = mds_checkpoint_expire(mds);
 	if (!is_worth_writing(mds, expire))

@@ -157,7 +157,7 @@ struct mds {
 	struct io_task end_sessions_task;
 	struct mds_loads inode_loads;
 	uint64_t next_ino;		/* lowest number never given out */
-	uint64_t lost_inos;		/* MDS_INO_GAP of them: what the incarnation before may have given out and lost */
+	uint64_t lost_inos, lost_end;	/* from and to: what incarnations before may have given out and lost */
 	uint64_t next_cap_id;
 
 	struct mds_session *sessions;	/* by instance */

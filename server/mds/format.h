@@ -235,7 +235,7 @@ NACRE_STRUCT(mds_session_item, MDS_SESSION_ITEM_FIELDS, 32);
 	I(3, SESSION_BEGIN, "mds_session_item: a session")		\
 	I(4, SESSION_END, "mds_session_item: no session any more")	\
 	I(5, SESSION_INOS, "mds_session_item: numbers delegated (INO-1)") \
-	I(6, NEXT_INO, "mds_interval: `first` is the lowest number never given out") \
+	I(6, NEXT_INO, "mds_interval: `first` is the lowest number never given out; `count` before it may have been, and lost") \
 	I(7, BLOCK, "mds_interval: instance ids taken from the map")	\
 	I(8, PURGE, "mds_purge_image: the inode is gone, its objects are to be deleted") \
 	I(9, PURGED, "mds_interval: the objects of inode `first` are deleted") \

@@ -41,7 +41,7 @@ int mds_choose_ino(struct mds *mds, struct mds_request *request, uint64_t *ret_i
 	 * A re-sent unsafe request names the number that the incarnation before chose for it
 	 * and lost in its crash: replay has left room for those (MDS_INO_GAP).
 	 */
-	if (request->head->applied && ino >= mds->lost_inos && ino < mds->lost_inos + MDS_INO_GAP)
+	if (request->head->applied && ino >= mds->lost_inos && ino < mds->lost_end)
 		return 0;
 	return EINVAL;
 }
@@ -137,7 +137,7 @@ static int make(struct mds *mds, struct mds_request *request, struct mds_inode *
 	if (!nameless)
 		mds_dir_changed(&change, dir, 1, is_dir, now);
 	if (!delegated)
-		mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
+		mds_change_next_ino(&change);
 	mds_request_commit(request, &change);
 	mds_caps_creator(mds, session, inode);
 	if (S_ISREG(inode->mode) && !delegated)

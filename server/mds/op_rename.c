@@ -203,7 +203,7 @@ static void leave_whiteout(struct mds *mds, struct mds_change *change, const str
 
 	inode = mds_make_inode(change, move->old, mds_take_inos(mds, 1), S_IFCHR, now);
 	inode->rdev = 0;
-	mds_change_interval(change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
+	mds_change_next_ino(change);
 	mds_dir_changed(change, move->from, 1, 0, now);
 }
 

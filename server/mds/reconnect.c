@@ -34,6 +34,7 @@ struct mds_reconnect {
 	struct io_timer window;
 	unsigned int loading;		/* claims whose inodes are on their way */
 	bool resending;
+	struct mds_commit numbers;	/* before it ends: see journal_numbers() */
 	struct mds_request *current;	/* unsafe request that is being repeated */
 	TAILQ_HEAD(, claim) refused;
 	TAILQ_HEAD(, kept) kept;
@@ -357,13 +358,38 @@ void mds_reconnect_ended(struct mds *mds, const struct mds_request *request)
 	next_unsafe(mds);
 }
 
+static void numbers_are_safe(struct mds *mds, struct mds_commit *commit)
+{
+	if (mds->state != MDS_RECONNECTING)
+		return;
+	if (find_unsafe(mds))
+		next_unsafe(mds);
+	else
+		become_active(mds);
+}
+
+/*
+ * INO-1: the numbers that were left free for what was lost are behind us in the journal, and so is what was sent again, before a new
+ * number is given out unsafely. Else the next incarnation would leave the same ones free, and give that number to somebody else.
+ */
+static void journal_numbers(struct mds *mds)
+{
+	struct mds_change change;
+
+	mds->reconnect->numbers.done = numbers_are_safe;
+	mds_change_begin(&change, mds, NULL);
+	mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
+	mds_journal_on_safe(mds, mds_change_commit(&change), &mds->reconnect->numbers);
+	mds_journal_flush(mds);
+}
+
 static void next_unsafe(struct mds *mds)
 {
 	struct mds_reconnect *reconnect = mds->reconnect;
 	struct mds_request *request = find_unsafe(mds);
 
 	if (!request) {
-		become_active(mds);
+		journal_numbers(mds);
 		return;
 	}
 	reconnect->current = request;

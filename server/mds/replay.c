@@ -72,7 +72,7 @@ static int take_header(struct mds_replay *replay, const struct nacre_key_value *
 		return -EBADMSG;
 	}
 	replay->found_header = true;
-	mds->next_ino = header->next_ino;
+	mds->next_ino = mds->lost_inos = header->next_ino;
 	if (mds->quotas.next_id < header->next_quota)
 		mds->quotas.next_id = header->next_quota;
 	mds_ids_set_block(mds, header->block_first, header->block_count);
@@ -143,7 +143,7 @@ static void make_table(struct mds_replay *replay)
 	struct mds *mds = replay->mds;
 
 	log_info(mds->log, "replay", "an empty metadata pool: a new file system");
-	mds->next_ino = NACRE_INO_FIRST(mds->config.rank);
+	mds->next_ino = mds->lost_inos = NACRE_INO_FIRST(mds->config.rank);
 	replay->header.expire_seq = 1;
 	mds_header_write(mds, 1, 0, first_header_written);
 }
@@ -197,8 +197,8 @@ static void finish(struct mds_replay *replay)
 		damaged(replay, "the tree");
 		return;
 	}
-	mds->lost_inos = mds->next_ino;
 	mds->next_ino += MDS_INO_GAP;
+	mds->lost_end = mds->next_ino;
 	mds_replay_free(mds);
 	mds_reconnect_begin(mds);
 }
@@ -279,7 +279,7 @@ static void make_root(struct mds *mds)
 	root->dir->complete = true;
 	mds_change_begin(&change, mds, NULL);
 	mds_change_inode(&change, root);
-	mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
+	mds_change_next_ino(&change);
 	mds_change_commit(&change);
 	mds_journal_flush(mds);
 }

@@ -139,8 +139,10 @@ static int apply_interval(struct mds *mds, uint16_t type, const uint8_t *bytes, 
 		return -EBADMSG;
 	switch (type) {
 	case MDS_ITEM_NEXT_INO:
-		if (mds->next_ino < interval.first)
-			mds->next_ino = interval.first;
+		if (mds->next_ino > interval.first || interval.count > interval.first)
+			return 0;
+		mds->next_ino = interval.first;
+		mds->lost_inos = interval.first - interval.count;
 		return 0;
 	case MDS_ITEM_BLOCK:
 		mds_ids_set_block(mds, interval.first, interval.count);

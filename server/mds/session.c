@@ -228,7 +228,7 @@ static void journal_begin(struct mds *mds, struct mds_session *session)
 	mds_change_begin(&change, mds, session);
 	mds_change_session(&change, MDS_ITEM_SESSION_BEGIN, session->instance, 0, 0);
 	mds_change_session(&change, MDS_ITEM_SESSION_INOS, session->instance, ino, mds->config.ino_range);
-	mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
+	mds_change_next_ino(&change);
 	mds_change_interval(&change, MDS_ITEM_BLOCK, first, count);
 	mds_intervals_add(&session->inos, ino, mds->config.ino_range);
 	mds_intervals_add(&session->offered, ino, mds->config.ino_range);

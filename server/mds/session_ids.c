@@ -196,6 +196,6 @@ void mds_session_offer_inos(struct mds *mds, struct mds_session *session, uint64
 	mds_change_begin(&change, mds, session);
 	mds_change_session(&change, MDS_ITEM_SESSION_INOS, session->instance, offer->first,
 			   mds->config.ino_range);
-	mds_change_interval(&change, MDS_ITEM_NEXT_INO, mds->next_ino, 0);
+	mds_change_next_ino(&change);
 	mds_journal_on_safe(mds, mds_change_commit(&change), &offer->commit);
 }

@@ -34,13 +34,11 @@ static void left(void *owner)
 	osd->stopped(osd->stop_owner);
 }
 
-/* The store is closed: tell whoever waits for it. */
+/* Tell whoever waits for it. */
 static void end(struct osd *osd)
 {
 	const struct osd_events *events = osd->config.events;
 
-	osd->store = NULL;
-	osd->store_open = false;
 	if (osd->ending == OSD_FAILED)
 		events->failed(osd->config.owner, osd->fail_result, osd->reason);
 	else if (osd->ending == OSD_FENCED)
@@ -53,7 +51,11 @@ static void end(struct osd *osd)
 
 static void store_closed(void *owner)
 {
-	end(owner);
+	struct osd *osd = owner;
+
+	osd->store = NULL;
+	osd->store_open = false;
+	end(osd);
 }
 
 static bool is_quiet(struct osd *osd)
@@ -74,7 +76,7 @@ static void end_poll(struct io_timer *timer)
 		return;
 	}
 	if (!osd->store || osd->store->failed) {
-		/* A device that failed may answer never: its memory stays as it is. */
+		/* A device that failed may answer never, or later: its memory stays as it is. */
 		end(osd);
 		return;
 	}

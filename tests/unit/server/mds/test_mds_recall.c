@@ -93,7 +93,8 @@ static void test_listed_when_it_was_to_leave(void **state)
 	for (i = 0; i < 1000; i++)
 		mdst_release(c, &caps[i]);
 	mdst_run_ms(t, 1000);
-	assert_in_range(mdst_counter(t, "caps"), 0, 2);
+	/* of 250 that were listed; who is asked when there are enough on their way goes to the end of the queue once more */
+	assert_in_range(mdst_counter(t, "caps"), 0, 10);
 	mdst_client_destroy(c);
 }
 
