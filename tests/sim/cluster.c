@@ -11,7 +11,8 @@
 #include "protocol/session.h"
 #include "server/base/mapedit.h"
 #include "server/base/member.h"
-#include "server/osd/store.h"
+#include "server/osd/osd_core.h"
+#include "points.h"
 #include "scrub.h"
 #include "sim.h"
 
@@ -69,9 +70,7 @@ static void failed(void *owner, int result, const char *reason)
 
 	sim_note(daemon->sim->world, daemon->host, "gave up", (uint64_t)-result, 0);
 	daemon->serving = false;
-	if (result == -EIO && daemon->sim->world->faults.disk_error_ppm)
-		return;
-	if (result == -EBUSY || result == -EAGAIN || result == -ETIMEDOUT) {
+	if ((result == -EIO && daemon->disk_failed) || result == -EBUSY || result == -EAGAIN || result == -ETIMEDOUT) {
 		daemon->cut_off = true;
 		cluster_restart_at(daemon, daemon->sim->world->now_ns + SIM_NS_PER_S / 2);
 		return;
@@ -271,6 +270,10 @@ void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind)
 {
 	unsigned int keep;
 
+	if (daemon->osd && daemon->osd->store)
+		points_count(daemon->sim->options.points, daemon->osd->store,
+			     kind == SIM_CRASH_KILL ? SIM_POINT_KILL :
+			     daemon->sim->crash_together ? SIM_POINT_POWER_ALL : SIM_POINT_POWER);
 	sim_host_crash(daemon->host, kind);
 	daemon->scrubs |= kind == SIM_CRASH_POWER &&
 			  daemon->sim->journal_modes[NACRE_POOL_DATA] != NACRE_JOURNAL_DATA;

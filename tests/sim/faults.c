@@ -6,6 +6,7 @@
  * time, but a partition or a pause may come on top.
  */
 #include <string.h>
+#include "points.h"
 #include "rot.h"
 #include "protocol/map.h"
 #include "sim_disk.h"
@@ -16,6 +17,7 @@
 #define DOWN_MAX_NS (2500 * SIM_NS_PER_MS)
 #define SHORT_MAX_NS (700 * SIM_NS_PER_MS)
 #define LONG_MAX_NS (12 * SIM_NS_PER_S)
+#define WRITES_MAX 12u			/* writes and flushes that pass before a crash at one of them */
 #define POWER_WAITS 400u		/* flushes until one is found at which something is overwritten in place */
 
 static uint64_t dice(struct sim *sim, uint64_t sides)
@@ -91,14 +93,39 @@ static void crash_one_client(struct sim *sim, struct sim_client *client)
 	workload_client_start_at(client, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
 }
 
+static bool may_lose_osds(const struct sim *sim, const struct sim_daemon *daemon)
+{
+	return daemon->host->up && !osd_is_down(sim) && sim->faults_on && !rot_is_there(sim);
+}
+
+/* This OSD, and at times others or all of them at the same moment. */
+static void crash_osds(struct sim *sim, struct sim_daemon *daemon, enum sim_crash kind, bool all)
+{
+	bool together = all || (!daemon->power_waits && !dice(sim, 3));
+	unsigned int i;
+
+	sim->crash_together = together;
+	for (i = 0; i < SIM_OSDS; i++)
+		if (all || &sim->osds[i] == daemon || (together && dice(sim, 2))) {
+			cluster_crash(&sim->osds[i], kind);
+			cluster_restart_at(&sim->osds[i], sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+		}
+	sim->crash_together = false;
+}
+
+static struct sim_daemon *daemon_of(struct sim_event *event)
+{
+	return (struct sim_daemon *)((char *)event - offsetof(struct sim_daemon, crash_event));
+}
+
 static void run_power_loss(struct sim_event *event)
 {
-	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event - offsetof(struct sim_daemon, power_event));
+	struct sim_daemon *daemon = daemon_of(event);
 	struct sim *sim = daemon->sim;
 	bool all = !dice(sim, 3);
 	unsigned int i;
 
-	if (!daemon->host->up || osd_is_down(sim) || !sim->faults_on || rot_is_there(sim))
+	if (!may_lose_osds(sim, daemon))
 		return;
 	if (daemon->power_waits && !overwrites(daemon)) {
 		daemon->power_waits--;
@@ -111,26 +138,54 @@ static void run_power_loss(struct sim_event *event)
 		for (i = 0; i < sim->client_count; i++)
 			crash_one_client(sim, &sim->clients[i]);
 	}
-	for (i = 0; i < SIM_OSDS; i++)
-		if (all || &sim->osds[i] == daemon) {
-			cluster_crash(&sim->osds[i], SIM_CRASH_POWER);
-			cluster_restart_at(&sim->osds[i], sim->world->now_ns + dice(sim, DOWN_MAX_NS));
-		}
+	crash_osds(sim, daemon, SIM_CRASH_POWER, all);
+}
+
+static void run_crash_at_write(struct sim_event *event)
+{
+	struct sim_daemon *daemon = daemon_of(event);
+	struct sim *sim = daemon->sim;
+
+	if (may_lose_osds(sim, daemon))
+		crash_osds(sim, daemon, some_crash(sim), !dice(sim, 3));
+}
+
+/* Most of the time an OSD's disk has nothing to do: orders of data, record and flush show in the short time in which they are under way. */
+static void crash_osd_at_work(struct sim *sim, struct sim_daemon *daemon)
+{
+	/* at a flush: one in so many. Who waits for something to be overwritten in place must not be disturbed. */
+	static const uint64_t chances[] = {
+		[NACRE_JOURNAL_DATA] = UINT64_MAX, [NACRE_JOURNAL_ORDERED] = 1, [NACRE_JOURNAL_COW] = 2,
+	};
+
+	if (dice(sim, chances[sim->journal_modes[NACRE_POOL_DATA]])) {
+		daemon->crash_event.run = run_crash_at_write;
+		sim_disk_at_write(daemon->host, &daemon->crash_event, (unsigned int)dice(sim, WRITES_MAX));
+		return;
+	}
+	daemon->crash_event.run = run_power_loss;
+	daemon->power_waits = sim->lone_intents && dice(sim, 4) ? POWER_WAITS : 0;
+	sim_disk_at_flush(daemon->host, &daemon->crash_event, daemon->power_waits);
 }
 
 static void crash_daemon(struct sim *sim, struct sim_daemon *daemon)
 {
 	if (!daemon->host->up)
 		return;
-	/* orders of data, record and flush show in the short time in which they are under way */
-	if (daemon->kv && sim->journal_modes[NACRE_POOL_DATA] != NACRE_JOURNAL_DATA && dice(sim, 6)) {
-		daemon->power_event.run = run_power_loss;
-		daemon->power_waits = sim->lone_intents && dice(sim, 4) ? POWER_WAITS : 0;
-		sim_disk_at_flush(daemon->host, &daemon->power_event, daemon->power_waits);
+	if (daemon->kv && dice(sim, 6)) {
+		crash_osd_at_work(sim, daemon);
 		return;
 	}
 	cluster_crash(daemon, some_crash(sim));
 	cluster_restart_at(daemon, sim->world->now_ns + dice(sim, DOWN_MAX_NS));
+}
+
+/* One operation of the disk fails: a write or a flush ends the daemon, and another one is started in its place. */
+static void break_disk(struct sim *sim, struct sim_daemon *daemon)
+{
+	daemon->disk_failed = true;
+	points_error(sim->options.points);
+	sim_disk_fail_next(daemon->host);
 }
 
 /* At times a disk is lost with what is on it. */
@@ -138,6 +193,10 @@ static void crash_osd(struct sim *sim)
 {
 	struct sim_daemon *daemon = &sim->osds[dice(sim, SIM_OSDS)];
 
+	if (!dice(sim, 8)) {
+		break_disk(sim, daemon);
+		return;
+	}
 	crash_daemon(sim, daemon);
 	daemon->loses_store = sim->faults_done % 4 == 3;
 }

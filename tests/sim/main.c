@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "server/base/mutate.h"
 #include "server/osd/journal_mode.h"
+#include "points.h"
 #include "sim.h"
 
 struct run {
@@ -23,6 +24,7 @@ struct run {
 	unsigned int jobs;
 	bool mutations;			/* break every rule in turn */
 	bool stop_at_failure;
+	double seconds;			/* begin no further history after so long; 0: run all */
 };
 
 #define MUTATION_ROW(NAME, text, doc) { MUTATE_##NAME, text, doc },
@@ -46,7 +48,7 @@ static int usage(FILE *out)
 	size_t i;
 
 	fprintf(out,
-		"usage: nacre-sim [--seed N | --seeds FIRST..LAST] [--ops N] [--clients N] [--jobs N]\n"
+		"usage: nacre-sim [--seed N | --seeds FIRST..LAST] [--ops N] [--clients N] [--jobs N] [--seconds N]\n"
 		"                 [--faults CLASS,…] [--inline on|off] [--journal data|ordered|cow] [--mutate NAME] [--trace] [--verbose]\n"
 		"       nacre-sim --mutations [--seeds FIRST..LAST] [--jobs N]\n"
 		"fault classes (default: chosen by each seed):");
@@ -139,15 +141,26 @@ static bool reap(struct job *jobs, unsigned int count, uint64_t *ret_seed, bool 
 	return good;
 }
 
-/* Run all seeds; the number of bad ones. *ret_bad: the lowest of those seen. */
-static uint64_t run_seeds(const struct run *run, uint64_t *ret_bad, bool show)
+static double seconds(void)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Run all seeds, or those for which there is time: then run->last changes. The number of bad ones; *ret_bad: the lowest of those seen. */
+static uint64_t run_seeds(struct run *run, uint64_t *ret_bad, bool show)
+{
+	double begin = seconds();
 	struct job *jobs = calloc(run->jobs, sizeof(*jobs));
 	uint64_t next = run->first, bad = 0, seed;
 	unsigned int running = 0, i;
 
 	*ret_bad = 0;
 	while (running || next <= run->last) {
+		if (run->seconds && seconds() - begin > run->seconds)
+			run->last = next - 1;
 		while (running < run->jobs && next <= run->last) {
 			for (i = 0; jobs[i].pid; i++)
 				;
@@ -173,25 +186,29 @@ static uint64_t run_seeds(const struct run *run, uint64_t *ret_bad, bool show)
 
 /* ---- modes ----------------------------------------------------------------------------- */
 
-static double seconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-static int run_all(const struct run *run)
+static int run_all(struct run *run)
 {
 	double begin = seconds();
 	uint64_t lowest, bad = run_seeds(run, &lowest, true);
 
+	points_print(run->options.points, stdout);
 	printf("%" PRIu64 " histories of %" PRIu64 " calls, %" PRIu64 " bad, %.1f s\n",
 	       run->last - run->first + 1, run->options.ops, bad, seconds() - begin);
 	if (bad)
 		printf("again: nacre-sim --ops %" PRIu64 " --seed %" PRIu64 " --trace\n",
 		       run->options.ops, lowest);
 	return bad ? 1 : 0;
+}
+
+/* Rules about what is overwritten in place show only in mode ordered, and when OSDs crash. */
+static void choose_histories(struct sim_options *options, enum mutation mutation)
+{
+	bool in_place = mutation >= MUTATE_OSD_INTENT_SKIPPED && mutation <= MUTATE_OSD_UNSTABLE_UNHEEDED;
+
+	options->journals_by_seed = !in_place;
+	options->journal = NACRE_JOURNAL_ORDERED;
+	options->faults_by_seed = !in_place;
+	options->faults = SIM_FAULT_ALL;
 }
 
 static int run_mutations(struct run *run)
@@ -203,6 +220,7 @@ static int run_mutations(struct run *run)
 	run->stop_at_failure = true;
 	for (i = 0; i < MUTATION_COUNT; i++) {
 		mutate_set(mutations[i].mutation, true);
+		choose_histories(&run->options, mutations[i].mutation);
 		if (run_seeds(run, &lowest, run->options.verbose)) {
 			printf("caught  %-24s by seed %" PRIu64 "\n", mutations[i].name, lowest);
 		} else {
@@ -296,6 +314,9 @@ static bool parse_option(struct run *run, int option)
 	case 'M':
 		run->mutations = true;
 		return true;
+	case 'S':
+		run->seconds = strtod(optarg, NULL);
+		return run->seconds > 0;
 	case 't':
 		run->options.trace = true;
 		return true;
@@ -312,7 +333,7 @@ static const struct option options[] = {
 	{ "ops", required_argument, NULL, 'o' }, { "clients", required_argument, NULL, 'c' },
 	{ "jobs", required_argument, NULL, 'j' }, { "faults", required_argument, NULL, 'f' },
 	{ "inline", required_argument, NULL, 'i' }, { "journal", required_argument, NULL, 'J' }, { "mutate", required_argument, NULL, 'm' }, { "mutations", no_argument, NULL, 'M' },
-	{ "trace", no_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' },
+	{ "seconds", required_argument, NULL, 'S' }, { "trace", no_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };
 
@@ -325,6 +346,7 @@ int main(int argc, char **argv)
 	};
 	int option;
 
+	run.options.points = points_create();
 	run.jobs = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'h')

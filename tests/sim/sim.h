@@ -37,10 +37,11 @@ struct sim_daemon {
 	bool serving;
 	bool scrubs;			/* an OSD's store is to be read before it starts */
 	bool cut_off;			/* fenced: to be destroyed and made anew */
+	bool disk_failed;		/* of an OSD, at any time: it may end with EIO */
 	bool loses_store;		/* an OSD that is down: it comes back with an empty one, if nobody's data is lost */
 	struct kv *formatting;		/* an OSD's, while its store is made */
 	struct sim_event event;		/* restart */
-	struct sim_event power_event;	/* loss of power, in the middle of a flush */
+	struct sim_event crash_event;	/* loss of power, in the middle of a flush */
 	unsigned int power_waits;	/* for a moment at which something is overwritten in place, so many flushes at most */
 };
 
@@ -97,6 +98,7 @@ struct sim_options {
 	uint8_t journal;		/* the OSDs' journal mode */
 	bool journals_by_seed;
 	bool trace, verbose;
+	struct sim_points *points;	/* counts of this history and others */
 };
 
 enum sim_fault_class {
@@ -131,6 +133,7 @@ struct sim {
 	struct looked *looked;		/* groups.c: hash */
 	uint64_t ops_begun;
 	uint64_t faults_done, evictions;
+	bool crash_together;		/* at this moment, one OSD after the other */
 	uint64_t inline_files;		/* at the end */
 	bool faults_on;
 	bool draining;			/* no new calls, no new clients */

@@ -48,6 +48,9 @@ struct sim_file {
 	struct op *writes;		/* in flight */
 	struct sim_event *at_flush;	/* see sim_disk_at_flush() */
 	bool at_flush_alone;
+	struct sim_event *at_write;	/* see sim_disk_at_write() */
+	unsigned int at_write_skip;
+	bool fails;			/* the next operation does */
 };
 
 struct sim_file *sim_disk_add(struct sim_host *host, const char *path, uint64_t bytes)
@@ -284,6 +287,34 @@ void sim_disk_at_flush(struct sim_host *host, struct sim_event *event, bool alon
 	}
 }
 
+void sim_disk_at_write(struct sim_host *host, struct sim_event *event, unsigned int skip)
+{
+	struct sim_file *file;
+
+	for (file = host->files; file; file = file->next) {
+		file->at_write = event;
+		file->at_write_skip = skip;
+	}
+}
+
+static void tell_write(struct sim_file *file, uint64_t latency)
+{
+	struct sim_world *world = file->host->world;
+
+	if (!file->at_write || file->at_write_skip--)
+		return;
+	sim_event_at(world, NULL, file->at_write, world->now_ns + sim_below(&world->random, 2 * latency));
+	file->at_write = NULL;
+}
+
+void sim_disk_fail_next(struct sim_host *host)
+{
+	struct sim_file *file;
+
+	for (file = host->files; file; file = file->next)
+		file->fails = true;
+}
+
 /* A flush has begun, and will take so long. */
 static void tell_flush(struct sim_file *file, uint64_t latency)
 {
@@ -314,7 +345,10 @@ static void run_op(struct sim_event *event)
 	struct sim_world *world = op->host->world;
 
 	unlink_write(op);
-	if (sim_chance(&world->random, world->faults.disk_error_ppm)) {
+	if (file->fails) {
+		if (disk->kind == IO_DISK_WRITE && !op->syncing && sim_below(&world->random, 2))
+			finish_write(file, record_new(disk));
+		file->fails = false;
 		sim_note(world, op->host, "disk error", disk->kind, disk->offset);
 		finish(op, -EIO);
 		return;
@@ -377,6 +411,8 @@ void sim_disk_submit(struct io *io, struct io_disk *disk)
 	}
 	latency = latency_ns(world, longest_us);
 	sim_event_at(world, host, &op->event, world->now_ns + latency);
+	if (disk->kind != IO_DISK_READ)
+		tell_write(file, latency);
 	if (disk->kind == IO_DISK_SYNC && file->at_flush_alone)
 		tell_flush(file, latency);
 }
@@ -446,6 +482,8 @@ void sim_disk_crash(struct sim_host *host, enum sim_crash kind)
 
 	for (file = host->files; file; file = file->next) {
 		file->at_flush = NULL;
+		file->at_write = NULL;
+		file->fails = false;
 		for (op = file->writes; op; op = op->next)
 			if (sim_below(&host->world->random, 2))
 				finish_write(file, record_new(op->disk));

@@ -44,7 +44,6 @@
 	F(disk_write_us, 60, "longest disk write")				\
 	F(disk_sync_us, 900, "longest disk sync")				\
 	F(disk_slow_ppm, 0, "disk operations that take up to 100 times as long") \
-	F(disk_error_ppm, 0, "disk operations that fail with EIO")		\
 	F(offload_us, 300, "longest job of a helper thread")			\
 	F(store_us, 1500, "longest answer of the map store")			\
 	F(store_watch_us, 20000, "longest delay of a map store's watch")
