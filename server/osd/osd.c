@@ -304,6 +304,7 @@ static void got_map(void *owner, int result, uint64_t epoch, const uint8_t *byte
 		.cache_bytes = osd->config.cache_bytes,
 		.writeback_ms = osd->config.writeback_ms,
 		.direct_bytes = osd->config.direct_bytes,
+		.journal_unit = osd->config.journal_unit,
 		.trim_bytes = osd->config.trim_bytes,
 		.lone_intents = osd->config.lone_intents,
 		.stats = &osd->store_stats,

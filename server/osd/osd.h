@@ -50,6 +50,7 @@ struct osd_config {
 	uint64_t cache_bytes;		/* see store.h */
 	uint32_t writeback_ms;		/* see store.h */
 	uint32_t direct_bytes;		/* see store.h */
+	uint32_t journal_unit;		/* see store.h */
 	uint64_t trim_bytes;		/* see store.h */
 	bool lone_intents;		/* see store.h */
 	uint32_t log_keep;		/* entries of each group's log kept for catching up, default 1024 */
