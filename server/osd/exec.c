@@ -123,6 +123,7 @@ static bool run(struct osd_exec *exec)
 	err = osd_exec_need_object(exec, exec->view.object);
 	if (!err) {
 		osd_view_begin(&exec->view, exec->view.object);
+		exec->view.direct_blocks = exec->direct_blocks;
 		exec->version = exec->view.exists ? exec->view.onode.version : 0;
 		err = catch_truncation(exec);
 	}

@@ -83,7 +83,7 @@ struct pg {
 	int slot;			/* ours; -1 = none */
 	bool primary;			/* by the map */
 	bool enough;			/* by the map: in-sync members up >= min_size */
-	uint32_t pg_count, object_bytes, replicas;	/* of the pool */
+	uint32_t pg_count, object_bytes, replicas, direct_blocks;	/* of the pool */
 	const struct osd_journal_mode *mode;
 
 	struct pglog log;

@@ -88,10 +88,10 @@ static int run_units(struct bench *bench)
 	struct row row = { .depth = 1, .writes = 1024 };
 	unsigned int unit, size, m;
 	struct io_file *file;
-	int err = io_file_open(bench->io, bench->device, &file);
+	int err = bench_open_device(bench, &file);
 
 	if (err)
-		return bench_fail(bench, err, "the device cannot be opened");
+		return err;
 	printf("\nOne write at a time, by the unit in which records of the journal are written: bytes to the device for each byte written. The device's own: %u\n\n",
 	       io_file_units(bench->io, file).sector);
 	io_file_close(bench->io, file);

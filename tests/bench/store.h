@@ -81,6 +81,8 @@ struct bench {
 
 /* Keep why, and end the loop. Returns the result. */
 int bench_fail(struct bench *bench, int result, const char *why);
+/* The device; what was closed just now the system may still hold for a moment. */
+int bench_open_device(struct bench *bench, struct io_file **ret_file);
 void bench_note_time(struct bench *bench, uint64_t begun_ns);
 void bench_clear_times(struct bench *bench);
 

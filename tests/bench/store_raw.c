@@ -108,9 +108,9 @@ int bench_run_raw(struct bench *bench, double flushes)
 	if (raw->batch > bench->row.depth)
 		raw->batch = bench->row.depth;
 	raw->iov = (struct iovec){ bench->data, bench->row.bytes };
-	err = io_file_open(bench->io, bench->device, &raw->file);
+	err = bench_open_device(bench, &raw->file);
 	if (err)
-		return bench_fail(bench, err, "the device cannot be opened");
+		return err;
 	bench_clear_times(bench);
 	for (i = 0; i < bench->row.depth; i++) {
 		raw->writes[i].raw = raw;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 #include "store.h"
 
 int bench_fail(struct bench *bench, int result, const char *why)
@@ -13,6 +14,18 @@ int bench_fail(struct bench *bench, int result, const char *why)
 	snprintf(bench->why, sizeof(bench->why), "%s", why);
 	loop_stop(bench->io);
 	return result;
+}
+
+int bench_open_device(struct bench *bench, struct io_file **ret_file)
+{
+	int err = -EBUSY;
+
+	for (int i = 0; err == -EBUSY && i < 100; i++) {
+		if (i)
+			usleep(20000);
+		err = io_file_open(bench->io, bench->device, ret_file);
+	}
+	return err ? bench_fail(bench, err, "the device cannot be opened") : 0;
 }
 
 /* ---- what the store tells --------------------------------------------------------------- */
@@ -180,10 +193,10 @@ static int open_store(struct bench *bench)
 		.io = bench->io, .log = bench->log, .fsid_lo = 1, .stats = &bench->stats,
 		.direct_bytes = bench->direct_bytes, .journal_unit = bench->journal_unit, .calls = &calls, .owner = bench,
 	};
-	int err = io_file_open(bench->io, bench->device, &config.file);
+	int err = bench_open_device(bench, &config.file);
 
 	if (err)
-		return bench_fail(bench, err, "the device cannot be opened");
+		return err;
 	err = kv_rocksdb_open(bench->io, bench->kv_dir, false, &config.kv, bench->why,
 			      sizeof(bench->why));
 	if (err)
