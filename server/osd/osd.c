@@ -154,6 +154,7 @@ static void tick(struct io_timer *timer)
 		pg_tick(pg);
 	osd_strays_tick(osd);
 	osd_scrub_tick(osd);
+	osd_fill_tick(osd);
 	io_timer_arm(osd->io, &osd->tick, io_now(osd->io) + osd_scaled_ns(osd, TICK_MS));
 }
 
@@ -333,6 +334,8 @@ static void set_defaults(struct osd_config *config)
 		config->time_scale_percent = 100;
 	if (!config->log_keep)
 		config->log_keep = OSD_LOG_KEEP;
+	if (!config->nearfull_percent)
+		config->nearfull_percent = 85;
 	if (!config->scrub_bytes_per_s)
 		config->scrub_bytes_per_s = 32u << 20;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include "ask.h"
 #include "audit.h"
+#include "fill.h"
 #include "fsck.h"
 #include "mapaccess.h"
 #include "pool.h"
@@ -49,7 +50,7 @@ static int print_help(void)
 	       "       nacre -c FILE fsck NAME [deep]\n"
 	       "       nacre -c FILE scrub NAME|all [deep]\n"
 	       "       nacre -c FILE -n NAME COMMAND [ARGUMENTS]\n\n"
-	       "  status               the map in short: daemons, placement groups\n"
+	       "  status               the map in short: daemons, placement groups; how full the OSDs of this machine are\n"
 	       "  map                  all of the cluster map\n"
 	       "  weight NAME WEIGHT   how much data the OSD NAME is given: twice as much for 2 as for 1, nothing for 0;\n"
 	       "                       the cluster moves it, while clients work, and status says how far it is\n"
@@ -79,15 +80,18 @@ static int print_help(void)
 
 /* ---- the cluster ---------------------------------------------------------------------------- */
 
-static int print_status(const char *url, const struct cluster_map *map)
+static int print_status(const char *config_file, const char *url, const struct cluster_map *map)
 {
+	struct fill *fills;
 	struct mapaccess_lease *leases = NULL;
 	char error[TOOL_ERROR_BYTES];
 	size_t count = 0;
 
 	if (mapaccess_leases(url, &leases, &count, error, sizeof(error)))
 		return tool_failed("%s", error);
-	show_status(stdout, map, leases, count);
+	fills = fill_ask(config_file);
+	show_status(stdout, map, leases, count, fills);
+	free(fills);
 	free(leases);
 	return TOOL_OK;
 }
@@ -155,7 +159,7 @@ static int run_cluster(const struct arguments *arguments, const struct config *c
 	if (mapaccess_get(config->map_store, &map, error, sizeof(error)))
 		return tool_failed("%s", error);
 	if (status)
-		result = print_status(config->map_store, map);
+		result = print_status(arguments->config_file, config->map_store, map);
 	else
 		show_map(stdout, map);
 	cluster_map_put(map);

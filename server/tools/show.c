@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The cluster map in words. See show.h. */
 #include <string.h>
+#include "fill.h"
 #include "plan.h"
 #include "pool.h"
 #include "show.h"
@@ -115,7 +116,7 @@ static unsigned int groups_of(const struct nacre_map_view *view, uint16_t osd)
 }
 
 static void status_osd(FILE *out, const struct nacre_map_view *view, const struct nacre_map_osd *osd,
-		       const struct mapaccess_lease *lease)
+		       const struct mapaccess_lease *lease, const struct fill *fill)
 {
 	char text[IO_ADDRESS_TEXT_BYTES];
 
@@ -128,6 +129,9 @@ static void status_osd(FILE *out, const struct nacre_map_view *view, const struc
 	fprintf(out, ", %u groups", groups_of(view, osd->id));
 	if (osd->weight != MAPEDIT_WEIGHT_ONE)
 		fprintf(out, ", weight %.2f", (double)osd->weight / MAPEDIT_WEIGHT_ONE);
+	if (fill && fill->known && osd->flags & NACRE_OSD_UP)
+		fprintf(out, ", %u %% used%s%s", fill->percent, strcmp(fill->word, "well") ? ": " : "",
+			strcmp(fill->word, "well") ? fill->word : "");
 	fputc('\n', out);
 }
 
@@ -161,7 +165,7 @@ static const char *label(uint32_t pool, char text[LABEL_BYTES])
 }
 
 void show_status(FILE *out, const struct cluster_map *map, const struct mapaccess_lease *leases,
-		 size_t lease_count)
+		 size_t lease_count, const struct fill *fills)
 {
 	const struct nacre_map_view *view = &map->view;
 	struct nacre_map_rank rank;
@@ -174,7 +178,7 @@ void show_status(FILE *out, const struct cluster_map *map, const struct mapacces
 		status_rank(out, &rank, lease_of(leases, lease_count, rank.instance));
 	status_standbys(out, view, leases, lease_count);
 	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++)
-		status_osd(out, view, &osd, lease_of(leases, lease_count, osd.instance));
+		status_osd(out, view, &osd, lease_of(leases, lease_count, osd.instance), fills ? &fills[i] : NULL);
 	for (uint32_t i = 0; i < view->pool_count; i++) {
 		groups = show_count_groups(view, i);
 		fprintf(out, "%s: %u groups active, %u degraded, %u inactive, %u moving\n", label(i, text), groups.active, groups.degraded, groups.inactive, groups.moving);
