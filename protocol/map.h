@@ -45,6 +45,9 @@ enum nacre_journal_mode {
 /* The limit of inline data is told in these; a map with any needs NACRE_FEATURE_INLINE. */
 #define NACRE_INLINE_UNIT 64u
 
+/* The least size of what is written directly is told in these; a map with any needs NACRE_FEATURE_POOL_DIRECT. */
+#define NACRE_DIRECT_UNIT 4096u
+
 #define NACRE_MAP_POOL_FIELDS(F, R, T)					\
 	F(32, id, "its place in the table")				\
 	F(32, pg_count, "placement groups, a power of two")		\
@@ -52,7 +55,8 @@ enum nacre_journal_mode {
 	F(8, min_size, "in-sync replicas needed to serve")		\
 	F(8, journal_mode, "enum nacre_journal_mode")			\
 	F(8, inline_units, "new files of at most so many times 64 bytes keep their data in the inode; 0 = none") \
-	F(32, flags, "enum nacre_pool_flags")				\
+	F(16, flags, "enum nacre_pool_flags")				\
+	F(16, direct_units, "modes ordered and cow: writes of at least so many times 4096 bytes go directly to their places; 0 = as each OSD decides") \
 	F(32, object_bytes, "largest object, the default file layout")	\
 	F(32, pg_first, "index of its first group in `placement`")
 NACRE_STRUCT(nacre_map_pool, NACRE_MAP_POOL_FIELDS, 24);

@@ -31,7 +31,8 @@
 	F(5, QUOTA, "quotas of directory trees: QUOTA, and being told that there is no room (mds.h)")	\
 	F(6, UNWRITTEN, "blocks that are allocated and not written: whole objects in one ALLOCATE, KEEP, MAP, REP_OBJECT with ROOM; room behind a file's end: KEEPS, KEPT") \
 	F(7, INODE_FLAGS, "attributes of chattr: enum nacre_inode_flags") \
-	F(8, SCRUB, "replicas of an object compared and repaired: REP_SCRUB")
+	F(8, SCRUB, "replicas of an object compared and repaired: REP_SCRUB") \
+	F(9, POOL_DIRECT, "a pool says from which size on writes are not journaled")
 
 #define NACRE_FEATURE_ENUM(bit, name, doc) NACRE_FEATURE_##name = 1u << (bit),
 enum nacre_feature {
@@ -40,7 +41,8 @@ enum nacre_feature {
 #define NACRE_FEATURES_SUPPORTED ((__u64)(NACRE_FEATURE_BASE | NACRE_FEATURE_INLINE | \
 					  NACRE_FEATURE_SIZE_REPORT | NACRE_FEATURE_CAP_REVOKES | \
 					  NACRE_FEATURE_QUOTA | NACRE_FEATURE_UNWRITTEN | \
-					  NACRE_FEATURE_INODE_FLAGS | NACRE_FEATURE_SCRUB))
+					  NACRE_FEATURE_INODE_FLAGS | NACRE_FEATURE_SCRUB | \
+					  NACRE_FEATURE_POOL_DIRECT))
 #define NACRE_FEATURES_REQUIRED ((__u64)NACRE_FEATURE_BASE)
 
 enum nacre_role {

@@ -99,7 +99,7 @@ $(eval $(call program,nacre,server/tools/nacre.c,tools osd base protocol))
 $(eval $(call program,nacre-wiredump,server/tools/nacre-wiredump.c,tools base protocol))
 $(eval $(call program,nacre-load,tests/client/main.c,client base protocol))
 $(eval $(call program,nacre-bare,tests/bench/bare.c,bench))
-$(eval $(call program,nacre-store,tests/bench/store.c,osd base protocol))
+$(eval $(call program,nacre-store,tests/bench/store.c,bench osd base protocol))
 $(eval $(call program,nacre-sim,tests/sim/main.c,sim client mds osd base protocol))
 
 # makes the manual's tables; not for installing

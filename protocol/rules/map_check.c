@@ -61,6 +61,8 @@ static const char *check_pools(const struct nacre_map_view *view)
 			return "map: pool's reserved fields";
 		if (p.inline_units && !(view->features & NACRE_FEATURE_INLINE))
 			return "map: inline data without its feature";
+		if (p.direct_units && !(view->features & NACRE_FEATURE_POOL_DIRECT))
+			return "map: size of direct writes without its feature";
 		reason = check_pool(&p, i, pg_first);
 		if (reason)
 			return reason;

@@ -112,6 +112,12 @@ static bool parse_number(struct loading *loading, const struct option *option, c
 			 (unsigned long long)option->min, (unsigned long long)option->max);
 		return false;
 	}
+	if (!strcmp(option->name, "osd_journal_unit") && *ret_value &&
+	    (*ret_value < 512 || *ret_value & (*ret_value - 1))) {
+		snprintf(loading->text, sizeof(loading->text),
+			 "osd_journal_unit = %.64s: must be 0, 512, 1024, 2048 or 4096", text);
+		return false;
+	}
 	return true;
 }
 

@@ -48,6 +48,7 @@ static int file_init(struct io_file *file, const char *path)
 		err = find_bytes(file->fd, &file->bytes);
 	if (!err)
 		err = file->loop->driver->file_init(file);
+	file->units = disk_units_find(file->fd, file->direct);
 	if (err)
 		close(file->fd);
 	return err;
@@ -79,6 +80,11 @@ int loop_file_open(struct io *io, const char *path, struct io_file **ret_file)
 uint64_t loop_file_bytes(struct io_file *file)
 {
 	return file->bytes;
+}
+
+struct io_units loop_file_units(const struct io_file *file)
+{
+	return file->units;
 }
 
 void loop_file_close(struct io_file *file)

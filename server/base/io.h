@@ -82,8 +82,15 @@ enum io_disk_kind {
 	IO_DISK_DISCARD,		/* the range need not be kept; reads give anything or zeros */
 };
 
-/* One disk operation. Buffers, offsets and lengths are multiples of IO_DISK_ALIGN. */
+/* One disk operation. Buffers, offsets and lengths are multiples of IO_DISK_ALIGN; only a WRITE's last length may be less (io_file_units). */
 #define IO_DISK_ALIGN 4096u
+
+/* What the length of a write is a multiple of. Powers of two, at most IO_DISK_ALIGN. */
+struct io_units {
+	uint32_t least;			/* the system refuses less */
+	uint32_t sector;		/* the device's physical sector: of one that is written in part it has to read the rest; at least `least` */
+};
+
 struct io_disk {
 	enum io_disk_kind kind;
 	struct io_file *file;
@@ -129,6 +136,7 @@ struct io_ops {
 	void (*folder_close)(struct io_folder *folder);
 	int (*file_open)(struct io *io, const char *path, struct io_file **ret_file);
 	uint64_t (*file_bytes)(struct io_file *file);
+	struct io_units (*file_units)(const struct io_file *file);
 	void (*file_close)(struct io_file *file);
 	void (*disk)(struct io *io, struct io_disk *disk);
 };
@@ -238,6 +246,10 @@ static inline int io_file_open(struct io *io, const char *path, struct io_file *
 static inline uint64_t io_file_bytes(struct io *io, struct io_file *file)
 {
 	return io->ops->file_bytes(file);
+}
+static inline struct io_units io_file_units(struct io *io, const struct io_file *file)
+{
+	return io->ops->file_units(file);
 }
 static inline void io_file_close(struct io *io, struct io_file *file)
 {

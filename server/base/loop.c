@@ -208,6 +208,7 @@ const struct io_ops loop_ops = {
 	.folder_close = loop_folder_close,
 	.file_open = loop_file_open,
 	.file_bytes = loop_file_bytes,
+	.file_units = loop_file_units,
 	.file_close = loop_file_close,
 	.disk = loop_disk_submit,
 };

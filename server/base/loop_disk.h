@@ -14,6 +14,7 @@ struct io_file {
 	int slot;			/* the driver's */
 	bool direct;			/* the file system knows direct I/O */
 	uint64_t bytes;
+	struct io_units units;
 };
 
 /* One io_disk on its way; a driver's own half follows it. */
@@ -41,6 +42,9 @@ void loop_disk_finish(struct loop_disk *d, int result);
 
 int loop_file_open(struct io *io, const char *path, struct io_file **ret_file);
 uint64_t loop_file_bytes(struct io_file *file);
+struct io_units loop_file_units(const struct io_file *file);
+/* Ask the system. disk_units.c */
+struct io_units disk_units_find(int fd, bool direct);
 void loop_file_close(struct io_file *file);
 void loop_disk_submit(struct io *io, struct io_disk *disk);
 

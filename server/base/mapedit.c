@@ -14,6 +14,7 @@
 #include "mapedit_core.h"
 #include "member.h"
 #include "protocol/codec.h"
+#include "protocol/session.h"
 
 #define SUBTREES_MAX 4096
 #define DEAD_MAX 16384
@@ -450,4 +451,25 @@ int mapedit_pg_trim(struct mapedit *edit, uint32_t pool, uint32_t pg)
 	if (!group)
 		return -ENOENT;
 	return let_leavers_go(edit, pool, group, primary_slot(edit, group)) ? 0 : -EALREADY;
+}
+
+/* ---- pools ---------------------------------------------------------------------------------- */
+
+int mapedit_pool_journal(struct mapedit *edit, uint32_t pool, uint8_t journal_mode, uint16_t direct_units)
+{
+	struct nacre_map_pool *row = &edit->pools[pool];
+	bool any = false;
+
+	if (pool >= edit->pool_count)
+		return -ENOENT;
+	if (row->journal_mode == journal_mode && row->direct_units == direct_units)
+		return -EALREADY;
+	row->journal_mode = journal_mode;
+	row->direct_units = direct_units;
+	for (uint32_t i = 0; i < edit->pool_count; i++)
+		any |= edit->pools[i].direct_units;
+	edit->head.features &= ~(uint64_t)NACRE_FEATURE_POOL_DIRECT;
+	if (any)
+		edit->head.features |= NACRE_FEATURE_POOL_DIRECT;
+	return 0;
 }

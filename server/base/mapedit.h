@@ -72,6 +72,11 @@ int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigne
 /* Members whose places were taken go. By the group's primary only, in an interval it serves in. -EALREADY: none can go now. */
 int mapedit_pg_trim(struct mapedit *edit, uint32_t pool, uint32_t pg);
 /*
+ * How the OSDs journal what is written to a pool, from the next map on; `direct_units` as in the map. -ENOENT: no such pool. -EALREADY: they do
+ * so. A map with units demands the feature of all members; the last pool that loses them takes the demand back.
+ */
+int mapedit_pool_journal(struct mapedit *edit, uint32_t pool, uint8_t journal_mode, uint16_t direct_units);
+/*
  * Begin to move groups to where they should be, as long as fewer than `moving_max` are on their way or being caught up.
  * Returns how many it changed. See mapedit_move.c.
  */

@@ -97,6 +97,7 @@ struct message {
 	uint32_t data_bytes;
 	uint8_t *body;
 	uint8_t *data;			/* page-aligned, padded with zeros to a page; NULL if none */
+	bool released;			/* message_release() */
 	uint64_t received_ns;		/* io_now at arrival, for ages */
 	struct conn *conn;		/* referenced; may be closed by now */
 	struct message *next;		/* the holder's, for its queues */
@@ -106,6 +107,11 @@ struct message {
 
 struct message *message_get(struct message *message);
 void message_put(struct message *message);
+/*
+ * It stays, but is handled: it counts against its connection's window no longer. For what is kept until something else comes by the same
+ * connection, which would otherwise stand behind it for ever. How much of it there can be is for its holder to bound.
+ */
+void message_release(struct message *message);
 /*
  * A message that came inside of another one, as if it had come alone: its body is decoded already, its tails
  * point into the whole, which it refers to.

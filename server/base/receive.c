@@ -93,9 +93,17 @@ void message_put(struct message *message)
 {
 	if (!message || --message->references)
 		return;
+	message_release(message);
+	message_free(message);
+}
+
+void message_release(struct message *message)
+{
+	if (message->released)
+		return;
+	message->released = true;
 	message->conn->held_bytes -= message_cost(message);
 	receive_window(message->conn);
-	message_free(message);
 }
 
 void receive_window(struct conn *conn)

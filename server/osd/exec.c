@@ -83,16 +83,20 @@ static uint32_t run_step(struct osd_exec *exec, const struct nacre_osd_step *ste
 }
 
 /*
- * Blocks that have to stay free: all of the reserve for data; half of it for metadata, without which nothing could be
- * deleted on a full store; none for what a primary has promised.
+ * Blocks that have to stay free. Nobody may stand in the way of what comes below him:
+ *
+ *	file data		all of the reserve
+ *	  promised already	half: a primary has judged it by what its members last said; or a member that was away is sent it
+ *	metadata		a quarter: on a store that is full of file data something can be deleted
+ *	  promised already	nothing
  */
 static uint64_t blocks_to_leave(const struct osd_exec *exec)
 {
 	uint64_t reserve = exec->store->alloc.reserve;
 
-	if (exec->resolved)
-		return 0;
-	return exec->request->pool == NACRE_POOL_META ? reserve / 2 : reserve;
+	if (exec->request->pool == NACRE_POOL_META)
+		return exec->resolved ? 0 : reserve / 4;
+	return exec->resolved ? reserve / 2 : reserve;
 }
 
 /* Can what the view holds become a transaction? Gives its blocks their places. */
@@ -123,6 +127,7 @@ static bool run(struct osd_exec *exec)
 	err = osd_exec_need_object(exec, exec->view.object);
 	if (!err) {
 		osd_view_begin(&exec->view, exec->view.object);
+		exec->view.direct_blocks = exec->direct_blocks;
 		exec->version = exec->view.exists ? exec->view.onode.version : 0;
 		err = catch_truncation(exec);
 	}

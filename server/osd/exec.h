@@ -37,7 +37,8 @@ struct osd_exec {
 	uint32_t pg;
 	uint32_t pg_count;		/* of the pool: CLONE stays in its group */
 	uint32_t object_bytes;		/* of the pool: SIZE-3 */
-	bool resolved;			/* judged already by a primary: the reserve may be used */
+	uint32_t direct_blocks;		/* of the pool: see view.h */
+	bool resolved;			/* judged already by a primary: some of the reserve may be used */
 	/* Instead of the request's operations: changes the view. 0, OSD_MISS, or an error. */
 	uint32_t (*body)(struct osd_exec *exec);
 	void (*done)(struct osd_exec *exec);	/* when osd_exec_start() returned false */

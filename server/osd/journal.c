@@ -23,11 +23,22 @@ void osd_journal_init(struct osd_journal *journal, struct io *io, struct io_file
 	journal->offset = super->journal_offset;
 	journal->bytes = super->journal_bytes;
 	journal->store_lo = super->store_lo;
+	journal->unit = OSD_BLOCK_BYTES;
 	journal->waiting_last = &journal->waiting;
 	journal->writing_last = &journal->writing;
 	journal->pump.run = pump;
 	journal->calls = calls;
 	journal->owner = owner;
+}
+
+void osd_journal_set_unit(struct osd_journal *journal, uint32_t wanted)
+{
+	struct io_units units = io_file_units(journal->io, journal->file);
+
+	journal->unit = wanted ? wanted : units.sector;
+	if (journal->unit < units.least)
+		journal->unit = units.least;
+	assert(journal->unit && OSD_BLOCK_BYTES % journal->unit == 0);
 }
 
 void osd_journal_begin(struct osd_journal *journal, const struct osd_disk_state *state)
@@ -74,6 +85,12 @@ void osd_journal_fini(struct osd_journal *journal)
 static uint64_t round_block(uint64_t bytes)
 {
 	return (bytes + OSD_BLOCK_BYTES - 1) / OSD_BLOCK_BYTES * OSD_BLOCK_BYTES;
+}
+
+/* How much of so many bytes, the last of a record, is written. */
+static uint64_t round_unit(const struct osd_journal *journal, uint64_t bytes)
+{
+	return (bytes + journal->unit - 1) / journal->unit * journal->unit;
 }
 
 static uint64_t record_bytes(uint64_t packed_bytes, uint64_t image_count)
@@ -152,15 +169,17 @@ static void seal_head(struct osd_record *record, enum osd_record_kind kind, uint
 static void record_written(struct io_disk *disk, int result);
 
 /* Write a record that is complete; the flush is part of the write. */
-static void record_submit(struct osd_record *record, unsigned int iov_count, uint64_t write_bytes)
+static void record_submit(struct osd_record *record, unsigned int iov_count)
 {
 	struct osd_journal *journal = record->journal;
+	unsigned int i;
 
 	journal->head += record->length;
 	*journal->writing_last = record;
 	journal->writing_last = &record->next;
 	journal->writing_count++;
-	*journal->bytes_written += write_bytes;
+	for (i = 0; i < iov_count; i++)
+		*journal->bytes_written += record->iov[i].iov_len;
 	++*journal->flushes;
 	record->disk.kind = IO_DISK_WRITE;
 	record->disk.file = journal->file;
@@ -182,8 +201,9 @@ static void write_skip(struct osd_journal *journal)
 	memset(record->head->bytes, 0, OSD_BLOCK_BYTES);
 	seal_head(record, OSD_RECORD_SKIP, 0, 0, 0, 0);
 	record->iov = mem_zero(1, sizeof(*record->iov));
-	record->iov[0] = (struct iovec){ record->head->bytes, OSD_BLOCK_BYTES };
-	record_submit(record, 1, OSD_BLOCK_BYTES);
+	record->iov[0] = (struct iovec){ record->head->bytes,
+					 round_unit(journal, sizeof(struct osd_disk_record_wire)) };
+	record_submit(record, 1);
 }
 
 /* How many elements gather() will make of one transaction. */
@@ -213,14 +233,18 @@ static unsigned int gather_copies(struct osd_record *record)
 	return 2;
 }
 
-/* Gather head and images; images that lie together in memory become one element. */
-static unsigned int gather(struct osd_record *record, uint32_t image_count)
+/*
+ * Gather head and images; images that lie together in memory become one element. `bytes` of the head count: where nothing comes
+ * behind them they are written, and of their last block what was there before stays.
+ */
+static unsigned int gather(struct osd_record *record, uint64_t bytes, uint32_t image_count)
 {
 	struct iovec *last = record->iov = mem_zero(image_count + 1, sizeof(*record->iov));
 	struct osd_txn *txn;
 	uint32_t i;
 
-	*last = (struct iovec){ record->head->bytes, record->head->length };
+	*last = (struct iovec){ record->head->bytes,
+				image_count ? record->head->length : round_unit(record->journal, bytes) };
 	if (txn_iovs(record->txns) >= RECORD_IOVS_MAX)
 		return gather_copies(record);
 	for (txn = record->txns; txn; txn = txn->next) {
@@ -308,7 +332,7 @@ static bool write_record(struct osd_journal *journal)
 	memset(record->head->bytes, 0, record->head->length);
 	take_txns(journal, record, count);
 	seal_head(record, OSD_RECORD_TXNS, first_seq, count, (uint32_t)packed, images);
-	record_submit(record, gather(record, images), length);
+	record_submit(record, gather(record, sizeof(struct osd_disk_record_wire) + packed, images));
 	return true;
 }
 

@@ -5,7 +5,9 @@
  * is waiting, the next record is written while the one before is under way.
  *
  * Positions count bytes without end; the place in the ring is the position
- * modulo its size. A record never wraps: one of kind SKIP fills the ring's end.
+ * modulo its size. A record begins on a block of its own and takes whole ones, of
+ * which what is behind its end need not be written (`unit`, decision 0019).
+ * A record never wraps: one of kind SKIP fills the ring's end.
  * What lies between `tail` and `head` is still needed. The journal has no pointers of
  * its own at rest: where replay begins stands in the key-value store's state
  * (layout.h), and where it ends is found by the chain of records.
@@ -30,7 +32,7 @@ struct osd_record {
 	struct osd_record *next;	/* journal's, then write-back's, in order */
 	uint64_t record;		/* its number */
 	uint64_t position;
-	uint64_t length;		/* bytes, a multiple of the block */
+	uint64_t length;		/* in the ring: bytes, a multiple of the block */
 	uint64_t chain_after;		/* hash of its head: what the next one carries */
 	struct osd_txn *txns, **txns_last;
 	uint64_t last_seq;		/* of its last transaction, or the one before it */
@@ -59,6 +61,7 @@ struct osd_journal {
 	uint64_t offset;		/* of the ring on the device */
 	uint64_t bytes;			/* of the ring */
 	uint64_t store_lo;
+	uint32_t unit;			/* a write's length is a multiple of it */
 	uint64_t head, tail;		/* positions */
 	uint64_t next_record;
 	uint64_t chain;			/* hash of the newest record's head */
@@ -79,6 +82,12 @@ struct osd_journal {
 void osd_journal_init(struct osd_journal *journal, struct io *io, struct io_file *file,
 		      const struct osd_disk_super *super, const struct osd_journal_owner *calls,
 		      void *owner);
+/*
+ * A record is written up to a multiple of the device's physical sector, or of `wanted`, if that is not 0. Not of the logical
+ * sector: where that is smaller, the device reads what else is in the physical one and writes all of it, which costs more than it
+ * spares, and a loss of power then may take the whole. That takes nothing else: a record shares no block with another.
+ */
+void osd_journal_set_unit(struct osd_journal *journal, uint32_t wanted);
 /* Begin where the stored state says; nothing is written yet. */
 void osd_journal_begin(struct osd_journal *journal, const struct osd_disk_state *state);
 /* Frees what was not yet durable. */

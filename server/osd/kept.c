@@ -58,6 +58,8 @@ struct pg_kept *pg_kept_message(struct message *message)
 	const struct nacre_rep_apply *apply = &message->host.rep_apply;
 	struct pg_kept *kept = kept_new(apply->pool, apply->pg, apply->number);
 
+	/* That it is committed is told on the same connection: it must not keep that from coming. What waits for the journal is bounded there. */
+	message_release(message);
 	kept->message = message_get(message);
 	kept->request = apply->transaction;
 	kept->request_bytes = apply->transaction_bytes;

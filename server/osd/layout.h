@@ -79,7 +79,8 @@ enum osd_record_kind {
 
 /*
  * Head of a record: one group commit. Behind it the transactions, packed; then,
- * from the next block on, the images of the blocks they change. `chain` ties a
+ * from the next block on, the images of the blocks they change. Without images, what is
+ * behind the transactions in their last block may be anything (decision 0019). `chain` ties a
  * record to the one before it: what an earlier life of the ring left behind a
  * torn tail can never be taken for its continuation.
  */

@@ -156,6 +156,7 @@ static void tick(struct io_timer *timer)
 		pg_tick(pg);
 	osd_strays_tick(osd);
 	osd_scrub_tick(osd);
+	osd_fill_tick(osd);
 	io_timer_arm(osd->io, &osd->tick, io_now(osd->io) + osd_scaled_ns(osd, TICK_MS));
 }
 
@@ -306,6 +307,7 @@ static void got_map(void *owner, int result, uint64_t epoch, const uint8_t *byte
 		.cache_bytes = osd->config.cache_bytes,
 		.writeback_ms = osd->config.writeback_ms,
 		.direct_bytes = osd->config.direct_bytes,
+		.journal_unit = osd->config.journal_unit,
 		.trim_bytes = osd->config.trim_bytes,
 		.lone_intents = osd->config.lone_intents,
 		.stats = &osd->store_stats,
@@ -334,6 +336,8 @@ static void set_defaults(struct osd_config *config)
 		config->time_scale_percent = 100;
 	if (!config->log_keep)
 		config->log_keep = OSD_LOG_KEEP;
+	if (!config->nearfull_percent)
+		config->nearfull_percent = 85;
 	if (!config->scrub_bytes_per_s)
 		config->scrub_bytes_per_s = 32u << 20;
 }

@@ -50,9 +50,11 @@ struct osd_config {
 	uint64_t cache_bytes;		/* see store.h */
 	uint32_t writeback_ms;		/* see store.h */
 	uint32_t direct_bytes;		/* see store.h */
+	uint32_t journal_unit;		/* see store.h */
 	uint64_t trim_bytes;		/* see store.h */
 	bool lone_intents;		/* see store.h */
 	uint32_t log_keep;		/* entries of each group's log kept for catching up, default 1024 */
+	uint32_t nearfull_percent;	/* from here on it is said in log and status; default 85 */
 	uint64_t scrub_bytes_per_s;	/* of one replica's device; default 32 MiB */
 	uint32_t scrub_light_s, scrub_deep_s;	/* each group once in so long, of the wall clock, not scaled; 0 = never by itself */
 	const struct osd_events *events;

@@ -45,8 +45,8 @@ void osd_status(struct osd *osd, struct admin_answer *answer)
 	if (!osd->store_open)
 		return;
 	space = osd_store_space(osd->store);
-	admin_print(answer, "bytes_total %" PRIu64 "\nbytes_free %" PRIu64 "\nobjects %" PRIu64 "\n",
-		    space.bytes_total, space.bytes_free, space.objects);
+	admin_print(answer, "bytes_total %" PRIu64 "\nbytes_free %" PRIu64 "\nused_percent %u\nfill %s\nobjects %" PRIu64 "\n",
+		    space.bytes_total, space.bytes_free, osd_fill_percent(&space), osd_fill_name(osd->fill), space.objects);
 	admin_print(answer, "journal_bytes %" PRIu64 "\njournal_used %" PRIu64 "\nbacklog_bytes %" PRIu64 "\n",
 		    osd->store->journal.bytes, osd_journal_used(&osd->store->journal),
 		    osd->store->images.count * OSD_BLOCK_BYTES);
@@ -61,8 +61,8 @@ static void print_member(const struct pg *pg, int slot, struct admin_answer *ans
 	admin_print(answer, "  osd%u %s %s", member->osd, member->up ? "up" : "down",
 		    member->in_sync ? "in_sync" : "behind");
 	if (pg->primary)
-		admin_print(answer, " durable %" PRIu64 "%s", member->acked,
-			    member->recovery ? " catching up" : "");
+		admin_print(answer, " durable %" PRIu64 "%s%s", member->acked,
+			    member->recovery ? " catching up" : "", member->no_room ? " is full" : "");
 	admin_print(answer, "\n");
 }
 

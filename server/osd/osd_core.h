@@ -33,6 +33,7 @@
 	C(members_caught_up, "members brought back in sync")			\
 	C(objects_pushed, "objects sent to a member that was away")		\
 	C(objects_pulled, "objects received from a primary")			\
+	C(members_full, "times a member that was away could not be caught up because it is full") \
 	C(wrong_interval, "replica messages of another interval refused")	\
 	C(strays_removed, "objects removed of groups that are elsewhere now")	\
 	C(members_dropped, "members taken out of sync because they could not apply") \
@@ -46,6 +47,13 @@
 	C(reads_repaired, "requests that met a bad checksum and waited for its repair")
 
 STATS_STRUCT(osd_stats, OSD_COUNTERS);
+
+/* How full the store is, as operators are told: fill.c. */
+enum osd_fill {
+	OSD_FILL_WELL,
+	OSD_FILL_NEARLY,		/* osd_nearfull_percent */
+	OSD_FILL_FULL,			/* writes of file data that need space get ENOSPC */
+};
 
 struct pg;
 struct request;
@@ -141,6 +149,7 @@ struct osd {
 	struct osd_strays strays;
 	struct osd_scrub *scrub;	/* scrub.h */
 	struct pg_kept_list replayed;	/* from the journal, until their group is loaded */
+	enum osd_fill fill;
 	struct io_timer tick;
 	enum osd_ending ending;
 	struct io_timer end_timer;
@@ -163,6 +172,14 @@ static inline uint64_t osd_scaled_ns(const struct osd *osd, uint64_t ms)
 bool osd_may_serve(struct osd *osd);
 /* It cannot go on. */
 void osd_fail(struct osd *osd, int result, const char *why);
+
+/* ---- fill.c ----------------------------------------------------------------------------- */
+
+/* Look how full the store is, and say so in the log when that has changed. */
+void osd_fill_tick(struct osd *osd);
+/* Of what there is for ordinary requests, rounded down: 100 is full. */
+unsigned int osd_fill_percent(const struct osd_store_space *space);
+const char *osd_fill_name(enum osd_fill fill);
 
 /* ---- peers.c -------------------------------------------------------------------------- */
 

@@ -248,6 +248,7 @@ static void take_row(struct pg *pg, const struct nacre_map_pool *pool, const str
 	pg->object_bytes = pool->object_bytes;
 	pg->replicas = pool->replicas;
 	pg->mode = osd_journal_mode_find(pool->journal_mode);
+	pg->direct_blocks = pool->direct_units * (NACRE_DIRECT_UNIT / OSD_BLOCK_BYTES);
 }
 
 void pg_adopt(struct osd *osd, uint32_t pool, uint32_t number)
@@ -313,6 +314,7 @@ void pg_exec_init(const struct pg *pg, struct osd_exec *exec, const struct nacre
 	exec->pg = pg->key.pg;
 	exec->pg_count = pg->pg_count;
 	exec->object_bytes = pg->object_bytes;
+	exec->direct_blocks = pg->direct_blocks;
 }
 
 /* ---- time, connections -------------------------------------------------------------------------- */

@@ -57,12 +57,14 @@ struct pg_member {
 	uint64_t committed_told;	/* it knows that so much is committed */
 	struct pg_recovery *recovery;	/* catching up */
 	uint64_t retry_ns;		/* not before; io_now */
+	bool no_room;			/* what it is missing does not fit there: not before it has room again */
 };
 
 /* A write that clients wait for. */
 struct pg_write {
 	TAILQ_ENTRY(pg_write) link;
 	uint64_t number;
+	uint64_t blocks;		/* it takes so many on each member */
 	struct request *request;	/* NULL: nobody waits any more */
 	struct pg_stabilizing *stabilizing;	/* or it is ours: stabilize.h */
 };
@@ -83,7 +85,7 @@ struct pg {
 	int slot;			/* ours; -1 = none */
 	bool primary;			/* by the map */
 	bool enough;			/* by the map: in-sync members up >= min_size */
-	uint32_t pg_count, object_bytes, replicas;	/* of the pool */
+	uint32_t pg_count, object_bytes, replicas, direct_blocks;	/* of the pool */
 	const struct osd_journal_mode *mode;
 
 	struct pglog log;
@@ -176,8 +178,12 @@ bool pg_push(struct pg *pg, struct pg_member *member);
 /* Something became durable, here or there: commit what can be. */
 void pg_advance(struct pg *pg);
 void pg_on_done(struct pg *pg, struct pg_member *member, const struct nacre_rep_done *done);
+/* Blocks that a transaction takes and does not give back: what it needs on a member. */
+uint64_t pg_txn_blocks(const struct osd_txn *txn);
 /* Can every member store `blocks` more? If not, they are asked how it stands by now. */
 bool pg_members_have_space(struct pg *pg, uint64_t blocks);
+/* Its answer tells how much space it has; nothing else comes of it in service. */
+void pg_ask_space(struct pg *pg, const struct pg_member *member);
 /* Tell members what is committed, if they do not know. */
 void pg_tell_committed(struct pg *pg);
 /* A member cannot apply what is committed elsewhere: take it out of sync. */

@@ -186,7 +186,7 @@ int osd_place_direct(struct osd_store *store, struct osd_view *view, struct osd_
 	struct placing p = { .store = store, .view = view, .txn = txn, .direct = true, .in_place = in_place };
 	int err;
 
-	if (osd_view_count(view).images < store->direct_blocks)
+	if (osd_view_count(view).images < (view->direct_blocks ? view->direct_blocks : store->direct_blocks))
 		return osd_place_journaled(store, view, txn, leave);
 	err = place(&p, leave);
 	if (err != -EAGAIN)

@@ -94,6 +94,35 @@ static void begin(struct pg *pg, struct pg_member *member)
 	ask(recovery);
 }
 
+/*
+ * A member that was too full for what it is missing would be as full the next time, and all would be sent for nothing: it is only asked how
+ * much room it has, until that is enough for a whole object.
+ */
+static bool has_room(struct pg *pg, struct pg_member *member)
+{
+	if (!member->no_room)
+		return true;
+	if (pg->osd->peers[member->osd].bytes_free >= pg->object_bytes) {
+		log_info(pg->osd->log, "recover", "%u.%u: osd%u has room again", pg->key.pool, pg->key.pg, member->osd);
+		member->no_room = false;
+		return true;
+	}
+	if (io_now(pg->osd->io) >= member->retry_ns) {
+		pg_ask_space(pg, member);
+		member->retry_ns = io_now(pg->osd->io) + osd_scaled_ns(pg->osd, RETRY_MS);
+	}
+	return false;
+}
+
+static void note_full(struct pg *pg, struct pg_member *member, uint64_t bytes_free)
+{
+	osd_peer_space(pg->osd, member->osd, bytes_free);
+	pg->osd->stats.members_full++;
+	member->no_room = true;
+	log_warn(pg->osd->log, "recover", "%u.%u: osd%u is full: it stays behind until it has room for what it is missing (delete files, or give it less: nacre weight)",
+		 pg->key.pool, pg->key.pg, member->osd);
+}
+
 void pg_recover(struct pg *pg)
 {
 	struct pg_member *member;
@@ -106,7 +135,7 @@ void pg_recover(struct pg *pg)
 		if (member->recovery && member->recovery->state == RECOVERY_ASKING &&
 		    !member->asked)
 			ask(member->recovery);
-		if (!member->recovery && pg->osd->recoveries < RECOVERIES_MAX &&
+		if (!member->recovery && has_room(pg, member) && pg->osd->recoveries < RECOVERIES_MAX &&
 		    io_now(pg->osd->io) >= member->retry_ns)
 			begin(pg, member);
 	}
@@ -344,6 +373,8 @@ void pg_recovery_object_done(struct pg *pg, struct pg_member *member,
 	struct pg_recovery *recovery = member->recovery;
 
 	if (done->result) {
+		if (done->result == ENOSPC)
+			note_full(pg, member, done->bytes_free);
 		pg_recovery_end(pg, member, "it cannot store an object");
 		return;
 	}

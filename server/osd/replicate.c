@@ -13,6 +13,9 @@
 #include "stabilize.h"
 #include "server/base/mutate.h"
 
+#define PLENTY_BYTES (1ull << 30)	/* more than can be on its way to a member */
+#define SHARERS_MAX 8u
+
 static void kept_sent(void *owner)
 {
 	pg_kept_put(owner);
@@ -91,6 +94,7 @@ void pg_write(struct pg *pg, struct osd_exec *exec, const struct nacre_rep_entry
 	kept = pg_kept_take(pg->key.pool, pg->key.pg, entry->number, &resolved, &encoded, &data);
 	txn = osd_exec_commit(exec, entry->number, entry->interval);
 	write->number = entry->number;
+	write->blocks = pg_txn_blocks(txn);
 	write->request = request;
 	write->stabilizing = stabilizing;
 	TAILQ_INSERT_TAIL(&pg->writes, write, link);
@@ -148,8 +152,7 @@ void pg_on_done(struct pg *pg, struct pg_member *member, const struct nacre_rep_
 		pg_advance(pg);
 }
 
-/* Its answer tells how much space it has; nothing else comes of it in service. */
-static void ask_space(struct pg *pg, const struct pg_member *member)
+void pg_ask_space(struct pg *pg, const struct pg_member *member)
 {
 	struct nacre_rep_query query = {
 		.pool = pg->key.pool,
@@ -160,21 +163,82 @@ static void ask_space(struct pg *pg, const struct pg_member *member)
 	osd_peer_send(pg->osd, member->osd, NACRE_MSG_REP_QUERY, &query, NULL);
 }
 
+uint64_t pg_txn_blocks(const struct osd_txn *txn)
+{
+	uint64_t blocks = 0;
+	uint32_t i;
+
+	for (i = 0; i < txn->space_count; i++)
+		blocks += txn->space[i].taken ? txn->space[i].count : 0;
+	return blocks - txn->moved;
+}
+
+/* What we have sent to a member, of all groups, and it has not said to have. */
+static uint64_t blocks_under_way(struct osd *osd, uint16_t id)
+{
+	const struct pg_member *member;
+	const struct pg_write *write;
+	struct pg *pg, *next;
+	uint64_t blocks = 0;
+
+	HASH_ITER(hh, osd->pgs, pg, next) {
+		member = pg->primary ? pg_member_of(pg, id) : NULL;
+		if (!member || !member->in_set)
+			continue;
+		TAILQ_FOREACH(write, &pg->writes, link)
+			blocks += write->number > member->acked ? write->blocks : 0;
+	}
+	return blocks;
+}
+
+/* Other primaries write to it as well, as far as we know as much as we do. */
+static unsigned int sharers(const struct osd *osd)
+{
+	unsigned int count = 0;
+	struct nacre_map_osd row;
+	uint32_t i;
+
+	for (i = 0; count < SHARERS_MAX && !nacre_map_osd_at(&osd->map->view, i, &row); i++)
+		count += i != osd->id && row.flags & NACRE_OSD_UP;
+	return count;
+}
+
+/*
+ * What a member last said is of the moment when it said it. While it has plenty that does; when it runs full each primary goes by its share of what
+ * is left, without what is on its way there: otherwise all of them would promise the same blocks many times over, and the member would fall out of sync.
+ */
+static bool has_space(struct osd *osd, const struct osd_peer *peer, uint64_t blocks)
+{
+	uint64_t left = peer->bytes_free / OSD_BLOCK_BYTES;
+
+	if (peer->bytes_free >= PLENTY_BYTES)
+		return true;
+	return left / (sharers(osd) + 1) >= blocks + blocks_under_way(osd, peer->id);
+}
+
+/* The same here, where they are taken already: as many are left for each of the others, who believe what we last said. */
+static bool have_space(struct osd *osd, uint64_t blocks)
+{
+	uint64_t left = osd_store_space(osd->store).bytes_free;
+
+	return left >= PLENTY_BYTES || left / OSD_BLOCK_BYTES >= blocks * sharers(osd);
+}
+
 bool pg_members_have_space(struct pg *pg, uint64_t blocks)
 {
 	struct osd_peer *peer;
-	bool all = true;
+	bool all = !blocks || have_space(pg->osd, blocks);
 	int slot;
 
 	for (slot = 0; blocks && slot < NACRE_REPLICAS_MAX; slot++) {
 		if (!pg->members[slot].in_set)
 			continue;
 		peer = &pg->osd->peers[pg->members[slot].osd];
-		if (peer->bytes_free / OSD_BLOCK_BYTES >= blocks)
+		if (has_space(pg->osd, peer, blocks))
 			continue;
 		all = false;
 		if (!peer->full)
-			ask_space(pg, &pg->members[slot]);
+			pg_ask_space(pg, &pg->members[slot]);
 		peer->full = true;
 	}
 	return all;

@@ -113,15 +113,10 @@ static uint32_t judge_again(const struct request *request)
 static void judge_space(struct request *request)
 {
 	struct osd_exec *exec = &request->exec;
-	uint64_t blocks = 0;
-	uint32_t i;
 
 	if (exec->result || !exec->writes || request->wire->pool == NACRE_POOL_META)
 		return;
-	for (i = 0; i < exec->view.txn->space_count; i++)
-		blocks += exec->view.txn->space[i].taken ? exec->view.txn->space[i].count : 0;
-	blocks -= exec->view.txn->moved;
-	if (!pg_members_have_space(request->pg, blocks))
+	if (!pg_members_have_space(request->pg, pg_txn_blocks(exec->view.txn)))
 		exec->result = ENOSPC;
 }
 

@@ -87,6 +87,7 @@ struct osd_store_config {
 	uint64_t cache_bytes;		/* object metadata in memory, 0 = 64 MiB */
 	uint32_t writeback_ms;		/* how long an image may wait, 0 = 250 */
 	uint32_t direct_bytes;		/* modes ordered and cow: smaller writes go through the journal, 0 = 32 KiB */
+	uint32_t journal_unit;		/* see journal.h; 0 = the device's */
 	bool lone_intents;		/* mode ordered: overwrite in place also where the intent needs a record of its own */
 	uint64_t trim_bytes;		/* of the journal held by what is applied: then it is made durable there, and trimmed; 0 = a quarter */
 	bool read_only;			/* for tools: what the journal holds stays in memory; of whichever file system */

@@ -391,6 +391,7 @@ static void super_read(struct io_disk *disk, int result)
 	osd_alloc_init(&store->alloc, store->super.data_blocks);
 	osd_journal_init(&store->journal, store->io, store->file, &store->super,
 			 &osd_store_journal_calls, store);
+	osd_journal_set_unit(&store->journal, open->config.journal_unit);
 	store->journal.bytes_written = &store->stats->bytes_journal;
 	store->journal.flushes = &store->stats->flushes;
 	read_state(open);

@@ -31,6 +31,7 @@ struct osd_view {
 	struct osd_object *object;	/* pinned */
 	bool exists;
 	bool changed;
+	uint32_t direct_blocks;		/* modes ordered and cow: from so many on, what is written goes to its place at once; 0 = as the store does */
 	struct osd_onode onode;
 	struct osd_view_chunk *chunks[OSD_CHUNKS_MAX];	/* NULL: as in the object */
 	struct osd_txn *txn;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * nacre: how does the cluster fare? `status` and `map` read the map store, so they
- * work with every daemon down, and `weight` writes to it (weight.c); `audit` lets the metadata server work (audit.c); `fsck` reads the store of an OSD that
+ * work with every daemon down, as does `pool` (pool.c), and `weight` writes to it (weight.c); `audit` lets the metadata server work (audit.c); `fsck` reads the store of an OSD that
  * does not run (fsck.c), `scrub` lets OSDs work (scrub.c); everything else is a daemon's own answer, asked at its admin socket.
  */
 #include <getopt.h>
@@ -10,8 +10,10 @@
 #include <string.h>
 #include "ask.h"
 #include "audit.h"
+#include "fill.h"
 #include "fsck.h"
 #include "mapaccess.h"
+#include "pool.h"
 #include "scrub.h"
 #include "server/base/config.h"
 #include "server/base/version.h"
@@ -43,14 +45,19 @@ static int print_help(void)
 {
 	printf("usage: nacre -c FILE status | map\n"
 	       "       nacre -c FILE weight NAME WEIGHT\n"
+	       "       nacre -c FILE pool [NAME [--journal-mode MODE] [--direct-bytes N]]\n"
 	       "       nacre -c FILE audit [NAME]\n"
 	       "       nacre -c FILE fsck NAME [deep]\n"
 	       "       nacre -c FILE scrub NAME|all [deep]\n"
 	       "       nacre -c FILE -n NAME COMMAND [ARGUMENTS]\n\n"
-	       "  status               the map in short: daemons, placement groups\n"
+	       "  status               the map in short: daemons, placement groups; how full the OSDs of this machine are\n"
 	       "  map                  all of the cluster map\n"
 	       "  weight NAME WEIGHT   how much data the OSD NAME is given: twice as much for 2 as for 1, nothing for 0;\n"
 	       "                       the cluster moves it, while clients work, and status says how far it is\n"
+	       "  pool                 a line for each pool\n"
+	       "  pool NAME            change how the OSDs journal what is written to the pool (metadata or data), while clients work:\n"
+	       "                       --journal-mode data, ordered or cow; --direct-bytes: smaller writes go through the journal\n"
+	       "                       in any mode, 0 = as each OSD decides\n"
 	       "  audit [NAME]         compare all objects with all inodes, by the metadata server NAME (the active\n"
 	       "                       one of this machine), while clients work; print what does not fit\n"
 	       "  fsck NAME [deep]     is the store of the OSD NAME, which does not run, right in itself? deep: every\n"
@@ -73,15 +80,18 @@ static int print_help(void)
 
 /* ---- the cluster ---------------------------------------------------------------------------- */
 
-static int print_status(const char *url, const struct cluster_map *map)
+static int print_status(const char *config_file, const char *url, const struct cluster_map *map)
 {
+	struct fill *fills;
 	struct mapaccess_lease *leases = NULL;
 	char error[TOOL_ERROR_BYTES];
 	size_t count = 0;
 
 	if (mapaccess_leases(url, &leases, &count, error, sizeof(error)))
 		return tool_failed("%s", error);
-	show_status(stdout, map, leases, count);
+	fills = fill_ask(config_file);
+	show_status(stdout, map, leases, count, fills);
+	free(fills);
 	free(leases);
 	return TOOL_OK;
 }
@@ -128,25 +138,28 @@ static int run_scrub(const struct arguments *arguments)
 static int run_cluster(const struct arguments *arguments, const struct config *config)
 {
 	bool status = !strcmp(arguments->argv[0], "status"), weight = !strcmp(arguments->argv[0], "weight");
+	bool pool = !strcmp(arguments->argv[0], "pool");
 	struct cluster_map *map;
 	char error[TOOL_ERROR_BYTES];
 	int result = TOOL_OK;
 
-	if (!status && !weight && strcmp(arguments->argv[0], "map"))
-		return tool_misused("%s: without -n NAME the commands are status, map, weight, audit, fsck and scrub",
+	if (!status && !weight && !pool && strcmp(arguments->argv[0], "map"))
+		return tool_misused("%s: without -n NAME the commands are status, map, weight, pool, audit, fsck and scrub",
 				    arguments->argv[0]);
 	if (weight && arguments->argc != 3)
 		return tool_misused("weight: which OSD gets which weight?");
-	if (!weight && arguments->argc > 1)
+	if (!weight && !pool && arguments->argc > 1)
 		return tool_misused("%s: an argument that means nothing here", arguments->argv[1]);
 	if (!*config->map_store)
 		return tool_failed("%s: [global] needs map_store", arguments->config_file);
 	if (weight)
 		return weight_run(config->map_store, arguments->argv[1], arguments->argv[2]);
+	if (pool)
+		return pool_run(config->map_store, arguments->argc, arguments->argv);
 	if (mapaccess_get(config->map_store, &map, error, sizeof(error)))
 		return tool_failed("%s", error);
 	if (status)
-		result = print_status(config->map_store, map);
+		result = print_status(arguments->config_file, config->map_store, map);
 	else
 		show_map(stdout, map);
 	cluster_map_put(map);
@@ -242,6 +255,6 @@ int main(int argc, char **argv)
 	if (!arguments.config_file)
 		return tool_misused("-c FILE is needed");
 	if (!arguments.argc)
-		return tool_misused("a command is needed: status, map, weight, audit, fsck, scrub, or one of a daemon with -n NAME");
+		return tool_misused("a command is needed: status, map, weight, pool, audit, fsck, scrub, or one of a daemon with -n NAME");
 	return run(&arguments);
 }

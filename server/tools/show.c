@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The cluster map in words. See show.h. */
 #include <string.h>
+#include "fill.h"
 #include "plan.h"
+#include "pool.h"
 #include "show.h"
+
+#define LABEL_BYTES 40
 
 typedef unsigned long long ull;
 
@@ -112,7 +116,7 @@ static unsigned int groups_of(const struct nacre_map_view *view, uint16_t osd)
 }
 
 static void status_osd(FILE *out, const struct nacre_map_view *view, const struct nacre_map_osd *osd,
-		       const struct mapaccess_lease *lease)
+		       const struct mapaccess_lease *lease, const struct fill *fill)
 {
 	char text[IO_ADDRESS_TEXT_BYTES];
 
@@ -125,6 +129,9 @@ static void status_osd(FILE *out, const struct nacre_map_view *view, const struc
 	fprintf(out, ", %u groups", groups_of(view, osd->id));
 	if (osd->weight != MAPEDIT_WEIGHT_ONE)
 		fprintf(out, ", weight %.2f", (double)osd->weight / MAPEDIT_WEIGHT_ONE);
+	if (fill && fill->known && osd->flags & NACRE_OSD_UP)
+		fprintf(out, ", %u %% used%s%s", fill->percent, strcmp(fill->word, "well") ? ": " : "",
+			strcmp(fill->word, "well") ? fill->word : "");
 	fputc('\n', out);
 }
 
@@ -148,36 +155,33 @@ static void status_standbys(FILE *out, const struct nacre_map_view *view,
 				(ull)leases[i].lease.instance);
 }
 
-static const char *pool_name(uint32_t id)
+/* "pool 0 (metadata)" */
+static const char *label(uint32_t pool, char text[LABEL_BYTES])
 {
-	switch (id) {
-	case NACRE_POOL_META:
-		return " (metadata)";
-	case NACRE_POOL_DATA:
-		return " (data)";
-	default:
-		return "";
-	}
+	const char *name = pool_name(pool);
+
+	snprintf(text, LABEL_BYTES, "pool %u%s%s%s", pool, *name ? " (" : "", name, *name ? ")" : "");
+	return text;
 }
 
 void show_status(FILE *out, const struct cluster_map *map, const struct mapaccess_lease *leases,
-		 size_t lease_count)
+		 size_t lease_count, const struct fill *fills)
 {
 	const struct nacre_map_view *view = &map->view;
 	struct nacre_map_rank rank;
 	struct nacre_map_osd osd;
 	struct show_groups groups;
+	char text[LABEL_BYTES];
 
 	show_head(out, view);
 	for (uint32_t i = 0; !nacre_map_rank_at(view, i, &rank); i++)
 		status_rank(out, &rank, lease_of(leases, lease_count, rank.instance));
 	status_standbys(out, view, leases, lease_count);
 	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++)
-		status_osd(out, view, &osd, lease_of(leases, lease_count, osd.instance));
+		status_osd(out, view, &osd, lease_of(leases, lease_count, osd.instance), fills ? &fills[i] : NULL);
 	for (uint32_t i = 0; i < view->pool_count; i++) {
 		groups = show_count_groups(view, i);
-		fprintf(out, "pool %u%s: %u groups active, %u degraded, %u inactive, %u moving\n", i,
-			pool_name(i), groups.active, groups.degraded, groups.inactive, groups.moving);
+		fprintf(out, "%s: %u groups active, %u degraded, %u inactive, %u moving\n", label(i, text), groups.active, groups.degraded, groups.inactive, groups.moving);
 	}
 }
 
@@ -186,12 +190,15 @@ void show_status(FILE *out, const struct cluster_map *map, const struct mapacces
 static void map_pools(FILE *out, const struct nacre_map_view *view)
 {
 	struct nacre_map_pool p;
+	char text[LABEL_BYTES];
 
 	for (uint32_t i = 0; !nacre_map_pool_at(view, i, &p); i++) {
-		fprintf(out, "pool %u%s: %u groups, %u replicas, min_size %u, journal %s, objects of %u bytes",
-			p.id, pool_name(p.id), p.pg_count, p.replicas, p.min_size,
+		fprintf(out, "%s: %u groups, %u replicas, min_size %u, journal %s, objects of %u bytes",
+			label(p.id, text), p.pg_count, p.replicas, p.min_size,
 			plan_journal_modes[p.journal_mode < PLAN_JOURNAL_MODES ? p.journal_mode : 0],
 			p.object_bytes);
+		if (p.direct_units)
+			fprintf(out, ", direct from %u", p.direct_units * NACRE_DIRECT_UNIT);
 		if (p.inline_units)
 			fprintf(out, ", inline up to %u", p.inline_units * NACRE_INLINE_UNIT);
 		fprintf(out, "\n");

@@ -276,7 +276,7 @@ void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind)
 			     daemon->sim->crash_together ? SIM_POINT_POWER_ALL : SIM_POINT_POWER);
 	sim_host_crash(daemon->host, kind);
 	daemon->scrubs |= kind == SIM_CRASH_POWER &&
-			  daemon->sim->journal_modes[NACRE_POOL_DATA] != NACRE_JOURNAL_DATA;
+			  (daemon->sim->journal_modes[NACRE_POOL_DATA] != NACRE_JOURNAL_DATA || daemon->sim->pools_change);
 	if (daemon->kv) {
 		keep = (unsigned int)sim_below(&daemon->sim->world->random, 4);
 		kv_mem_disk_crash(daemon->kv, keep);

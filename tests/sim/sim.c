@@ -7,6 +7,7 @@
 #include "protocol/map.h"
 #include "server/osd/journal_mode.h"
 #include "groups.h"
+#include "pools.h"
 #include "quotas.h"
 #include "rot.h"
 #include "sim.h"
@@ -129,8 +130,9 @@ static void choose_journals(struct sim *sim)
 	sim->journal_modes[NACRE_POOL_DATA] = mode;
 	sim->journal_modes[NACRE_POOL_META] = sim_below(&random, 3) ? NACRE_JOURNAL_DATA : mode;
 	sim->direct_bytes = 4096u << sim_below(&random, 2);
-	sim->trim_bytes = mode == NACRE_JOURNAL_ORDERED ? 4096ull << sim_below(&random, 4) : 0;
-	sim->lone_intents = mode == NACRE_JOURNAL_ORDERED ? (uint8_t)(1 + sim_below(&random, (1u << SIM_OSDS) - 1)) : 0;
+	pools_choose(sim);
+	sim->trim_bytes = mode == NACRE_JOURNAL_ORDERED || sim->pools_change ? 4096ull << sim_below(&random, 4) : 0;
+	sim->lone_intents = mode == NACRE_JOURNAL_ORDERED || sim->pools_change ? (uint8_t)(1 + sim_below(&random, (1u << SIM_OSDS) - 1)) : 0;
 }
 
 static void prepare(struct sim *sim)
@@ -163,11 +165,11 @@ static void report(struct sim *sim)
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " rotten blocks, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged, %" PRIu64 " weights changed%s%s\n",
+		       " judged, %" PRIu64 " weights changed, %" PRIu64 " pools%s%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed,
+		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->pools_changed,
 		       modes[sim->journal_modes[NACRE_POOL_META] ? 2 : !!sim->journal_modes[NACRE_POOL_DATA]],
 		       sim->journal_modes[NACRE_POOL_DATA] ?
 		       osd_journal_mode_find(sim->journal_modes[NACRE_POOL_DATA])->name : "");
@@ -200,6 +202,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 		faults_begin(sim);
 		audits_begin(sim);
 		weights_begin(sim);
+		pools_begin(sim);
 		rot_begin(sim);
 		sim_until(sim, workload_is_done, HISTORY_LIMIT_NS, "to finish its calls");
 	}

@@ -141,6 +141,10 @@ struct sim {
 	struct sim_event weight_event;
 	struct sim_random weight_random;	/* apart from all others */
 	uint64_t weights_changed;
+	bool pools_change;		/* pools.c: journal modes do not stay as they are */
+	struct sim_event pool_event;
+	struct sim_random pool_random;	/* apart from all others */
+	uint64_t pools_changed;
 	struct sim_event audit_event;
 	struct sim_random audit_random;	/* apart from all others */
 	struct sim_random lock_random;	/* apart from all others, too */

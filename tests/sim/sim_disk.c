@@ -42,6 +42,7 @@ struct sim_file {
 	struct sim_file *next;
 	char path[64];
 	uint64_t bytes;
+	uint32_t sector;
 	struct page *pages;
 	struct record *records, **records_last;
 	uint64_t record_count;		/* ever */
@@ -61,6 +62,7 @@ struct sim_file *sim_disk_add(struct sim_host *host, const char *path, uint64_t 
 	file->host = host;
 	strcpy(file->path, path);
 	file->bytes = bytes;
+	file->sector = host->world->seed / 2 % 2 ? PAGE_BYTES : SIM_SECTOR_BYTES;
 	file->pages = calloc(bytes / PAGE_BYTES, sizeof(*file->pages));
 	assert(file->pages);
 	file->records_last = &file->records;
@@ -84,6 +86,13 @@ int sim_disk_open(struct io *io, const char *path, struct io_file **ret_file)
 uint64_t sim_disk_bytes(struct io_file *file)
 {
 	return ((struct sim_file *)file)->bytes;
+}
+
+struct io_units sim_disk_units(const struct io_file *file)
+{
+	uint32_t sector = ((const struct sim_file *)file)->sector;
+
+	return (struct io_units){ sector, sector };
 }
 
 void sim_disk_close(struct io_file *file)
@@ -371,15 +380,16 @@ static void run_op(struct sim_event *event)
 static void check_alignment(const struct sim_file *file, const struct io_disk *disk)
 {
 	size_t length = disk->kind == IO_DISK_DISCARD ? disk->length : iov_bytes(disk);
-	unsigned int i;
+	unsigned int i, last = disk->iov_count - 1;
+	uint32_t unit = disk->kind == IO_DISK_WRITE ? file->sector : IO_DISK_ALIGN;
 
 	if (disk->kind == IO_DISK_SYNC)
 		return;
-	assert(disk->offset % IO_DISK_ALIGN == 0 && length % IO_DISK_ALIGN == 0);
+	assert(disk->offset % IO_DISK_ALIGN == 0 && length % unit == 0);
 	assert(disk->offset <= file->bytes && length <= file->bytes - disk->offset);
 	for (i = 0; disk->kind != IO_DISK_DISCARD && i < disk->iov_count; i++)
 		assert((uintptr_t)disk->iov[i].iov_base % IO_DISK_ALIGN == 0 &&
-		       disk->iov[i].iov_len % IO_DISK_ALIGN == 0);
+		       disk->iov[i].iov_len % (i == last ? unit : IO_DISK_ALIGN) == 0);
 }
 
 void sim_disk_submit(struct io *io, struct io_disk *disk)

@@ -20,6 +20,8 @@ void sim_disk_poke(struct sim_file *file, uint64_t offset, const void *buffer, s
 
 int sim_disk_open(struct io *io, const char *path, struct io_file **ret_file);
 uint64_t sim_disk_bytes(struct io_file *file);
+/* By the seed: 512 or 4096. */
+struct io_units sim_disk_units(const struct io_file *file);
 void sim_disk_close(struct io_file *file);
 void sim_disk_submit(struct io *io, struct io_disk *disk);
 

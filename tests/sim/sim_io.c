@@ -147,6 +147,7 @@ const struct io_ops sim_io_ops = {
 	.stream_close = sim_net_close,
 	.file_open = sim_disk_open,
 	.file_bytes = sim_disk_bytes,
+	.file_units = sim_disk_units,
 	.file_close = sim_disk_close,
 	.disk = sim_disk_submit,
 };

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "protocol/session.h"
+#include "pools.h"
 #include "quotas.h"
 #include "rot.h"
 #include "sim.h"
@@ -278,6 +279,7 @@ void verdict(struct sim *sim)
 	sim->draining = true;
 	faults_end(sim);
 	weights_end(sim);
+	pools_end(sim);
 	if (!sim_until(sim, is_quiet, QUIET_LIMIT_NS, "to be quiet"))
 		goto out;
 	for (i = 0; i < sim->client_count; i++)

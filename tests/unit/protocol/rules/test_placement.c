@@ -140,6 +140,7 @@ static void map_validation(void **state)
 	REFUSED(EDIT(pools, nacre_map_pool, 0, min_size, 3));
 	REFUSED(EDIT(pools, nacre_map_pool, 0, journal_mode, 3));
 	REFUSED(EDIT(pools, nacre_map_pool, 0, flags, 1));
+	REFUSED(EDIT(pools, nacre_map_pool, 1, direct_units, 1));	/* without its feature */
 	REFUSED(EDIT(pools, nacre_map_pool, 0, object_bytes, 5000));
 	REFUSED(EDIT(osds, nacre_map_osd, 1, id, 0));
 	REFUSED(EDIT(osds, nacre_map_osd, 1, flags, 4));

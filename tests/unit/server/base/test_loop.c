@@ -198,6 +198,7 @@ static void disk_writes_and_reads_back(void **state)
 	char *folder = run_folder(), *path = make_file(folder, 1 << 20);
 	uint8_t *out = aligned_alloc(4096, 65536), *in = aligned_alloc(4096, 65536);
 	struct io_file *file;
+	struct io_units units;
 
 	for (int i = 0; i < 65536; i++)
 		out[i] = (uint8_t)(i * 7 + i / 256);
@@ -213,6 +214,13 @@ static void disk_writes_and_reads_back(void **state)
 	assert_int_equal(counter(io, "disk_syncs"), 2);
 	assert_int_equal(counter(io, "disk_bytes_written"), 65536);
 	assert_int_equal(counter(io, "disk_overdue"), 0);
+	/* what the device can write and no more, in front of what stays */
+	units = io_file_units(io, file);
+	assert_true(units.least >= 512 && units.least <= units.sector && units.sector <= IO_DISK_ALIGN);
+	assert_int_equal(transfer(io, IO_DISK_WRITE, file, in, 16384, units.least, true), 0);
+	assert_int_equal(transfer(io, IO_DISK_READ, file, in, 16384, 4096, false), 0);
+	assert_memory_equal(in, out + 4096, units.least);
+	assert_memory_equal(in + units.least, out + 8192 + units.least, 4096 - units.least);
 	/* beyond the end: an error, not a hang */
 	assert_int_equal(transfer(io, IO_DISK_READ, file, in, 1 << 20, 4096, false), -EIO);
 	assert_int_equal(transfer(io, IO_DISK_READ, file, in, (1 << 20) - 4096, 8192, false), -EIO);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include "maps.h"
+#include "protocol/session.h"
 
 /* ---- opening and encoding ------------------------------------------------------------------- */
 
@@ -357,6 +358,32 @@ static void too_few_osds_leave_slots_empty(void **state)
 	mapedit_free(edit);
 }
 
+/* ---- pools ---------------------------------------------------------------------------------- */
+
+/* A member that does not know the size refuses the map by its features, not as damaged. */
+static void a_pool_with_a_size_of_its_own_demands_the_feature(void **state)
+{
+	struct mapedit *edit = maps_edit(3, 2);
+	uint64_t before = edit->head.features;
+
+	assert_int_equal(mapedit_pool_journal(edit, 2, NACRE_JOURNAL_COW, 0), -ENOENT);
+	assert_int_equal(mapedit_pool_journal(edit, 1, NACRE_JOURNAL_DATA, 0), -EALREADY);
+	assert_int_equal(mapedit_pool_journal(edit, 1, NACRE_JOURNAL_COW, 0), 0);
+	assert_int_equal(edit->head.features, before);
+	assert_int_equal(mapedit_pool_journal(edit, 1, NACRE_JOURNAL_COW, 4), 0);
+	assert_int_equal(mapedit_pool_journal(edit, 0, NACRE_JOURNAL_DATA, 1), 0);
+	assert_int_equal(edit->head.features, before | NACRE_FEATURE_POOL_DIRECT);
+	assert_int_equal(encoded(edit), 0);
+	assert_int_equal(mapedit_pool_journal(edit, 1, NACRE_JOURNAL_ORDERED, 0), 0);
+	assert_int_equal(edit->head.features, before | NACRE_FEATURE_POOL_DIRECT);
+	assert_int_equal(mapedit_pool_journal(edit, 0, NACRE_JOURNAL_DATA, 0), 0);
+	assert_int_equal(edit->head.features, before);
+	assert_int_equal(encoded(edit), 0);
+	edit->pools[0].direct_units = 1;
+	assert_int_equal(encoded(edit), -EINVAL);
+	mapedit_free(edit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +401,7 @@ int main(void)
 		cmocka_unit_test(replicas_stand_in_different_domains),
 		cmocka_unit_test(shares_follow_the_weights),
 		cmocka_unit_test(too_few_osds_leave_slots_empty),
+		cmocka_unit_test(a_pool_with_a_size_of_its_own_demands_the_feature),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,10 @@
 /* The map in words: what a person must be able to read from it. */
 #include <string.h>
 #include "../base/maps.h"
+#include "server/tools/fill.h"
 #include "server/tools/show.h"
+
+static struct fill fills[NACRE_MAP_OSDS_MAX];
 
 static char *status_of(const struct cluster_map *map, const struct mapaccess_lease *leases,
 		       size_t count)
@@ -11,7 +14,7 @@ static char *status_of(const struct cluster_map *map, const struct mapaccess_lea
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 
-	show_status(out, map, leases, count);
+	show_status(out, map, leases, count, fills);
 	fclose(out);
 	return text;
 }
@@ -115,6 +118,24 @@ static void status_counts_groups(void **state)
 	cluster_map_put(map);
 }
 
+static void status_says_how_full_osds_are(void **state)
+{
+	struct cluster_map *map = make_map();
+	char *text;
+
+	assert_false(fill_parse("osd 0\nstate opening its store\n", &fills[0]));
+	assert_true(fill_parse("osd 0\nbytes_free 1\nused_percent 12\nfill well\n", &fills[0]));
+	assert_true(fill_parse("osd 1\nused_percent 91\nfill nearly_full\n", &fills[1]));
+	assert_true(fill_parse("osd 2\nused_percent 100\nfill full\n", &fills[2]));
+	text = status_of(map, NULL, 0);
+	assert_non_null(strstr(text, " groups, 12 % used\n"));
+	assert_non_null(strstr(text, " groups, 91 % used: nearly full\n"));
+	assert_null(strstr(text, "100 % used"));	/* it is down: what it said is of another time */
+	memset(fills, 0, sizeof(fills));
+	free(text);
+	cluster_map_put(map);
+}
+
 static void the_whole_map_is_there(void **state)
 {
 	struct cluster_map *map = make_map();
@@ -154,6 +175,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_says_how_everybody_fares),
 		cmocka_unit_test(status_counts_groups),
+		cmocka_unit_test(status_says_how_full_osds_are),
 		cmocka_unit_test(the_whole_map_is_there),
 	};
 
