@@ -112,6 +112,10 @@ u64 mds_oldest_tid_locked(struct nacre_mds_client *mds);
 
 void mds_request_take_locked(struct nacre_mds_client *mds, struct nacre_mds_request *req);
 void mds_request_finish(struct nacre_mds_client *mds, struct nacre_mds_request *req, int result);
+/* It is not under way any more: the inodes' `changing` counts. */
+void mds_request_settled(struct nacre_mds_request *req);
+/* A change that was reported as done is lost. */
+void mds_request_lost(struct nacre_mds_request *req, int error);
 
 /* reply.c */
 void mds_reply(struct nacre_mds_client *mds, struct nacre_incoming *in);

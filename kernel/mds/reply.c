@@ -25,6 +25,7 @@ void mds_take_safe(struct nacre_mds_client *mds, u64 safe)
 		if (req->applied > mds->safe)
 			break;
 		list_move_tail(&req->link, &done);
+		clear_bit(NACRE_MDSR_UNSAFE, &req->flags);
 		mds->oldest_unsafe = 0;
 	}
 	spin_unlock(&mds->lock);
@@ -33,6 +34,7 @@ void mds_take_safe(struct nacre_mds_client *mds, u64 safe)
 		list_del_init(&req->link);
 		trace_nacre_mds_request(req->fs->id, NACRE_MDS_STEP_SAFE, req->tid, req->op->name,
 					0, req->applied, 0);
+		mds_request_settled(req);
 		mds_reap_request(mds, req);
 	}
 	wake_up_all(&mds->wait);
@@ -57,10 +59,20 @@ static void note_applied(struct inode *inode, u64 applied)
 }
 
 /* Keep the list in the order of apply numbers: a new incarnation gets them in this order. */
-static void add_unsafe(struct nacre_mds_client *mds, struct nacre_mds_request *req)
+/* In apply order. */
+static void insert_unsafe_locked(struct nacre_mds_client *mds, struct nacre_mds_request *req)
 {
 	struct list_head *at;
 
+	for (at = mds->unsafe.prev; at != &mds->unsafe; at = at->prev)
+		if (list_entry(at, struct nacre_mds_request, link)->applied < req->applied)
+			break;
+	list_add(&req->link, at);
+	set_bit(NACRE_MDSR_UNSAFE, &req->flags);
+}
+
+static void add_unsafe(struct nacre_mds_client *mds, struct nacre_mds_request *req)
+{
 	note_applied(req->parent, req->applied);
 	note_applied(req->parent2, req->applied);
 	note_applied(req->target, req->applied);
@@ -68,10 +80,7 @@ static void add_unsafe(struct nacre_mds_client *mds, struct nacre_mds_request *r
 
 	nacre_mds_request_get(req);
 	spin_lock(&mds->lock);
-	for (at = mds->unsafe.prev; at != &mds->unsafe; at = at->prev)
-		if (list_entry(at, struct nacre_mds_request, link)->applied < req->applied)
-			break;
-	list_add(&req->link, at);
+	insert_unsafe_locked(mds, req);
 	if (mds->oldest_unsafe)
 		mds->oldest_unsafe = min(mds->oldest_unsafe, req->tid);
 	spin_unlock(&mds->lock);
@@ -184,12 +193,12 @@ static u64 epoch_of(struct inode *dir)
 
 /* ---- the reply ------------------------------------------------------------------------------ */
 
-static struct nacre_mds_request *find_request(struct nacre_mds_client *mds, u64 tid)
+static struct nacre_mds_request *find_request(struct nacre_mds_client *mds, struct list_head *list, u64 tid)
 {
 	struct nacre_mds_request *req;
 
 	spin_lock(&mds->lock);
-	list_for_each_entry(req, &mds->requests, link) {
+	list_for_each_entry(req, list, link) {
 		if (req->tid == tid) {
 			nacre_mds_request_get(req);
 			spin_unlock(&mds->lock);
@@ -262,6 +271,36 @@ static void answer(struct nacre_mds_client *mds, struct nacre_mds_request *req,
 	mds_reap_request(mds, req);	/* the list's reference */
 }
 
+/*
+ * A change that was answered before was done again, by a new incarnation, which gives it a number of its own. What the incarnation said of
+ * its inodes until now was older than what we had.
+ */
+static void answer_again(struct nacre_mds_client *mds, struct nacre_mds_request *req,
+			 const struct nacre_reply *reply)
+{
+	bool stays = reply->applied && !(reply->flags & NACRE_REPLY_SAFE) && !reply->result;
+	bool mine;
+
+	learn_traces(req, reply);
+	mds_request_settled(req);
+	spin_lock(&mds->lock);
+	mine = test_and_clear_bit(NACRE_MDSR_UNSAFE, &req->flags);
+	if (mine) {
+		list_del_init(&req->link);
+		mds->oldest_unsafe = 0;
+		req->applied = reply->applied;
+		if (stays)
+			insert_unsafe_locked(mds, req);
+	}
+	spin_unlock(&mds->lock);
+	if (!mine || stays)
+		return;
+	if (reply->result)
+		mds_request_lost(req, -EIO);
+	mds_reap_request(mds, req);	/* the list's reference */
+	wake_up_all(&mds->wait);
+}
+
 void mds_reply(struct nacre_mds_client *mds, struct nacre_incoming *in)
 {
 	const struct nacre_reply *reply = in->host;
@@ -282,9 +321,12 @@ void mds_reply(struct nacre_mds_client *mds, struct nacre_incoming *in)
 	spin_lock(&mds->lock);
 	mds->applied = max(mds->applied, reply->applied);
 	spin_unlock(&mds->lock);
-	req = find_request(mds, reply->tid);
+	req = find_request(mds, &mds->requests, reply->tid);
 	if (req) {
 		answer(mds, req, in, reply);
+		mds_reap_request(mds, req);
+	} else if ((req = find_request(mds, &mds->unsafe, reply->tid))) {
+		answer_again(mds, req, reply);
 		mds_reap_request(mds, req);
 	}
 	mds_take_safe(mds, reply->safe);

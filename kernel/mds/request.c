@@ -8,7 +8,8 @@
  *
  * A request stays on its list until the rank has answered, also when its caller
  * was killed: the answer carries caps, and a change may have happened (LOG-2).
- * One reference belongs to the list, one to the caller.
+ * One reference belongs to the list, one to the caller. An unsafe one that is re-sent to a new incarnation counts as under way
+ * again until that has answered: the rank may speak of its inodes before.
  *
  * Locks: see client.h; the inodes' `changing` counts are under their cap_lock.
  */
@@ -126,6 +127,12 @@ static void mark_changing(struct nacre_mds_request *req, int by)
 		count_changing(req->target, req->op->target_groups, by);
 }
 
+void mds_request_settled(struct nacre_mds_request *req)
+{
+	if (test_and_clear_bit(NACRE_MDSR_MARKED, &req->flags))
+		mark_changing(req, -1);
+}
+
 /* The end of a change whose caller is gone: its directories' dentries may be wrong. */
 static void count_unsure(struct inode *dir, int by)
 {
@@ -234,8 +241,8 @@ static int enlist(struct nacre_mds_client *mds, struct nacre_mds_request *req)
 		list_add_tail(&req->link, &mds->requests);
 	}
 	spin_unlock(&mds->lock);
-	if (err && test_and_clear_bit(NACRE_MDSR_MARKED, &req->flags))
-		mark_changing(req, -1);
+	if (err)
+		mds_request_settled(req);
 	return err;
 }
 
@@ -335,8 +342,7 @@ void mds_request_take_locked(struct nacre_mds_client *mds, struct nacre_mds_requ
 /* Tell the caller of a request that was taken. Once per request, without locks. */
 void mds_request_finish(struct nacre_mds_client *mds, struct nacre_mds_request *req, int result)
 {
-	if (test_and_clear_bit(NACRE_MDSR_MARKED, &req->flags))
-		mark_changing(req, -1);
+	mds_request_settled(req);
 	if (test_bit(NACRE_MDSR_ABANDONED, &req->flags))
 		mark_unsure(req, -1);
 	else
@@ -347,7 +353,7 @@ void mds_request_finish(struct nacre_mds_client *mds, struct nacre_mds_request *
 }
 
 /* A change that was reported as done is lost: the next fsync of what it touched says so. */
-static void report_loss(struct nacre_mds_request *req, int error)
+void mds_request_lost(struct nacre_mds_request *req, int error)
 {
 	struct inode *inodes[] = { req->parent, req->parent2, req->target };
 
@@ -389,6 +395,8 @@ void mds_request_fail(struct nacre_mds_client *mds, int error, bool all)
 	spin_lock(&mds->lock);
 	take_failed_locked(mds, &mds->requests, all, &failed);
 	take_failed_locked(mds, &mds->resending, all, &failed);
+	list_for_each_entry(req, &mds->unsafe, link)
+		clear_bit(NACRE_MDSR_UNSAFE, &req->flags);
 	list_splice_tail_init(&mds->unsafe, &lost);
 	mds->oldest_unsafe = 0;
 	spin_unlock(&mds->lock);
@@ -400,7 +408,8 @@ void mds_request_fail(struct nacre_mds_client *mds, int error, bool all)
 	}
 	list_for_each_entry_safe(req, next, &lost, link) {
 		list_del_init(&req->link);
-		report_loss(req, error);
+		mds_request_lost(req, error);
+		mds_request_settled(req);
 		mds_reap_request(mds, req);
 	}
 	wake_up_all(&mds->wait);
@@ -427,7 +436,12 @@ static void resend_list(struct nacre_mds_client *mds, struct list_head *list, bo
 			continue;
 		nacre_mds_request_get(req);
 		spin_unlock(&mds->lock);
+		if (list == &mds->unsafe && !test_and_set_bit(NACRE_MDSR_MARKED, &req->flags))
+			mark_changing(req, 1);
 		err = send_request(mds, req);
+		/* It has become safe, or was failed, before it was counted. */
+		if (list == &mds->unsafe && !test_bit(NACRE_MDSR_UNSAFE, &req->flags))
+			mds_request_settled(req);
 		mds_reap_request(mds, req);
 		spin_lock(&mds->lock);
 	}

@@ -190,6 +190,53 @@ static void unsafe_until_said_safe(struct kunit *test)
 	nacre_mds_request_put(req);
 }
 
+static u32 changing(struct test_world *world)
+{
+	struct nacre_inode *root = nacre_inode(d_inode(world->mnt->mnt_root));
+
+	return READ_ONCE(root->changing[nacre_group_index(NACRE_GROUP_FILE)]);
+}
+
+/*
+ * A new incarnation grants caps before it has done again what was unsafe: what it says of inodes then is old, and stood for what a
+ * stat answered, until somebody else changed them.
+ */
+static void unsafe_is_under_way_again(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct nacre_mds_request *req = unlinked(world, "a", 3);
+	struct nacre_reply like = { .applied = 5 };
+	struct nacre_safe safe = { .safe = 5 };
+	struct test_message *message;
+
+	KUNIT_EXPECT_EQ(test, changing(world), 0);
+	test_reconnect(world, true);
+	message = test_server_expect(&world->rank, NACRE_MSG_UNLINK);
+	KUNIT_EXPECT_EQ(test, changing(world), 1);
+	test_reply(world, message, &like, NULL, 0);
+	test_wait(world, !changing(world));
+	KUNIT_EXPECT_FALSE(test, lists_are_empty(world));
+	/* Under the number that it has there. */
+	test_server_say(&world->rank, NACRE_MSG_SAFE, &safe);
+	test_wait(world, lists_are_empty(world));
+	nacre_mds_request_put(req);
+}
+
+static void refused_when_done_again_is_lost(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *root = d_inode(world->mnt->mnt_root);
+	struct nacre_mds_request *req = unlinked(world, "a", 3);
+	struct nacre_reply like = { .result = ENOENT };
+
+	test_reconnect(world, true);
+	test_reply(world, test_server_expect(&world->rank, NACRE_MSG_UNLINK), &like, NULL, 0);
+	test_wait(world, lists_are_empty(world));
+	KUNIT_EXPECT_EQ(test, changing(world), 0);
+	KUNIT_EXPECT_EQ(test, filemap_check_errors(root->i_mapping), -EIO);
+	nacre_mds_request_put(req);
+}
+
 static u64 oldest_tid(struct test_world *world)
 {
 	u64 oldest;
@@ -515,6 +562,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(reply_to_nobody_is_ignored),
 	KUNIT_CASE(change_is_counted_while_under_way),
 	KUNIT_CASE(unsafe_until_said_safe),
+	KUNIT_CASE(unsafe_is_under_way_again),
+	KUNIT_CASE(refused_when_done_again_is_lost),
 	KUNIT_CASE(oldest_is_said_until_it_is_safe),
 	KUNIT_CASE(fsync_asks_for_the_journal),
 	KUNIT_CASE(log_2_resent_under_its_number),

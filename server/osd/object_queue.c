@@ -24,10 +24,23 @@ static void mark_changed(struct object_queue *queue)
 	io_defer(queue->queues->io, &queue->queues->pump);
 }
 
+/* Before all who still wait. */
+static void insert_first(struct object_queue *queue, struct object_hold *hold)
+{
+	struct object_hold *before;
+
+	TAILQ_FOREACH(before, &queue->holds, link)
+		if (before->state == HOLD_WAITING)
+			break;
+	if (before)
+		TAILQ_INSERT_BEFORE(before, hold, link);
+	else
+		TAILQ_INSERT_TAIL(&queue->holds, hold, link);
+}
+
 void object_hold_enter(struct object_queues *queues, const struct osd_object_key *key,
 		       struct object_hold *hold, enum object_hold_kind kind)
 {
-	struct object_hold *before = NULL;
 	struct object_queue *queue;
 
 	HASH_FIND(hh, queues->all, key, sizeof(*key), queue);
@@ -42,14 +55,19 @@ void object_hold_enter(struct object_queues *queues, const struct osd_object_key
 	hold->state = HOLD_WAITING;
 	hold->writes = kind == HOLD_WRITE || kind == HOLD_WRITE_FIRST;
 	if (kind == HOLD_READ_FIRST || kind == HOLD_WRITE_FIRST)
-		TAILQ_FOREACH(before, &queue->holds, link)
-			if (before->state == HOLD_WAITING)
-				break;
-	if (before)
-		TAILQ_INSERT_BEFORE(before, hold, link);
+		insert_first(queue, hold);
 	else
 		TAILQ_INSERT_TAIL(&queue->holds, hold, link);
 	mark_changed(queue);
+}
+
+void object_hold_first(struct object_hold *hold)
+{
+	if (!hold->queue || hold->state != HOLD_WAITING)
+		return;
+	TAILQ_REMOVE(&hold->queue->holds, hold, link);
+	insert_first(hold->queue, hold);
+	mark_changed(hold->queue);
 }
 
 bool object_hold_may_run(const struct object_hold *hold)

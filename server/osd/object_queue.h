@@ -72,6 +72,8 @@ void object_queues_init(struct object_queues *queues, struct io *io);
 /* Line up; `granted` is called from the top of the loop. */
 void object_hold_enter(struct object_queues *queues, const struct osd_object_key *key,
 		       struct object_hold *hold, enum object_hold_kind kind);
+/* It goes before all who wait, if it still waits itself. */
+void object_hold_first(struct object_hold *hold);
 /* Could it run now, as far as its queue is concerned? */
 bool object_hold_may_run(const struct object_hold *hold);
 /* Does nobody else do anything with the object, committing included? */

@@ -534,8 +534,11 @@ void osd_scrub_repair(struct pg *pg, const struct osd_object_key *key)
 	if (pg->osd->failed)
 		return;
 	TAILQ_FOREACH(object, &pg->osd->scrub->objects, link)
-		if (object->exclusive && object->pg == pg && !memcmp(&object->key, key, sizeof(*key)))
+		if (object->exclusive && object->pg == pg && !memcmp(&object->key, key, sizeof(*key))) {
+			/* who ran beside the one for whom it is done waits now, too, and stands before it */
+			object_hold_first(&object->hold);
 			return;
+		}
 	scrub_object_start(pg, key, true, true, NULL, NULL);
 }
 

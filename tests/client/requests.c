@@ -123,6 +123,33 @@ static void send_request(struct client *client, struct request *request)
 	rank_send(client, request->type, &request->body);
 }
 
+static void changing_ends(struct request *request)
+{
+	int i;
+
+	if (request->unsafe && !request->again)
+		return;
+	request->again = false;
+	for (i = 0; request->changes && i < 3; i++)
+		if (request->inodes[i]) {
+			request->inodes[i]->changing--;
+			inode_wake(request->inodes[i]);
+		}
+}
+
+/* What a new incarnation says of an inode before it has done this again is older than what we have. */
+static void changing_again(struct request *request)
+{
+	int i;
+
+	if (request->again)
+		return;
+	request->again = true;
+	for (i = 0; request->changes && i < 3; i++)
+		if (request->inodes[i])
+			request->inodes[i]->changing++;
+}
+
 static bool may_send(const struct client *client)
 {
 	return client->session == NACRE_SESSION_OPEN && conn_is_open(client->mds);
@@ -161,8 +188,10 @@ void requests_resend_to_new(struct client *client)
 {
 	struct request *request;
 
-	TAILQ_FOREACH(request, &client->unsafe, entry)
+	TAILQ_FOREACH(request, &client->unsafe, entry) {
+		changing_again(request);
 		send_request(client, request);
+	}
 	requests_resend(client);
 }
 
@@ -213,17 +242,6 @@ static struct request *find(struct request_list *list, uint64_t tid)
 	return NULL;
 }
 
-static void changing_ends(struct request *request)
-{
-	int i;
-
-	for (i = 0; request->changes && i < 3; i++)
-		if (request->inodes[i]) {
-			request->inodes[i]->changing--;
-			inode_wake(request->inodes[i]);
-		}
-}
-
 static void insert_unsafe(struct client *client, struct request *request)
 {
 	struct request *other;
@@ -246,6 +264,7 @@ void requests_safe(struct client *client, uint64_t safe)
 		client->safe = safe;
 	while ((request = TAILQ_FIRST(&client->unsafe)) && request->applied <= client->safe) {
 		TAILQ_REMOVE(&client->unsafe, request, entry);
+		changing_ends(request);
 		memcpy(inodes, request->inodes, sizeof(inodes));
 		request_free(request);
 		for (i = 0; i < 3; i++)
@@ -269,8 +288,7 @@ static void finish(struct client *client, struct request *request,
 	request->applied = reply->applied;
 	if (request->unsafe && reply->result)
 		client->counters.lost_changes++;
-	if (!request->unsafe)
-		changing_ends(request);
+	changing_ends(request);
 	if (stays) {
 		request->unsafe = true;
 		insert_unsafe(client, request);
@@ -346,8 +364,7 @@ static void drop_list(struct client *client, struct request_list *list)
 		for (i = 0; i < 3; i++)
 			if (request->inodes[i] && request->changes)
 				request->inodes[i]->error = -EIO;
-		if (!request->unsafe)
-			changing_ends(request);
+		changing_ends(request);
 		request_free(request);
 	}
 }

@@ -110,6 +110,7 @@ struct request {
 	uint64_t tid, applied;
 	uint16_t type;
 	bool unsafe, sent;
+	bool again;			/* unsafe, and being done again by a new incarnation: counted in `changing` */
 	union message_host body;	/* tails point into `bytes` */
 	uint8_t *bytes;
 	struct inode *inodes[3];	/* that it names; busy, and changing while unanswered */

@@ -185,7 +185,7 @@ static void break_disk(struct sim *sim, struct sim_daemon *daemon)
 {
 	daemon->disk_failed = true;
 	points_error(sim->options.points);
-	sim_disk_fail_next(daemon->host);
+	sim_disk_fail_next(daemon->host, true);
 }
 
 /* At times a disk is lost with what is on it. */

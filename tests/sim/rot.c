@@ -2,6 +2,7 @@
 /* Silent corruption and the scrubs that must find it. See rot.h. */
 #include <inttypes.h>
 #include "rot.h"
+#include "sim_disk.h"
 #include "server/osd/scrub.h"
 
 #define EVERY_MAX_NS (3 * SIM_NS_PER_S)
@@ -112,7 +113,10 @@ static void rot(struct sim *sim)
 	bool any = !dice(sim, 4);
 	struct osd_object *object, *next;
 	struct place place;
+	unsigned int i;
 
+	for (i = 0; i < SIM_OSDS; i++)	/* two faults at once would be one too many */
+		sim_disk_fail_next(sim->osds[i].host, false);
 	while (count--) {
 		memset(&place, 0, sizeof(place));
 		HASH_ITER(hh, store->objects.all, object, next)

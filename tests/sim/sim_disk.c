@@ -316,12 +316,12 @@ static void tell_write(struct sim_file *file, uint64_t latency)
 	file->at_write = NULL;
 }
 
-void sim_disk_fail_next(struct sim_host *host)
+void sim_disk_fail_next(struct sim_host *host, bool fail)
 {
 	struct sim_file *file;
 
 	for (file = host->files; file; file = file->next)
-		file->fails = true;
+		file->fails = fail;
 }
 
 /* A flush has begun, and will take so long. */

@@ -32,8 +32,8 @@ void sim_disk_submit(struct io *io, struct io_disk *disk);
 void sim_disk_at_flush(struct sim_host *host, struct sim_event *event, bool alone);
 /* Run an event while the write or flush is under way, or shortly after, that one of the host's disks begins when so many have begun. */
 void sim_disk_at_write(struct sim_host *host, struct sim_event *event, unsigned int skip);
-/* The next operation of each of the host's disks fails with EIO; of a write anything may have been written. */
-void sim_disk_fail_next(struct sim_host *host);
+/* The next operation of each of the host's disks fails with EIO, or does not after all; of a write anything may have been written. */
+void sim_disk_fail_next(struct sim_host *host, bool fail);
 void sim_disk_crash(struct sim_host *host, enum sim_crash kind);
 void sim_disk_destroy_all(struct sim_host *host);
 

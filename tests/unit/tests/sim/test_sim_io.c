@@ -388,7 +388,7 @@ static void test_disk_reads_what_was_written(void **state)
 	run_ms(&f, 5);
 	assert_int_equal(t->result, 0);
 	assert_memory_equal(page[0], page[1], IO_DISK_ALIGN);
-	sim_disk_fail_next(f.a);
+	sim_disk_fail_next(f.a, true);
 	t = disk_op(&f, file, IO_DISK_READ, 0, page[1], false);
 	run_ms(&f, 5);
 	assert_int_equal(t->result, -EIO);
