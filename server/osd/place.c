@@ -103,10 +103,10 @@ static bool must_move(const struct placing *p, uint32_t c, uint32_t i)
 	const struct osd_view_chunk *chunk = p->view->chunks[c];
 	uint64_t block = chunk->map.block[i];
 
-	if (block == OSD_NO_BLOCK || !chunk->images[i].bytes)
-		return must_part(p, c, i);
 	if (must_part(p, c, i))
 		return true;
+	if (block == OSD_NO_BLOCK || !chunk->images[i].bytes)
+		return false;
 	if (!p->direct)
 		return osd_bars_has(&p->store->alloc.bars, block, true);
 	if (can_overwrite(p, c, i))

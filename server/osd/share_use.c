@@ -83,6 +83,8 @@ static uint32_t need_written(struct osd_exec *exec)
 			if (err && err != OSD_MISS)
 				return err;
 			missing |= err;
+			if (use)
+				use->changes++;		/* it may have to go elsewhere */
 		}
 	}
 	return missing;
@@ -141,7 +143,6 @@ void osd_view_unshare(struct osd_view *view, uint64_t block)
 	if (!use)
 		return;
 	use->delta[block % OSD_SHARE_BLOCKS]--;
-	use->changes++;
 }
 
 void osd_shares_settle(struct osd_view *view)
@@ -197,7 +198,7 @@ static void commit_page(struct osd_exec *exec, struct osd_share_use *use)
 		assert(count >= 0);
 		if (!use->delta[n] || (!count && !page->more[n]))
 			continue;
-		if (use->delta[n] < 0 && count && !mutate(MUTATE_OSD_UNSHARED_UNRESTED))
+		if (use->delta[n] < 0 && count)
 			osd_txn_rest(exec->view.txn, page->number * OSD_SHARE_BLOCKS + n);
 		page->more[n] = count ? (uint32_t)(count - 1) : 0;
 		changed = true;

@@ -78,7 +78,7 @@ struct osd_share_use {
 	UT_hash_handle hh;
 	struct osd_share_page *page;	/* pinned */
 	int32_t delta[OSD_SHARE_BLOCKS];
-	uint32_t changes;
+	uint32_t changes;		/* of blocks of it, at most */
 };
 
 /* All operations have run: count what they share and give up. 0, OSD_MISS, NACRE_E_DAMAGED. */

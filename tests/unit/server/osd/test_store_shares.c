@@ -487,7 +487,6 @@ static void test_mutations_are_noticed(void **state)
 {
 	noticed(MUTATE_OSD_CLONE_FORGETS_SHARE, &osd_journal_mode_data);
 	noticed(MUTATE_OSD_CLONE_FORGETS_SHARE, &osd_journal_mode_ordered);
-	noticed(MUTATE_OSD_UNSHARED_UNRESTED, &osd_journal_mode_ordered);
 }
 
 #define CASE(test)						\
