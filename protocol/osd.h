@@ -59,7 +59,7 @@ NACRE_STRUCT(nacre_oid, NACRE_OID_FIELDS, 32);
 	O(19, ZERO, 1, "zero [offset, +length), freeing whole blocks; does not grow")	\
 	O(20, TRUNCATE, 1, "set the size to `offset`, and give back room behind it; makes it if absent")		\
 	O(21, DELETE, 1, "remove with attributes and keys; ENOENT unless flag QUIET")	\
-	O(22, CLONE, 1, "become a copy of the object whose nacre_oid is `value`, same group") \
+	O(22, CLONE, 1, "become a copy of the object whose nacre_oid is `value`, same group, with the same blocks; ENOENT; EEXIST if it is a snapshot that exists") \
 	O(23, SETXATTR, 1, "set attribute `name` to `value`; makes the object")		\
 	O(24, RMXATTR, 1, "remove attribute `name`; ENODATA unless flag QUIET")		\
 	O(25, KV_SET, 1, "set key `name` to `value`; makes the object")			\
@@ -116,6 +116,13 @@ enum nacre_osd_request_flags {
 	T(ops, 32 * NACRE_OSD_OPS_MAX, "nacre_osd_op array")			\
 	T(input, 1 << 19, "names and values, in order")
 NACRE_STRUCT(nacre_osd_request, NACRE_OSD_REQUEST_FIELDS, 120);
+
+/*
+ * Snapshots. An object with a snapshot id other than NACRE_SNAP_HEAD is made by CLONE, from the live object or from another
+ * snapshot, and ended by DELETE; every other operation that changes gives EROFS. Going back to one is a CLONE of it to the live object.
+ * CLONE takes room for unwritten blocks only. What is written to a block that several objects have needs a fresh one: ENOSPC,
+ * also where ALLOCATE had given room before.
+ */
 
 /*
  * OBJECTS names every object that exists throughout, in the order of (inode, index, snapshot). One that is made

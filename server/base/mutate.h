@@ -28,6 +28,8 @@
 	  "decision 0016: a member does not tell its primary what a crash may have torn") \
 	M(OSD_UNSTABLE_UNHEEDED, "osd-unstable-unheeded",			\
 	  "decision 0016: a primary serves before what may be torn is the same everywhere") \
+	M(OSD_CLONE_FORGETS_SHARE, "osd-clone-forgets-share",			\
+	  "decision 0018: a block that several objects have is overwritten in place") \
 	M(OSD_ROOM_UNSENT, "osd-room-unsent",					\
 	  "decision 0013: a member that is caught up is not sent where the unwritten blocks are") \
 	M(OSD_STRAY_LOG, "osd-stray-log",					\

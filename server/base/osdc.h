@@ -85,6 +85,8 @@ void osdc_request_truncation(struct osdc_request *request, uint32_t truncate_seq
 			     uint64_t truncate_size);
 void osdc_request_inline_gen(struct osdc_request *request, uint64_t inline_gen);
 void osdc_request_mtime(struct osdc_request *request, uint64_t mtime);
+/* It concerns a snapshot of its object. */
+void osdc_request_snap(struct osdc_request *request, uint64_t snap);
 /* It concerns this group of its pool, whatever its object (OBJECTS). */
 void osdc_request_group(struct osdc_request *request, uint32_t pg);
 /*

@@ -175,6 +175,11 @@ void osdc_request_mtime(struct osdc_request *request, uint64_t mtime)
 	request->body.mtime = mtime;
 }
 
+void osdc_request_snap(struct osdc_request *request, uint64_t snap)
+{
+	request->body.snap = snap;
+}
+
 void osdc_request_group(struct osdc_request *request, uint32_t pg)
 {
 	request->by_group = true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The check of a store, a walk in three parts: objects with their blocks and pairs, one after the other; then all keys of
+ * The check of a store, a walk in four parts: what is said of shared blocks; objects with their blocks and pairs, one after the other; then all keys of
  * the other kinds, and of those that belong to objects their number, so that one too many is noticed; then the bitmap.
  * See check.h.
  */
@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include "check.h"
+#include "check_shares.h"
+#include "deleted.h"
 #include "pglog.h"
 #include "protocol/codec.h"
 #include "server/base/crc.h"
@@ -17,18 +19,12 @@
 #define KEYS_AT_ONCE 1024u
 #define LIST_BYTES (4u << 20)
 
-/* A range of keys that a transaction of the journal deletes; lists do not know of it. */
-struct range {
-	const uint8_t *first, *end;
-	uint32_t first_bytes, end_bytes;
-};
-
 struct osd_check {
 	struct osd_check_config config;
 	struct osd_check_counts counts;
 	uint64_t *seen;			/* bitmap: blocks that an object has */
-	struct range *ranges;
-	size_t range_count;
+	struct check_shares shares;
+	struct osd_deleted deleted;
 	struct io_task begin;
 
 	struct osd_list objects;
@@ -45,7 +41,7 @@ struct osd_check {
 	uint32_t block_at;		/* in the chunk: looked at so far */
 	struct osd_block_read read;
 
-	const char *kind;		/* of keys, in the second part */
+	const char *kind;		/* of keys, in the third part */
 	uint64_t kind_keys;
 };
 
@@ -116,53 +112,7 @@ static void go_on_behind(struct osd_list *list, const struct kv_pair *pair)
 	list->first.length = pair->key_bytes + 1;
 }
 
-static int compare_ranges(const void *a, const void *b)
-{
-	const struct range *x = a, *y = b;
-
-	return kv_compare(x->first, x->first_bytes, y->first, y->first_bytes);
-}
-
-/* Object ids are never used twice, so ranges do not overlap, and nothing is put into one after it was deleted. */
-static void collect_ranges(struct osd_check *check)
-{
-	const struct osd_record *record;
-	struct osd_change *change;
-	const struct osd_txn *txn;
-
-	for (record = check->config.store->writeback.queue; record; record = record->next)
-		for (txn = record->txns; txn; txn = txn->next)
-			TAILQ_FOREACH(change, &txn->changes, link) {
-				if (change->kind != OSD_CHANGE_DELETE_RANGE)
-					continue;
-				check->ranges = mem_resize(check->ranges, (check->range_count + 1) *
-									  sizeof(*check->ranges));
-				check->ranges[check->range_count++] = (struct range){
-					change->bytes, osd_change_value(change),
-					change->key_bytes, change->value_bytes,
-				};
-			}
-	if (check->range_count)
-		qsort(check->ranges, check->range_count, sizeof(*check->ranges), compare_ranges);
-}
-
-static bool is_deleted(const struct osd_check *check, const struct kv_pair *pair)
-{
-	size_t low = 0, high = check->range_count, middle;
-
-	while (low < high) {
-		middle = (low + high) / 2;
-		if (kv_compare(check->ranges[middle].first, check->ranges[middle].first_bytes,
-			       pair->key, pair->key_bytes) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low && kv_compare(pair->key, pair->key_bytes, check->ranges[low - 1].end,
-				 check->ranges[low - 1].end_bytes) < 0;
-}
-
-/* ---- third part: the bitmap ---------------------------------------------------------------- */
+/* ---- fourth part: the bitmap, and counts ---------------------------------------------------------------- */
 
 static bool take_bit(uint64_t *bitmap, uint64_t bit)
 {
@@ -178,6 +128,18 @@ static void leaked(struct osd_check *check, uint64_t first, uint64_t end)
 	check->counts.leaked += end - first;
 	fault(check, OSD_CHECK_LEAK, "blocks %" PRIu64 " to %" PRIu64 " are marked as used, and no object has them",
 	      first, end - 1);
+}
+
+static void fewer(void *owner, uint64_t block, uint32_t recorded, uint32_t found)
+{
+	struct osd_check *check = owner;
+	bool has_owner = check->seen[block / 64] >> (block % 64) & 1;
+
+	if (block >= check->config.store->alloc.blocks || !osd_alloc_is_used(&check->config.store->alloc, block))
+		fault(check, OSD_CHECK_SHARE, "block %" PRIu64 " is counted for %u objects, and marked as free", block, recorded + 1);
+	else
+		fault(check, OSD_CHECK_SHARE, "block %" PRIu64 " is counted for %u objects, and %u have it", block, recorded + 1,
+		      found + has_owner);
 }
 
 static void compare_bitmap(struct osd_check *check)
@@ -198,7 +160,7 @@ static void compare_bitmap(struct osd_check *check)
 		leaked(check, first, block);
 }
 
-/* ---- second part: the other keys ------------------------------------------------------------- */
+/* ---- third part: the other keys ------------------------------------------------------------- */
 
 static void next_kind(struct osd_check *check);
 
@@ -233,7 +195,7 @@ static void look_at_key(struct osd_check *check, const struct kv_pair *pair)
 		look_at_log(check, pair);
 	else if (*check->kind == 'T')
 		look_at_kept(check, pair);
-	else if (!is_deleted(check, pair))
+	else if (!osd_deleted_has(&check->deleted, pair))
 		check->kind_keys++;
 }
 
@@ -275,6 +237,7 @@ static void next_kind(struct osd_check *check)
 {
 	if (!*check->kind) {
 		compare_bitmap(check);
+		check_shares_compare(&check->shares, check, fewer);
 		finish(check, 0);
 		return;
 	}
@@ -295,7 +258,7 @@ static void objects_ended(struct osd_check *check)
 	next_kind(check);
 }
 
-/* ---- first part: an object's pairs ----------------------------------------------------------- */
+/* ---- second part: an object's pairs ----------------------------------------------------------- */
 
 static void next_object(struct osd_check *check);
 
@@ -338,6 +301,7 @@ static void look_at_place(struct osd_check *check, uint32_t i)
 	uint32_t n = check->chunk_index * OSD_CHUNK_BLOCKS + i;
 	enum osd_block_state state = osd_chunk_state(&check->chunk, i);
 	uint64_t block = check->chunk.block[i];
+	uint32_t recorded;
 
 	if (state == OSD_BLOCK_HOLE)
 		return;
@@ -350,8 +314,16 @@ static void look_at_place(struct osd_check *check, uint32_t i)
 	}
 	if (!osd_alloc_is_used(alloc, block))
 		object_fault(check, OSD_CHECK_PLACE, "block %u is at %" PRIu64 ", which is marked as free", n, block);
-	if (take_bit(check->seen, block))
-		object_fault(check, OSD_CHECK_PLACE, "block %u is at %" PRIu64 ", where another is, too", n, block);
+	recorded = check_shares_recorded(&check->shares, block);
+	if (take_bit(check->seen, block) && check_shares_found(&check->shares, block) > recorded) {
+		if (recorded)
+			object_fault(check, OSD_CHECK_SHARE, "block %u is at %" PRIu64 ", which is counted for %u objects, and more have it",
+				     n, block, recorded + 1);
+		else
+			object_fault(check, OSD_CHECK_PLACE, "block %u is at %" PRIu64 ", where another is, too", n, block);
+	}
+	if (recorded && state == OSD_BLOCK_UNWRITTEN)
+		object_fault(check, OSD_CHECK_SHARE, "block %u was never written, and is at %" PRIu64 ", which is shared", n, block);
 	if (state == OSD_BLOCK_WRITTEN && (uint64_t)n * OSD_BLOCK_BYTES >= check->onode.size)
 		object_fault(check, OSD_CHECK_METADATA, "block %u was written, and the object ends before it", n);
 }
@@ -551,11 +523,38 @@ static void next_object(struct osd_check *check)
 		objects_ended(check);
 }
 
+/* ---- first part: what is said of shared blocks --------------------------------------------------- */
+
+static void shares_listed(struct osd_list *list_)
+{
+	struct osd_check *check = list_->owner;
+	struct kv_pair pair;
+	bool more = list_->pairs.more;
+	size_t at = 0;
+
+	if (list_->result) {
+		finish(check, list_->result);
+		return;
+	}
+	while (kv_pairs_next(&list_->pairs, &at, &pair)) {
+		if (check_shares_record(&check->shares, &pair))
+			fault(check, OSD_CHECK_METADATA, "which blocks are shared cannot be understood");
+		go_on_behind(list_, &pair);
+	}
+	mem_bytes_free(&list_->pairs.bytes);
+	if (more)
+		list(check, list_, shares_listed);
+	else
+		list(check, &check->objects, objects_listed);
+}
+
 static void begin(struct io_task *task)
 {
 	struct osd_check *check = (struct osd_check *)((char *)task - offsetof(struct osd_check, begin));
 
-	list(check, &check->objects, objects_listed);
+	check->under.first = (struct osd_key){ .length = 1, .bytes = { 'R' } };
+	check->under.end = (struct osd_key){ .length = 1, .bytes = { 'S' } };
+	list(check, &check->under, shares_listed);
 }
 
 struct osd_check *osd_check_start(const struct osd_check_config *config)
@@ -564,7 +563,7 @@ struct osd_check *osd_check_start(const struct osd_check_config *config)
 
 	check->config = *config;
 	check->seen = mem_zero(config->store->alloc.blocks / 64 + 1, sizeof(*check->seen));
-	collect_ranges(check);
+	osd_deleted_collect(&check->deleted, config->store);
 	check->objects.first = (struct osd_key){ .length = 1, .bytes = { 'O' } };
 	check->objects.end = (struct osd_key){ .length = 1, .bytes = { 'P' } };
 	check->begin.run = begin;
@@ -577,7 +576,8 @@ void osd_check_free(struct osd_check *check)
 	mem_bytes_free(&check->objects.pairs.bytes);
 	mem_bytes_free(&check->under.pairs.bytes);
 	osd_onode_free(&check->onode);
-	free(check->ranges);
+	osd_deleted_free(&check->deleted);
+	check_shares_free(&check->shares);
 	free(check->seen);
 	free(check);
 }

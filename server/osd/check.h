@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Is a store right in itself? Every key is read and understood, every object's blocks are where the device has room for
- * them, marked as used, and nobody else's; what is marked as used has an owner; and, if `deep`, every block matches its
- * checksum. Whether replicas agree is not asked here.
+ * them, marked as used, and nobody else's but for those that are counted as shared, and counted right; what is marked as used has an owner; and, if `deep`,
+ * every block matches its checksum. Whether replicas agree is not asked here.
  *
  * For a store in which nothing changes: one that was opened `read_only`, as it would be after the replay of its journal.
- * Memory: a bit for each block, whatever the number of objects. A checksum's verdict is the only one on data; a store
+ * Memory: a bit for each block, and 8 bytes for each of those that stand near to shared ones (check_shares.h), whatever the number of objects. A checksum's verdict is the only one on data; a store
  * with faults is not repaired but filled again from its peers.
  */
 #ifndef NACRE_SERVER_OSD_CHECK_H
@@ -15,7 +15,8 @@
 
 #define OSD_CHECK_FAULTS(F)							\
 	F(METADATA, metadata, "keys and values that cannot be understood, or contradict each other") \
-	F(PLACE, place, "blocks behind the device's end, of two objects, or not marked as used") \
+	F(PLACE, place, "blocks behind the device's end, of two objects and not counted as shared, or not marked as used") \
+	F(SHARE, share, "blocks that more or fewer objects have than are counted") \
 	F(LEAK, leak, "blocks and keys that belong to no object")		\
 	F(DATA, data, "blocks that cannot be read, or do not match their checksum")
 

@@ -42,7 +42,8 @@ static uint32_t catch_truncation(struct osd_exec *exec)
 	uint64_t limit;
 	uint32_t err;
 
-	if (!exec->writes || !exec->view.exists || request->truncate_seq <= onode->truncate_seq)
+	if (!exec->writes || !exec->view.exists || request->snap != NACRE_SNAP_HEAD ||
+	    request->truncate_seq <= onode->truncate_seq)
 		return 0;
 	limit = osd_view_limit(exec, request->truncate_size);
 	err = osd_view_cut(exec, limit);
@@ -52,6 +53,13 @@ static uint32_t catch_truncation(struct osd_exec *exec)
 	onode->truncate_size = request->truncate_size;
 	exec->view.changed = true;
 	return 0;
+}
+
+/* A snapshot is made and removed; what members are told to do with it was judged by their primary, and is more: stabilize.h. */
+static bool is_read_only(const struct osd_exec *exec, uint16_t code)
+{
+	return !exec->resolved && exec->request->snap != NACRE_SNAP_HEAD && nacre_osd_op_writes(code) &&
+	       code != NACRE_OSD_OP_CLONE && code != NACRE_OSD_OP_DELETE;
 }
 
 static uint32_t run_step(struct osd_exec *exec, const struct nacre_osd_step *step, uint32_t index,
@@ -72,7 +80,7 @@ static uint32_t run_step(struct osd_exec *exec, const struct nacre_osd_step *ste
 		op.result->result_flags = NACRE_OSD_RESULT_SKIPPED;
 		return 0;
 	}
-	err = run ? run(exec, &op) : NACRE_E_UNSUPPORTED;
+	err = !run ? NACRE_E_UNSUPPORTED : is_read_only(exec, step->op.code) ? EROFS : run(exec, &op);
 	if (err == OSD_MISS)
 		return err;
 	op.result->result = err;
@@ -107,10 +115,12 @@ static uint32_t place(struct osd_exec *exec)
 	struct osd_view_count count = osd_view_count(view);
 	int err;
 
-	packed += count.chunks * 2048ull + (count.images + count.homeless) * 16ull;
+	packed += count.chunks * 2048ull + (count.images + count.homeless) * 16ull + osd_shares_bytes(view);
 	if (!osd_journal_fits(&exec->store->journal, packed, count.images))
 		return EFBIG;
 	err = exec->mode->place(exec->store, view, view->txn, blocks_to_leave(exec));
+	if (!err)
+		osd_shares_settle(view);
 	exec->placed = !err;
 	exec->wants_space = err == -EAGAIN;
 	return exec->wants_space ? OSD_MISS : (uint32_t)-err;
@@ -141,6 +151,8 @@ static bool run(struct osd_exec *exec)
 	}
 	if (exec->load_error)
 		err = exec->load_error;
+	if (!err && exec->writes)
+		err = osd_shares_gather(exec);
 	if (!err && exec->writes) {
 		err = place(exec);
 		exec->failed_op = err && index ? index - 1 : 0;
@@ -238,14 +250,12 @@ void osd_exec_end(struct osd_exec *exec)
 /* Written blocks that become unwritten in their places: until that is safe, their bytes are the object's. */
 static void rest_zeroed(struct osd_exec *exec, const struct osd_chunk *old, const struct osd_chunk *map)
 {
-	struct osd_store *store = exec->store;
 	uint32_t i;
 
 	for (i = 0; i < OSD_CHUNK_BLOCKS; i++)
 		if (old->block[i] == map->block[i] && osd_chunk_state(old, i) == OSD_BLOCK_WRITTEN &&
 		    osd_chunk_state(map, i) == OSD_BLOCK_UNWRITTEN)
-			osd_bars_set(&store->alloc.bars, OSD_BAR_RESTING, map->block[i], 1,
-				     store->journal.next_seq);
+			osd_txn_rest(exec->view.txn, map->block[i]);
 }
 
 static void commit_chunk(struct osd_exec *exec, uint32_t chunk, uint64_t object_id)
@@ -342,6 +352,7 @@ struct osd_txn *osd_exec_commit(struct osd_exec *exec, uint64_t number, uint64_t
 	osd_intents_settle(&exec->store->intents, view);
 	if (view->changed)
 		commit_metadata(exec, number, interval);
+	osd_shares_commit(exec);
 	txn->client_bytes = bytes_asked(exec);
 	/* Its keys move from the view's set to the store's. */
 	TAILQ_FOREACH(change, &txn->changes, link)

@@ -115,6 +115,8 @@ uint32_t osd_exec_need_value(struct osd_exec *exec, const struct osd_key *key,
 uint32_t osd_exec_need_list(struct osd_exec *exec, const struct osd_key *first,
 			    const struct osd_key *end, uint32_t count_max, uint32_t bytes_max,
 			    const struct kv_pairs **ret_pairs);
+/* A pinned page of shared blocks, so that page->loaded. Asked for once in a run. 0, OSD_MISS or NACRE_E_DAMAGED. */
+uint32_t osd_exec_need_share(struct osd_exec *exec, struct osd_share_page *page);
 /* Begin all loads that were asked for. */
 void osd_exec_load(struct osd_exec *exec);
 void osd_exec_loads_free(struct osd_exec *exec);

@@ -15,6 +15,7 @@ enum load_kind {
 	LOAD_BLOCKS,
 	LOAD_VALUE,
 	LOAD_LIST,
+	LOAD_SHARE,
 };
 
 #define RUN_BLOCKS_MAX 1024u
@@ -26,8 +27,9 @@ struct osd_load {
 	bool begun, loaded;
 	struct osd_object *object;	/* OBJECT, CHUNK: pinned by the execution */
 	uint32_t chunk;			/* CHUNK */
+	struct osd_share_page *page;	/* SHARE: pinned */
 	uint32_t list_max;		/* LIST: as asked for */
-	struct osd_key key;		/* OBJECT, CHUNK, VALUE */
+	struct osd_key key;		/* OBJECT, CHUNK, VALUE, SHARE */
 	struct kv_get get;
 	struct osd_block_read read;	/* BLOCKS */
 	struct osd_list list;
@@ -53,6 +55,8 @@ void osd_exec_loads_free(struct osd_exec *exec)
 		free(load->get.value);
 		mem_buffer_put(load->read.buffer);
 		mem_bytes_free(&load->list.pairs.bytes);
+		if (load->page)
+			osd_share_unpin(load->page);
 		free(load);
 	}
 }
@@ -224,6 +228,31 @@ uint32_t osd_exec_need_list(struct osd_exec *exec, const struct osd_key *first,
 	return OSD_MISS;
 }
 
+static uint32_t install_share(struct osd_exec *exec, struct osd_share_page *page, const uint8_t *value, uint32_t length)
+{
+	if (!osd_share_load(page, value, length))
+		return 0;
+	log_error(exec->store->log, "store", "which of the device's blocks from %llu on are shared cannot be understood",
+		  (unsigned long long)page->number * OSD_SHARE_BLOCKS);
+	return NACRE_E_DAMAGED;
+}
+
+uint32_t osd_exec_need_share(struct osd_exec *exec, struct osd_share_page *page)
+{
+	const uint8_t *value;
+	struct osd_load *load;
+	struct osd_key key;
+	uint32_t length;
+
+	osd_key_share(&key, page->number);
+	if (osd_store_peek(exec->store, &key, &value, &length))
+		return install_share(exec, page, value, length);
+	load = load_add(exec, LOAD_SHARE);
+	load->page = osd_share_pin(page->shares, page->number);
+	load->key = key;
+	return OSD_MISS;
+}
+
 /* ---- loading ------------------------------------------------------------------------------------- */
 
 /* One load has come; the last one lets the request run again. */
@@ -247,6 +276,8 @@ static void got(struct kv_get *get)
 	if (get->result && get->result != -ENOENT) {
 		error = (uint32_t)-get->result;
 		osd_store_keys_failed(load->exec->store);
+	} else if (load->kind == LOAD_SHARE) {
+		error = install_share(load->exec, load->page, get->result ? NULL : get->value, get->value_bytes);
 	} else if (load->kind != LOAD_VALUE) {
 		error = install(load->exec, load->kind, load->object, load->chunk,
 				get->result ? NULL : get->value, get->value_bytes);
@@ -278,6 +309,7 @@ static void load_begin(struct osd_load *load)
 	case LOAD_OBJECT:
 	case LOAD_CHUNK:
 	case LOAD_VALUE:
+	case LOAD_SHARE:
 		load->get.key = load->key.bytes;
 		load->get.key_bytes = load->key.length;
 		load->get.done = got;

@@ -193,14 +193,15 @@ bool osd_intents_cover_place(const struct osd_intents *intents, const struct osd
 	return false;
 }
 
-/* Blocks of a chunk that have new bytes in the view, or none any more. */
-static uint64_t known_blocks(const struct osd_view_chunk *chunk)
+/* Blocks of a chunk that have new bytes in the view, another object's, or none any more. */
+static uint64_t known_blocks(const struct osd_view_chunk *chunk, const struct osd_chunk *old)
 {
 	uint64_t known = 0;
 	uint32_t i;
 
 	for (i = 0; i < OSD_CHUNK_BLOCKS; i++)
-		if (chunk->images[i].bytes || osd_chunk_state(&chunk->map, i) != OSD_BLOCK_WRITTEN)
+		if (chunk->images[i].bytes || osd_chunk_state(&chunk->map, i) != OSD_BLOCK_WRITTEN ||
+		    !old || old->block[i] != chunk->map.block[i])
 			known |= 1ull << i;
 	return known;
 }
@@ -218,7 +219,7 @@ void osd_intents_settle(struct osd_intents *intents, struct osd_view *view)
 		for (c = 0; c < OSD_CHUNKS_MAX; c++) {
 			if (!view->chunks[c] || !unstable->blocks[c])
 				continue;
-			known = unstable->blocks[c] & known_blocks(view->chunks[c]);
+			known = unstable->blocks[c] & known_blocks(view->chunks[c], view->object->chunks[c]);
 			unstable->blocks[c] &= ~known;
 			unstable->left -= (uint32_t)__builtin_popcountll(known);
 			intents->unstable_blocks -= (uint64_t)__builtin_popcountll(known);

@@ -23,6 +23,7 @@ NACRE_STRUCT_DEFINE(osd_disk_run, OSD_DISK_RUN_FIELDS)
 NACRE_STRUCT_DEFINE(osd_disk_kept, OSD_DISK_KEPT_FIELDS)
 NACRE_STRUCT_DEFINE(osd_disk_blocks, OSD_DISK_BLOCKS_FIELDS)
 NACRE_STRUCT_DEFINE(osd_disk_intent, OSD_DISK_INTENT_FIELDS)
+NACRE_STRUCT_DEFINE(osd_disk_share, OSD_DISK_SHARE_FIELDS)
 
 /* ---- big-endian numbers in keys ---------------------------------------------- */
 
@@ -102,6 +103,12 @@ void osd_key_intent(struct osd_key *key, uint64_t seq, uint32_t index)
 	put_number(key, index, 4);
 }
 
+void osd_key_share(struct osd_key *key, uint64_t page)
+{
+	put_kind(key, 'R');
+	put_number(key, page, 8);
+}
+
 void osd_key_group_begin(struct osd_key *key, char kind, uint32_t pool, uint32_t pg)
 {
 	put_kind(key, kind);
@@ -157,14 +164,24 @@ int osd_key_number_parse(const uint8_t *bytes, uint32_t length, uint64_t *number
 	return 0;
 }
 
-int osd_key_bitmap_parse(const uint8_t *bytes, uint32_t length, uint64_t *chunk)
+static int place_parse(char kind, const uint8_t *bytes, uint32_t length, uint64_t *number)
 {
 	const uint8_t *at = bytes + 1;
 
-	if (length != 9 || bytes[0] != 'A')
+	if (length != 9 || bytes[0] != (uint8_t)kind)
 		return -EBADMSG;
-	*chunk = take_number(&at, 8);
+	*number = take_number(&at, 8);
 	return 0;
+}
+
+int osd_key_bitmap_parse(const uint8_t *bytes, uint32_t length, uint64_t *chunk)
+{
+	return place_parse('A', bytes, length, chunk);
+}
+
+int osd_key_share_parse(const uint8_t *bytes, uint32_t length, uint64_t *page)
+{
+	return place_parse('R', bytes, length, page);
 }
 
 /* ---- encoding ------------------------------------------------------------------ */

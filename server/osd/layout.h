@@ -15,6 +15,7 @@
  *		L pool pg number	an entry of a group's log
  *		T pool pg number	a whole transaction not yet known to be committed
  *		I seq index		an intent: blocks that are being overwritten in place
+ *		R page			which of OSD_SHARE_BLOCKS blocks more than one object has
  *
  * Numbers in keys are big-endian, so that the order of keys is theirs.
  * object_id and kv_id are never used twice in a store, so what a deletion
@@ -33,12 +34,13 @@
 #define OSD_CHUNKS_MAX (NACRE_OBJECT_MAX / OSD_CHUNK_BYTES)
 #define OSD_BITMAP_BLOCKS 8192u			/* blocks of one A value */
 #define OSD_BITMAP_BYTES (OSD_BITMAP_BLOCKS / 8)
+#define OSD_SHARE_BLOCKS 256u			/* blocks of the device that one R value counts */
 #define OSD_ATTRS_BYTES_MAX (256u << 10)	/* all attributes of an object, encoded */
 
 #define OSD_SUPER_MAGIC 0x3044534f4352434eull	/* "NCRCOSD0" */
 #define OSD_RECORD_MAGIC 0x4c4e524au		/* "JRNL" */
-#define OSD_DISK_VERSION 4
-#define OSD_DISK_OLDEST 1			/* that is understood, and becomes 4: 1 has no unwritten blocks, 2 no direct writes, 3 no intents */
+#define OSD_DISK_VERSION 5
+#define OSD_DISK_OLDEST 1			/* that is understood, and becomes 5: 1 has no unwritten blocks, 2 no direct writes, 3 no intents, 4 no shared blocks */
 #define OSD_JOURNAL_BYTES_MIN (1u << 20)
 
 /* Block 0 of the device, padded with zeros. Written by osd_store_format(), and when an older store is first opened. */
@@ -208,6 +210,13 @@ NACRE_STRUCT(osd_disk_blocks, OSD_DISK_BLOCKS_FIELDS, 4);
 	T(blocks, 4 * (NACRE_OBJECT_MAX / OSD_BLOCK_BYTES), "osd_disk_blocks array, ascending")
 NACRE_STRUCT(osd_disk_intent, OSD_DISK_INTENT_FIELDS, 48);
 
+/* The value of an R key is an array of these, ascending: blocks that have references beyond the first. */
+#define OSD_DISK_SHARE_FIELDS(F, R, T)					\
+	F(16, first, "block of the page")				\
+	F(16, count, "blocks")						\
+	F(32, more, "references of each, beyond the first")
+NACRE_STRUCT(osd_disk_share, OSD_DISK_SHARE_FIELDS, 8);
+
 /* ---- keys -------------------------------------------------------------------- */
 
 #define OSD_KEY_MAX (16 + NACRE_KEY_MAX)
@@ -225,6 +234,7 @@ void osd_key_pair(struct osd_key *key, uint64_t kv_id, const void *name, uint32_
 void osd_key_log(struct osd_key *key, uint32_t pool, uint32_t pg, uint64_t number);
 void osd_key_kept(struct osd_key *key, uint32_t pool, uint32_t pg, uint64_t number);
 void osd_key_intent(struct osd_key *key, uint64_t seq, uint32_t index);
+void osd_key_share(struct osd_key *key, uint64_t page);
 /* All keys of a group that begin with `kind` ('O', 'L', 'T') stand before this one. */
 void osd_key_group_end(struct osd_key *key, char kind, uint32_t pool, uint32_t pg);
 void osd_key_group_begin(struct osd_key *key, char kind, uint32_t pool, uint32_t pg);
@@ -235,11 +245,12 @@ void osd_key_group_begin(struct osd_key *key, char kind, uint32_t pool, uint32_t
 
 /* The group of an O, L or T key. */
 void osd_key_group_parse(const uint8_t *bytes, uint32_t *pool, uint32_t *pg);
-/* Take an O key, a B key, an L or T key, an A key apart. 0 or -EBADMSG. */
+/* Take an O key, a B key, an L or T key, an A key, an R key apart. 0 or -EBADMSG. */
 int osd_key_object_parse(const uint8_t *bytes, uint32_t length, uint32_t *pg, struct nacre_oid *oid);
 int osd_key_chunk_parse(const uint8_t *bytes, uint32_t length, uint32_t *chunk);
 int osd_key_number_parse(const uint8_t *bytes, uint32_t length, uint64_t *number);
 int osd_key_bitmap_parse(const uint8_t *bytes, uint32_t length, uint64_t *chunk);
+int osd_key_share_parse(const uint8_t *bytes, uint32_t length, uint64_t *page);
 
 /* Encode a structure at the end of growing bytes. */
 struct mem_bytes;

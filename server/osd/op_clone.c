@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * CLONE: an object becomes a copy of another one of its group. The bytes are copied
- * when the request is executed and journaled as images, so replay never copies.
+ * CLONE: an object becomes a copy of another one of its group. It has the same blocks (shares.h): no bytes are read, or
+ * written. Attributes and pairs are copied.
+ *
+ * A snapshot is made by cloning to its name, which nobody has yet, and never changes again. An object that is cloned over remembers the newest truncation of
+ * which it or the source knows (SIZE-3): late requests of before are to be cut, and those of after have nothing to catch up with.
  */
 #include <errno.h>
 #include <xxhash.h>
@@ -28,30 +31,27 @@ static uint32_t find_source(struct osd_exec *exec, const struct osd_op *op,
 	return osd_exec_need_object(exec, *ret_object);
 }
 
-/* All bytes of the source, a chunk at a time; holes stay holes, and unwritten blocks have their room here, too. */
-static uint32_t copy_chunk(struct osd_exec *exec, struct osd_object *from, uint32_t chunk)
+/*
+ * Where the source's bytes are, a chunk at a time: holes stay holes, and unwritten blocks have room of their own here, as it is promised to
+ * one. What a crash may have torn is made the same on all replicas before anybody comes by it; should it be met, it is not passed on.
+ */
+static uint32_t share_chunk(struct osd_exec *exec, struct osd_object *from, uint32_t chunk)
 {
-	uint64_t at = (uint64_t)chunk * OSD_CHUNK_BYTES;
-	enum osd_block_state state;
-	const uint8_t *bytes;
-	uint32_t i, err, missing = 0;
+	uint32_t i, n, err = 0, missing = 0;
+	const struct osd_chunk *map;
 
 	if (!osd_onode_has_chunk(&from->onode, chunk))
 		return 0;
 	if (osd_exec_need_chunk(exec, from, chunk))
 		return OSD_MISS;
-	for (i = 0; i < OSD_CHUNK_BLOCKS; i++, at += OSD_BLOCK_BYTES) {
-		state = osd_chunk_state(from->chunks[chunk], i);
-		if (state == OSD_BLOCK_HOLE)
-			continue;
-		err = 0;
-		if (state == OSD_BLOCK_WRITTEN)
-			err = osd_exec_need_block(exec, from->chunks[chunk]->block[i],
-						  from->chunks[chunk]->crc[i], &bytes);
-		if (!err && !missing)
-			err = state == OSD_BLOCK_WRITTEN ?
-			      osd_view_write(exec, at, OSD_BLOCK_BYTES, bytes) :
-			      osd_view_allocate(exec, at, OSD_BLOCK_BYTES, 0);
+	map = from->chunks[chunk];
+	for (i = 0; i < OSD_CHUNK_BLOCKS; i++) {
+		n = chunk * OSD_CHUNK_BLOCKS + i;
+		if (osd_chunk_state(map, i) == OSD_BLOCK_WRITTEN)
+			err = osd_intents_cover(&exec->store->intents, &from->key, n) ? NACRE_E_CHECKSUM :
+			      osd_view_share(exec, n, map->block[i], map->crc[i]);
+		else if (osd_chunk_state(map, i) == OSD_BLOCK_UNWRITTEN)
+			err = osd_view_allocate(exec, (uint64_t)n * OSD_BLOCK_BYTES, OSD_BLOCK_BYTES, NACRE_OSD_OPF_KEEP);
 		if (err && err != OSD_MISS)
 			return err;
 		missing |= err;
@@ -82,13 +82,14 @@ static uint32_t copy_keys(struct osd_exec *exec, const struct osd_object *from)
 static uint32_t copy_object(struct osd_exec *exec, struct osd_object *from)
 {
 	struct osd_onode *onode = &exec->view.onode;
-	uint32_t c, err, missing = 0, i;
+	uint64_t truncate_size = onode->truncate_size;
+	uint32_t c, err, missing = 0, i, truncate_seq = exec->view.exists ? onode->truncate_seq : 0;
 
 	if (exec->view.exists)
 		missing = osd_view_remove(exec);
 	osd_view_create(exec);
 	for (c = 0; c < OSD_CHUNKS_MAX; c++) {
-		err = copy_chunk(exec, from, c);
+		err = share_chunk(exec, from, c);
 		if (err && err != OSD_MISS)
 			return err;
 		missing |= err;
@@ -104,6 +105,10 @@ static uint32_t copy_object(struct osd_exec *exec, struct osd_object *from)
 	onode->mtime = from->onode.mtime;
 	onode->truncate_seq = from->onode.truncate_seq;
 	onode->truncate_size = from->onode.truncate_size;
+	if (truncate_seq > onode->truncate_seq) {
+		onode->truncate_seq = truncate_seq;
+		onode->truncate_size = truncate_size;
+	}
 	return 0;
 }
 
@@ -114,6 +119,8 @@ uint32_t osd_op_clone(struct osd_exec *exec, struct osd_op *op)
 
 	if (!err && !from->exists)
 		err = ENOENT;
+	if (!err && exec->view.exists && exec->request->snap != NACRE_SNAP_HEAD)
+		err = EEXIST;
 	if (!err && from != exec->view.object)	/* of itself: nothing to do */
 		err = copy_object(exec, from);
 	if (from)

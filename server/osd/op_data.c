@@ -25,15 +25,20 @@ static uint64_t write_limit(const struct osd_exec *exec)
 			       NACRE_OBJECT_MAX;
 }
 
-/* The size that this request should see: not beyond a truncation it knows of and the object does not. */
+/* Does it know of a truncation that the object has not seen? A snapshot is from before. */
+static bool knows_truncation(const struct osd_exec *exec)
+{
+	return exec->request->snap == NACRE_SNAP_HEAD && exec->request->truncate_seq > exec->view.onode.truncate_seq;
+}
+
+/* The size that this request should see: not beyond such a truncation. */
 static uint64_t size_seen(const struct osd_exec *exec)
 {
-	const struct nacre_osd_request *request = exec->request;
 	uint64_t size = exec->view.exists ? exec->view.onode.size : 0, limit;
 
-	if (request->truncate_seq <= exec->view.onode.truncate_seq)
+	if (!knows_truncation(exec))
 		return size;
-	limit = osd_view_limit(exec, request->truncate_size);
+	limit = osd_view_limit(exec, exec->request->truncate_size);
 	return size < limit ? size : limit;
 }
 
@@ -142,11 +147,9 @@ uint32_t osd_op_seek(struct osd_exec *exec, struct osd_op *op)
 /* Where the blocks end that this request should see, in bytes. */
 static uint64_t blocks_seen(const struct osd_exec *exec)
 {
-	const struct nacre_osd_request *request = exec->request;
-
-	if (request->truncate_seq <= exec->view.onode.truncate_seq)
+	if (!knows_truncation(exec))
 		return NACRE_OBJECT_MAX;
-	return osd_view_limit(exec, request->truncate_size);
+	return osd_view_limit(exec, exec->request->truncate_size);
 }
 
 uint32_t osd_op_map(struct osd_exec *exec, struct osd_op *op)

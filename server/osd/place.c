@@ -81,9 +81,20 @@ static bool can_overwrite(const struct placing *p, uint32_t c, uint32_t i)
 	uint64_t end = ((uint64_t)c * OSD_CHUNK_BLOCKS + i + 1) * OSD_BLOCK_BYTES;
 
 	return p->in_place && chunk->images[i].whole && object->exists && object->chunks[c] &&
+	       !osd_view_is_shared(p->view, chunk->map.block[i]) &&
 	       object->chunks[c]->block[i] == chunk->map.block[i] &&
 	       osd_chunk_state(object->chunks[c], i) == OSD_BLOCK_WRITTEN &&
 	       end <= object->onode.size && end <= p->view->onode.size && !is_barred(p, chunk->map.block[i]);
+}
+
+/* Is a block written, or zeroed in its place, that others have, too? They keep it. */
+static bool must_part(const struct placing *p, uint32_t c, uint32_t i)
+{
+	const struct osd_view_chunk *chunk = p->view->chunks[c];
+	uint64_t block = chunk->map.block[i];
+
+	return block != OSD_NO_BLOCK && (chunk->images[i].bytes || osd_chunk_state(&chunk->map, i) == OSD_BLOCK_UNWRITTEN) &&
+	       osd_view_is_shared(p->view, block);
 }
 
 /* Must the new bytes of a block that has a place go to another one? */
@@ -92,6 +103,8 @@ static bool must_move(const struct placing *p, uint32_t c, uint32_t i)
 	const struct osd_view_chunk *chunk = p->view->chunks[c];
 	uint64_t block = chunk->map.block[i];
 
+	if (must_part(p, c, i))
+		return true;
 	if (block == OSD_NO_BLOCK || !chunk->images[i].bytes)
 		return false;
 	if (!p->direct)
@@ -101,13 +114,18 @@ static bool must_move(const struct placing *p, uint32_t c, uint32_t i)
 	return !is_unwritten(p, c, i) || osd_bars_has(&p->store->alloc.bars, block, false);
 }
 
-static uint32_t count_moves(const struct placing *p)
+/* How many are moved, and how many of them come back to nobody. */
+static uint32_t count_moves(const struct placing *p, uint32_t *ret_parted)
 {
 	uint32_t c, i, count = 0;
 
-	for (c = 0; c < OSD_CHUNKS_MAX; c++)
-		for (i = 0; p->view->chunks[c] && i < OSD_CHUNK_BLOCKS; i++)
+	*ret_parted = 0;
+	for (c = 0; c < OSD_CHUNKS_MAX; c++) {
+		for (i = 0; p->view->chunks[c] && i < OSD_CHUNK_BLOCKS; i++) {
 			count += must_move(p, c, i);
+			*ret_parted += must_part(p, c, i);
+		}
+	}
 	return count;
 }
 
@@ -132,9 +150,10 @@ static void place_block(struct placing *p, uint32_t c, uint32_t i)
 	bool in_place = p->direct && chunk->images[i].bytes && can_overwrite(p, c, i);
 
 	if (must_move(p, c, i)) {
+		p->txn->moved += !must_part(p, c, i);
+		osd_view_unshare(p->view, chunk->map.block[i]);
 		osd_txn_space(p->txn, chunk->map.block[i], 1, false);
 		chunk->map.block[i] = OSD_NO_BLOCK;
-		p->txn->moved++;
 	}
 	if (osd_view_is_homeless(chunk, i))
 		chunk->map.block[i] = next_taken(p);
@@ -149,14 +168,14 @@ static void place_block(struct placing *p, uint32_t c, uint32_t i)
 static int place(struct placing *p, uint64_t leave)
 {
 	struct osd_view_count count = osd_view_count(p->view);
-	uint32_t moves = count_moves(p), c, i;
+	uint32_t parted, moves = count_moves(p, &parted), c, i;
 	const struct osd_alloc *alloc = &p->store->alloc;
 	struct osd_image *images;
 
-	if (!osd_store_has_space(p->store, count.homeless, leave))
+	if (!osd_store_has_space(p->store, (uint64_t)count.homeless + parted, leave))
 		return -ENOSPC;
-	/* blocks that are replaced come back with the same transaction; in place none are needed at all */
-	if (moves && !osd_store_has_space(p->store, (uint64_t)count.homeless + moves,
+	/* other blocks that are replaced come back with the same transaction; in place none are needed at all */
+	if (moves > parted && !osd_store_has_space(p->store, (uint64_t)count.homeless + moves,
 					  !p->direct ? 0 : leave > alloc->reserve ? leave : alloc->reserve))
 		return -EAGAIN;
 	if (!take_runs(p, count.homeless + moves))

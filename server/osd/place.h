@@ -3,7 +3,7 @@
  * Where the changed blocks of a view go: what the journal modes have in common.
  *
  * Both enter images, direct writes and space into the view's transaction, and give blocks back that they
- * replace. `leave`: so many blocks have to stay free. 0, -ENOSPC, or -EAGAIN: it could be done if
+ * replace and nobody else has. `leave`: so many blocks have to stay free. 0, -ENOSPC, or -EAGAIN: it could be done if
  * less were barred (bars.h); nothing is taken then.
  */
 #ifndef NACRE_SERVER_OSD_PLACE_H

@@ -133,6 +133,8 @@ static void set_bars(struct osd_store *store, const struct osd_txn *txn)
 	}
 	for (i = 0; i < txn->image_count; i++)
 		osd_bars_set(bars, OSD_BAR_RESTING, txn->images[i].block, 1, txn->seq);
+	for (i = 0; i < txn->resting_count; i++)
+		osd_bars_set(bars, OSD_BAR_RESTING, txn->resting[i], 1, txn->seq);
 	for (i = 0; i < txn->direct_count; i++)
 		osd_bars_set(bars, OSD_BAR_DIRECT, txn->direct[i].block, 1, txn->seq);
 }

@@ -25,6 +25,7 @@
 #include "journal.h"
 #include "kv.h"
 #include "object.h"
+#include "shares.h"
 #include "server/base/io.h"
 #include "server/base/log.h"
 #include "server/base/stats.h"
@@ -110,6 +111,7 @@ struct osd_store {
 	struct log *log;
 	struct osd_disk_super super;
 	struct osd_alloc alloc;
+	struct osd_shares shares;
 	struct osd_changes changes;
 	struct osd_images images;
 	struct osd_journal journal;

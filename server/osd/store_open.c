@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Opening a store: superblock, state, allocation bitmap, replay of the journal;
- * and closing it. Start-up takes as long as bitmap and journal are large, whatever
+ * Opening a store: superblock, state, allocation bitmap, replay of the journal, intents, where blocks are shared;
+ * and closing it. Start-up takes as long as device and journal are large, whatever
  * the number of objects.
  *
  * Replay puts each transaction where the first execution had put it: among the
@@ -16,7 +16,7 @@
 #define CACHE_BYTES (64ull << 20)
 #define WRITEBACK_MS 250u
 #define DIRECT_BYTES (32u << 10)
-#define BITMAPS_AT_ONCE 1024u
+#define KEYS_AT_ONCE 1024u
 #define CLOSE_POLL_NS 5000000ull
 
 struct osd_open {
@@ -28,7 +28,10 @@ struct osd_open {
 	struct iovec iov;
 	struct kv_get get;
 	struct osd_key key;
-	struct osd_list list;
+	struct osd_list list;		/* of keys of one kind … */
+	int (*take)(struct osd_store *store, const struct kv_pair *pair);	/* … what is done with each, 0 or -errno, … */
+	void (*keys_taken)(struct osd_open *open);	/* … then, … */
+	const char *damaged;		/* … or this is said */
 	struct osd_scan scan;
 	bool scan_waits;
 	bool scanned;			/* to its end */
@@ -73,34 +76,56 @@ refuse(struct osd_open *open, int result, const char *format, ...)
 	open_end(open, result);
 }
 
-/* ---- 5: intents that a crash has left -------------------------------------------------------- */
+/* ---- keys of one kind ------------------------------------------------------------------------ */
 
-static void load_intents(struct osd_open *open);
-
-static void intents_listed(struct osd_list *list)
+static void keys_listed(struct osd_list *list)
 {
 	struct osd_open *open = (struct osd_open *)((char *)list - offsetof(struct osd_open, list));
-	struct osd_store *store = open->store;
 	bool more = list->pairs.more;
 	struct kv_pair pair;
 	int err = list->result;
 	size_t at = 0;
 
 	while (!err && kv_pairs_next(&list->pairs, &at, &pair)) {
-		err = osd_intents_load(&store->intents, pair.key, pair.key_bytes, pair.value, pair.value_bytes);
+		err = open->take(open->store, &pair);
 		memcpy(list->first.bytes, pair.key, pair.key_bytes);
 		list->first.bytes[pair.key_bytes] = 0;		/* behind it */
 		list->first.length = pair.key_bytes + 1;
 	}
 	mem_bytes_free(&list->pairs.bytes);
-	if (err) {
-		refuse(open, err, "the intents in the key-value store are damaged");
-		return;
-	}
-	if (more) {
-		load_intents(open);
-		return;
-	}
+	if (err)
+		refuse(open, err, "%s", open->damaged);
+	else if (more)
+		osd_store_list(open->store, list);
+	else
+		open->keys_taken(open);
+}
+
+static void load_keys(struct osd_open *open, char kind, int (*take)(struct osd_store *store, const struct kv_pair *pair),
+		      void (*taken)(struct osd_open *open), const char *damaged)
+{
+	open->take = take;
+	open->keys_taken = taken;
+	open->damaged = damaged;
+	open->list.first = (struct osd_key){ .length = 1, .bytes = { (uint8_t)kind } };
+	open->list.end = (struct osd_key){ .length = 1, .bytes = { (uint8_t)(kind + 1) } };
+	open->list.count_max = KEYS_AT_ONCE;
+	open->list.bytes_max = KEYS_AT_ONCE * 2 * OSD_BITMAP_BYTES;
+	open->list.done = keys_listed;
+	osd_store_list(open->store, &open->list);
+}
+
+/* ---- 6: where blocks are shared ---------------------------------------------------------------- */
+
+static int take_share(struct osd_store *store, const struct kv_pair *pair)
+{
+	return osd_shares_note(&store->shares, pair->key, pair->key_bytes);
+}
+
+static void shares_taken(struct osd_open *open)
+{
+	struct osd_store *store = open->store;
+
 	log_info(store->log, "store", "open: %llu objects, %llu of %llu blocks free, %llu transactions replayed, %llu blocks unstable",
 		 (unsigned long long)store->object_count, (unsigned long long)store->alloc.free,
 		 (unsigned long long)store->alloc.blocks, (unsigned long long)store->stats->replayed,
@@ -108,13 +133,16 @@ static void intents_listed(struct osd_list *list)
 	open_end(open, 0);
 }
 
-static void load_intents(struct osd_open *open)
+/* ---- 5: intents that a crash has left -------------------------------------------------------- */
+
+static int take_intent(struct osd_store *store, const struct kv_pair *pair)
 {
-	open->list.end = (struct osd_key){ .length = 1, .bytes = { 'J' } };
-	open->list.count_max = BITMAPS_AT_ONCE;
-	open->list.bytes_max = BITMAPS_AT_ONCE * 2 * OSD_BITMAP_BYTES;
-	open->list.done = intents_listed;
-	osd_store_list(open->store, &open->list);
+	return osd_intents_load(&store->intents, pair->key, pair->key_bytes, pair->value, pair->value_bytes);
+}
+
+static void intents_taken(struct osd_open *open)
+{
+	load_keys(open, 'R', take_share, shares_taken, "the counts of shared blocks in the key-value store are damaged");
 }
 
 /* ---- 4: replay --------------------------------------------------------------------------------- */
@@ -184,8 +212,7 @@ static void refilled(struct osd_refill *refill, int result)
 	}
 	if (!open->scanned)
 		return;
-	open->list.first = (struct osd_key){ .length = 1, .bytes = { 'I' } };
-	load_intents(open);
+	load_keys(open, 'I', take_intent, intents_taken, "the intents in the key-value store are damaged");
 }
 
 static void replay_done(void *owner, int result)
@@ -239,39 +266,17 @@ static void replay(struct osd_open *open)
 
 /* ---- 3: the allocation bitmap --------------------------------------------------------------------- */
 
-static void bitmaps_listed(struct osd_list *list)
+static int take_bitmap(struct osd_store *store, const struct kv_pair *pair)
 {
-	struct osd_open *open = (struct osd_open *)((char *)list - offsetof(struct osd_open, list));
-	bool more = list->pairs.more;
-	struct kv_pair pair;
 	uint64_t chunk;
-	size_t at = 0;
-	int err = list->result;
+	int err = osd_key_bitmap_parse(pair->key, pair->key_bytes, &chunk);
 
-	while (!err && kv_pairs_next(&list->pairs, &at, &pair)) {
-		err = osd_key_bitmap_parse(pair.key, pair.key_bytes, &chunk);
-		if (!err)
-			err = osd_alloc_load(&open->store->alloc, chunk, pair.value,
-					     pair.value_bytes);
-		osd_key_bitmap(&list->first, chunk + 1);
-	}
-	mem_bytes_free(&list->pairs.bytes);
-	if (err)
-		refuse(open, err, "the allocation bitmap in the key-value store is damaged");
-	else if (more)
-		osd_store_list(open->store, list);
-	else
-		replay(open);
+	return err ? err : osd_alloc_load(&store->alloc, chunk, pair->value, pair->value_bytes);
 }
 
 static void load_bitmaps(struct osd_open *open)
 {
-	osd_key_bitmap(&open->list.first, 0);
-	open->list.end = (struct osd_key){ .length = 1, .bytes = { 'B' } };
-	open->list.count_max = BITMAPS_AT_ONCE;
-	open->list.bytes_max = BITMAPS_AT_ONCE * 2 * OSD_BITMAP_BYTES;
-	open->list.done = bitmaps_listed;
-	osd_store_list(open->store, &open->list);
+	load_keys(open, 'A', take_bitmap, replay, "the allocation bitmap in the key-value store is damaged");
 }
 
 /* ---- 2: the state ------------------------------------------------------------------------------------ */
@@ -389,6 +394,7 @@ static void super_read(struct io_disk *disk, int result)
 	if (refuse_super(open, &store->super, sealed))
 		return;
 	osd_alloc_init(&store->alloc, store->super.data_blocks);
+	osd_shares_init(&store->shares, store->super.data_blocks);
 	osd_journal_init(&store->journal, store->io, store->file, &store->super,
 			 &osd_store_journal_calls, store);
 	osd_journal_set_unit(&store->journal, open->config.journal_unit);
@@ -471,6 +477,7 @@ void osd_store_abandon(struct osd_store *store)
 	osd_objects_fini(&store->objects);
 	osd_intents_fini(&store->intents);
 	osd_alloc_fini(&store->alloc);
+	osd_shares_fini(&store->shares);
 	kv_close(store->kv);
 	io_file_close(store->io, store->file);
 	free(store);

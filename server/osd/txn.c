@@ -33,6 +33,7 @@ void osd_txn_free(struct osd_txn *txn)
 	free(txn->images);
 	free(txn->direct);
 	free(txn->space);
+	free(txn->resting);
 	mem_bytes_free(&txn->request);
 	mem_bytes_free(&txn->entry);
 	mem_bytes_free(&txn->packed);
@@ -76,6 +77,13 @@ void osd_txn_space(struct osd_txn *txn, uint64_t block, uint32_t count, bool tak
 	}
 	txn->space[txn->space_count++] =
 		(struct osd_disk_space){ .block = block, .count = count, .taken = taken };
+}
+
+void osd_txn_rest(struct osd_txn *txn, uint64_t block)
+{
+	if (!(txn->resting_count & (txn->resting_count - 1)))	/* room for twice as many, at each power of two */
+		txn->resting = mem_resize(txn->resting, (txn->resting_count * 2ull + 1) * sizeof(*txn->resting));
+	txn->resting[txn->resting_count++] = block;
 }
 
 /* ---- packing --------------------------------------------------------------------- */

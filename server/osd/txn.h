@@ -47,6 +47,8 @@ struct osd_txn {
 	bool unread;			/* replayed: what was written directly is not in memory (refill.h) */
 	struct osd_disk_space *space;	/* in the order of doing */
 	uint32_t space_count, space_room;
+	uint64_t *resting;		/* blocks that stay in use, and may not be written directly until it is safe (bars.h); not at replay */
+	uint32_t resting_count;
 	struct mem_bytes request;	/* encoded, when number is not 0: see REC-1 in README.md */
 	struct mem_bytes entry;		/* encoded nacre_rep_entry, likewise */
 	struct mem_bytes packed;	/* as it goes into the journal */
@@ -67,6 +69,7 @@ void osd_txn_delete(struct osd_txn *txn, const struct osd_key *key);
 void osd_txn_delete_range(struct osd_txn *txn, const struct osd_key *first,
 			  const struct osd_key *end);
 void osd_txn_space(struct osd_txn *txn, uint64_t block, uint32_t count, bool taken);
+void osd_txn_rest(struct osd_txn *txn, uint64_t block);
 
 /* Fill `packed`. */
 void osd_txn_pack(struct osd_txn *txn);

@@ -43,6 +43,7 @@ void osd_view_end(struct osd_view *view)
 		free(view->chunks[c]);
 		view->chunks[c] = NULL;
 	}
+	osd_shares_forget(view);
 	osd_onode_free(&view->onode);
 }
 
@@ -357,6 +358,35 @@ uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t leng
 	}
 	if (!(flags & NACRE_OSD_OPF_KEEP) && offset + length > exec->view.onode.size)
 		exec->view.onode.size = offset + length;
+	return 0;
+}
+
+static void gain(struct osd_view *view, uint64_t block)
+{
+	struct osd_disk_space *last = view->gained_count ? &view->gained[view->gained_count - 1] : NULL;
+
+	if (last && last->block + last->count == block) {
+		last->count++;
+		return;
+	}
+	if (view->gained_count == view->gained_room) {
+		view->gained_room = view->gained_room * 2 + 8;
+		view->gained = mem_resize(view->gained, view->gained_room * sizeof(*view->gained));
+	}
+	view->gained[view->gained_count++] = (struct osd_disk_space){ .block = block, .count = 1 };
+}
+
+uint32_t osd_view_share(struct osd_exec *exec, uint32_t n, uint64_t block, uint32_t crc)
+{
+	uint32_t i = n % OSD_CHUNK_BLOCKS;
+	struct osd_view_chunk *own;
+
+	if (osd_view_own_chunk(exec, n / OSD_CHUNK_BLOCKS, &own))
+		return OSD_MISS;
+	own->map.block[i] = block;
+	own->map.crc[i] = crc;
+	gain(&exec->view, block);
+	exec->view.changed = true;
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #define NACRE_SERVER_OSD_VIEW_H
 
 #include "object.h"
+#include "shares.h"
 #include "txn.h"
 
 struct osd_exec;
@@ -36,6 +37,9 @@ struct osd_view {
 	struct osd_view_chunk *chunks[OSD_CHUNKS_MAX];	/* NULL: as in the object */
 	struct osd_txn *txn;
 	struct osd_changes keys;	/* the newest changes of K keys among txn->changes */
+	struct osd_disk_space *gained;	/* blocks of another object that it has from now on, too */
+	uint32_t gained_count, gained_room;
+	struct osd_share_use *shares;	/* hash: shares.h */
 };
 
 /* A loaded object, unchanged. */
@@ -64,6 +68,8 @@ uint32_t osd_view_zero(struct osd_exec *exec, uint64_t offset, uint64_t length);
  * written there becomes zeros, whole blocks of it unwritten ones in their places. 0, OSD_MISS, NACRE_E_CHECKSUM.
  */
 uint32_t osd_view_allocate(struct osd_exec *exec, uint64_t offset, uint64_t length, uint16_t flags);
+/* Block `n`, a hole, becomes one of another object's, which is written. 0 or OSD_MISS. */
+uint32_t osd_view_share(struct osd_exec *exec, uint32_t n, uint64_t block, uint32_t crc);
 /* Nothing stays behind `size`, which may be larger than what it is. */
 uint32_t osd_view_truncate(struct osd_exec *exec, uint64_t size);
 /* The same, and the object does not grow. */

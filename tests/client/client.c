@@ -309,6 +309,11 @@ bool client_is_mounted(const struct client *client)
 	       client->session == NACRE_SESSION_RECONNECTING;
 }
 
+struct osdc *client_osdc(struct client *client)
+{
+	return client->osdc;
+}
+
 uint64_t client_instance(const struct client *client)
 {
 	return client->instance;

@@ -184,6 +184,9 @@ bool client_is_safe(const struct client *client, uint64_t tid);
 bool client_is_dirty(const struct client *client, uint64_t ino);
 bool client_is_mounted(const struct client *client);
 uint64_t client_instance(const struct client *client);
+/* For requests on objects beside its calls. */
+struct osdc;
+struct osdc *client_osdc(struct client *client);
 /* Give back caps and forget inodes that nothing hangs on, at most `count`. */
 void client_trim(struct client *client, unsigned int count);
 const struct client_counters *client_counters(const struct client *client);

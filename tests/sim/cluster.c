@@ -19,7 +19,6 @@
 #define STORE_BYTES (24u << 20)
 #define JOURNAL_BYTES (4u << 20)
 #define OSD_PORT 7300
-#define PGS 4				/* of each pool */
 #define LEASE_MS 1000
 #define OUT_AFTER_MS 4000		/* longer than most are down */
 #define SESSION_LEASE_MS 3000
@@ -301,9 +300,9 @@ bool cluster_serves(struct sim *sim)
 static void add_pool(struct mapedit *edit, uint32_t id, uint8_t journal_mode, uint32_t object_bytes)
 {
 	edit->pools[id] = (struct nacre_map_pool){
-		.id = id, .pg_count = PGS, .replicas = 2, .min_size = 1,
+		.id = id, .pg_count = SIM_PGS, .replicas = 2, .min_size = 1,
 		.journal_mode = journal_mode, .object_bytes = object_bytes,
-		.pg_first = id * PGS,
+		.pg_first = id * SIM_PGS,
 	};
 	edit->pool_count = id + 1;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "protocol/map.h"
 #include "server/osd/journal_mode.h"
+#include "clones.h"
 #include "groups.h"
 #include "pools.h"
 #include "quotas.h"
@@ -50,6 +51,8 @@ static void check_rules(struct sim *sim)
 	unsigned int i;
 
 	broken = workload_stuck(sim);
+	if (!broken)
+		broken = clones_stuck(sim);
 	if (broken)
 		sim_fail(sim, "%s", broken);
 	for (i = 0; i < sim->client_count && !sim->failed; i++) {
@@ -165,11 +168,11 @@ static void report(struct sim *sim)
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " rotten blocks, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged, %" PRIu64 " weights changed, %" PRIu64 " pools%s%s\n",
+		       " judged, %" PRIu64 " weights changed, %" PRIu64 " pools, %" PRIu64 " clones%s%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->pools_changed,
+		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->pools_changed, sim->cloned,
 		       modes[sim->journal_modes[NACRE_POOL_META] ? 2 : !!sim->journal_modes[NACRE_POOL_DATA]],
 		       sim->journal_modes[NACRE_POOL_DATA] ?
 		       osd_journal_mode_find(sim->journal_modes[NACRE_POOL_DATA])->name : "");
@@ -199,6 +202,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 	if (!sim->failed) {
 		locking_begin(sim);
 		workload_start(sim);
+		clones_begin(sim);
 		faults_begin(sim);
 		audits_begin(sim);
 		weights_begin(sim);

@@ -63,6 +63,7 @@ struct sim_worker {
 	struct sim_event event;		/* thinks; loses patience */
 };
 
+#define SIM_PGS 4				/* of each pool */
 #define SIM_FILES 6
 #define SIM_DIRS 4
 
@@ -126,6 +127,8 @@ struct sim {
 	uint64_t trim_bytes;		/* likewise */
 	uint8_t lone_intents;		/* likewise, a bit for each OSD: what one overwrites in place another may not */
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
+	struct clones *clones;		/* clones.c; NULL: nobody clones objects */
+	uint64_t cloned;
 	bool quotas;			/* directories have quotas */
 	uint64_t quotas_set, quotas_judged;
 	struct history *history;

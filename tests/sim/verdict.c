@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "protocol/session.h"
+#include "clones.h"
 #include "pools.h"
 #include "quotas.h"
 #include "rot.h"
@@ -256,6 +257,8 @@ static bool read_tree(struct sim *sim, struct tree *tree)
 	while (good && tree->dir_read < tree->dir_count)
 		good = read_dir(reader, tree, tree->dirs[tree->dir_read++]);
 	good = good && read_quotas(reader, tree);
+	if (good)
+		clones_check(sim, reader->client);
 	good = good && must(reader, CLIENT_UNMOUNT, 0);
 	if (good)
 		client_destroy(reader->client);
@@ -268,7 +271,7 @@ static bool read_tree(struct sim *sim, struct tree *tree)
 
 static bool is_quiet(struct sim *sim)
 {
-	return cluster_serves(sim) && workload_is_idle(sim);
+	return cluster_serves(sim) && workload_is_idle(sim) && clones_are_idle(sim);
 }
 
 void verdict(struct sim *sim)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include "protocol/session.h"
 #include "choices.h"
+#include "clones.h"
 #include "locking.h"
 #include "workload.h"
 
@@ -138,6 +139,7 @@ static void forget_all(struct sim_client *client)
 		sim_event_cancel(client->sim->world, &client->workers[i].event);
 	}
 	locking_forget(client);
+	clones_client_gone(client);
 	memset(client->dirs, 0, sizeof(client->dirs));
 	memset(client->known, 0, sizeof(client->known));
 	memset(client->open, 0, sizeof(client->open));

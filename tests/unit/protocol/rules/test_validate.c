@@ -322,7 +322,8 @@ static void osd_requests(void **state)
 	REFUSED(OSD_REQUEST, nacre_osd_request, m->ops_bytes--);
 	REFUSED(OSD_REQUEST, nacre_osd_request, m->input_bytes--);
 	REFUSED(OSD_REQUEST, nacre_osd_request, data_bytes++);
-	REFUSED(OSD_REQUEST, nacre_osd_request, m->snap = 5);	/* changes a snapshot */
+	REFUSED(OSD_REQUEST, nacre_osd_request, m->snap = 0);
+	TAKEN(OSD_REQUEST, nacre_osd_request, m->snap = 5);	/* what may not be done with it is answered: EROFS */
 	REFUSED(OSD_REQUEST, nacre_osd_request, m->pool = NACRE_MAP_POOLS_MAX);
 	REFUSED(OSD_REQUEST, nacre_osd_request, m->flags = 2);
 	REFUSED(OSD_REPLY, nacre_osd_reply, m->output_bytes++);

@@ -404,15 +404,21 @@ static void request_done(struct osdc_request *request, uint32_t result)
 	c->result = result;
 }
 
+uint32_t cluster_run(struct cluster *c, struct osdc_request *request)
+{
+	c->done = false;
+	osdc_submit(request, request_done, c);
+	cluster_until(c, is_done, 60, "a request");
+	return c->result;
+}
+
 uint32_t cluster_write(struct cluster *c, uint64_t ino, uint64_t offset, const void *bytes,
 		       size_t length)
 {
 	struct osdc_request *request = osdc_request_new(c->osdc, 1, ino, 0);
 
 	osdc_add_data(request, NACRE_OSD_OP_WRITE, offset, bytes, length);
-	c->done = false;
-	osdc_submit(request, request_done, c);
-	cluster_until(c, is_done, 60, "a write");
+	cluster_run(c, request);
 	osdc_request_free(request);
 	return c->result;
 }
@@ -423,9 +429,7 @@ uint32_t cluster_read(struct cluster *c, uint64_t ino, void *bytes, size_t lengt
 	int op = osdc_add(request, NACRE_OSD_OP_READ, 0, NULL, 0, NULL, 0, 0, length);
 	struct osdc_result result;
 
-	c->done = false;
-	osdc_submit(request, request_done, c);
-	cluster_until(c, is_done, 60, "a read");
+	cluster_run(c, request);
 	result = osdc_request_result(request, op);
 	*ret_got = c->result ? 0 : result.data_bytes;
 	if (*ret_got)

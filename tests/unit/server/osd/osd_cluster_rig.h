@@ -84,7 +84,8 @@ bool cluster_all_clean(struct cluster *c);
 /* Change the map as a coordinator would. */
 void cluster_edit(struct cluster *c, int (*edit)(struct cluster *c, struct mapedit *next));
 
-/* Through osdc, awaited. Results. */
+/* Through osdc, awaited. Results. The caller frees the request. */
+uint32_t cluster_run(struct cluster *c, struct osdc_request *request);
 uint32_t cluster_write(struct cluster *c, uint64_t ino, uint64_t offset, const void *bytes,
 		       size_t length);
 uint32_t cluster_read(struct cluster *c, uint64_t ino, void *bytes, size_t length, size_t *ret_got);

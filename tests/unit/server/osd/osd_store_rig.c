@@ -206,6 +206,63 @@ void rig_crash(struct rig *rig, enum sim_crash kind, unsigned int keep_batches)
 	rig->store = NULL;
 }
 
+/* ---- checking ---------------------------------------------------------------------------- */
+
+static struct rig_found *finding;
+static bool checked;
+
+static void on_fault(void *owner, enum osd_check_fault fault, const char *sentence)
+{
+	if (!*finding->first)
+		snprintf(finding->first, sizeof(finding->first), "%s: %s", osd_check_fault_name(fault), sentence);
+}
+
+static void on_checked(void *owner, int result)
+{
+	assert_int_equal(result, 0);
+	checked = true;
+}
+
+static bool is_checked(struct rig *rig)
+{
+	return checked;
+}
+
+uint64_t rig_check(struct rig *rig, bool deep, struct rig_found *found)
+{
+	struct osd_check_config config = { .deep = deep, .fault = on_fault, .done = on_checked };
+	struct osd_check *check;
+	uint64_t faults = 0;
+	int i;
+
+	memset(found, 0, sizeof(*found));
+	finding = found;
+	checked = false;
+	rig->read_only = true;
+	assert_int_equal(rig_open(rig, RIG_OSD, 0), 0);		/* of whichever file system */
+	config.store = rig->store;
+	check = osd_check_start(&config);
+	rig_until(rig, is_checked);
+	found->counts = *osd_check_counts(check);
+	osd_check_free(check);
+	found->replayed = rig->store->stats->replayed;
+	rig_close(rig);
+	rig->read_only = false;
+	for (i = 0; i < OSD_CHECK_FAULT_KINDS; i++)
+		faults += found->counts.faults[i];
+	return faults;
+}
+
+void rig_crash_and_check(struct rig *rig, enum sim_crash kind, unsigned int keep_batches)
+{
+	struct rig_found found;
+
+	rig_crash(rig, kind, keep_batches);
+	if (rig_check(rig, true, &found))
+		fail_msg("after a crash, seed %llu: %s", (unsigned long long)rig->world->seed, found.first);
+	assert_int_equal(rig_open(rig, RIG_OSD, RIG_FSID_LO), 0);
+}
+
 /* ---- requests ---------------------------------------------------------------------------- */
 
 void rig_request(struct rig *rig, struct rig_request *r, uint64_t ino, uint64_t index)
@@ -216,7 +273,7 @@ void rig_request(struct rig *rig, struct rig_request *r, uint64_t ino, uint64_t 
 	r->head.map_epoch = 1;
 	r->head.ino = ino;
 	r->head.index = index;
-	r->head.snap = NACRE_SNAP_HEAD;
+	r->head.snap = rig->snap ? rig->snap : NACRE_SNAP_HEAD;
 	r->head.pool = 1;
 }
 
@@ -374,9 +431,32 @@ int rig_value(struct rig *rig, uint64_t ino, uint64_t offset, size_t length)
 	return value;
 }
 
+uint32_t rig_clone(struct rig *rig, uint64_t to, uint64_t from, uint64_t from_snap, bool wait)
+{
+	struct nacre_oid oid = { .ino = from, .snap = from_snap, .pool = 1 };
+	struct mem_bytes value = { 0 };
+	struct rig_request r;
+
+	osd_disk_append(&value, nacre_oid_desc(), &oid);
+	rig_request(rig, &r, to, 0);
+	rig_op(&r, NACRE_OSD_OP_CLONE, 0, NULL, 0, value.at, value.length, 0, 0);
+	mem_bytes_free(&value);
+	return rig_run(rig, &r, NULL, wait);
+}
+
+uint32_t rig_range(struct rig *rig, uint64_t ino, enum nacre_osd_op_code code, uint16_t flags, uint64_t offset, uint64_t length,
+		   bool wait)
+{
+	struct rig_request r;
+
+	rig_request(rig, &r, ino, 0);
+	rig_op(&r, code, flags, NULL, 0, NULL, 0, offset, length);
+	return rig_run(rig, &r, NULL, wait);
+}
+
 uint64_t rig_place(struct rig *rig, uint64_t ino, uint32_t n)
 {
-	struct osd_object_key key = { ino, 0, NACRE_SNAP_HEAD, 1, 0 };
+	struct osd_object_key key = { ino, 0, rig->snap ? rig->snap : NACRE_SNAP_HEAD, 1, 0 };
 	struct osd_object *object = osd_object_pin(&rig->store->objects, &key);
 	uint64_t block;
 

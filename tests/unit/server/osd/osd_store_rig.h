@@ -7,6 +7,7 @@
 #ifndef NACRE_TESTS_OSD_STORE_RIG_H
 #define NACRE_TESTS_OSD_STORE_RIG_H
 
+#include "server/osd/check.h"
 #include "server/osd/exec.h"
 #include "server/osd/kv_mem.h"
 #include "server/osd/store.h"
@@ -36,6 +37,7 @@ struct rig {
 	uint32_t direct_bytes;		/* modes ordered and cow: what is smaller is journaled */
 	const struct osd_journal_mode *mode;	/* of the requests to come; NULL: data */
 	uint64_t tid;
+	uint64_t snap;			/* of the objects of requests to come; 0: the live ones */
 	uint64_t submitted, durable;	/* transactions */
 	uint64_t replayed;
 	bool keep;			/* what the keep hook answers */
@@ -86,12 +88,28 @@ struct rig_reply {
 uint32_t rig_run(struct rig *rig, struct rig_request *r, struct rig_reply *reply, bool wait);
 void rig_reply_free(struct rig_reply *reply);
 
+/* What a check finds in the closed store, which stays closed. */
+struct rig_found {
+	char first[256];		/* fault, if there is one */
+	struct osd_check_counts counts;
+	uint64_t replayed;
+};
+/* The number of faults. */
+uint64_t rig_check(struct rig *rig, bool deep, struct rig_found *found);
+/* The machine dies, its store is checked for faults, of which there must be none, and opened. */
+void rig_crash_and_check(struct rig *rig, enum sim_crash kind, unsigned int keep);
+
 /* ---- objects of one byte's value ---- */
 
 /* Write that value. The result. */
 uint32_t rig_put(struct rig *rig, uint64_t ino, uint64_t offset, size_t length, uint8_t value, bool wait);
 /* The one value that all bytes have: -1 if they differ, -2 if they cannot be read, -3 if there are not so many. */
 int rig_value(struct rig *rig, uint64_t ino, uint64_t offset, size_t length);
+/* Make an object a copy, in rig->snap, of another one's live state or snapshot. The result. */
+uint32_t rig_clone(struct rig *rig, uint64_t to, uint64_t from, uint64_t from_snap, bool wait);
+/* An operation on a range. The result. */
+uint32_t rig_range(struct rig *rig, uint64_t ino, enum nacre_osd_op_code code, uint16_t flags, uint64_t offset, uint64_t length,
+		   bool wait);
 /* Where block `n` of an object that is in memory is. */
 uint64_t rig_place(struct rig *rig, uint64_t ino, uint32_t n);
 

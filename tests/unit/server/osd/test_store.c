@@ -364,10 +364,7 @@ static void test_keys_list_sees_own_request(void **state)
 
 static void test_clone(void **state)
 {
-	struct nacre_oid from = { .ino = 18, .snap = NACRE_SNAP_HEAD, .pool = 1 };
-	struct mem_bytes value = { 0 };
 	uint8_t want[400000];
-	struct rig_request r;
 	size_t i;
 
 	for (i = 0; i < sizeof(want); i++)
@@ -378,11 +375,7 @@ static void test_clone(void **state)
 	assert_int_equal(named(18, NACRE_OSD_OP_SETXATTR, "a", "attr"), 0);
 	assert_int_equal(named(18, NACRE_OSD_OP_KV_SET, "k", "kv"), 0);
 	assert_int_equal(write_at(19, 0, "to be replaced", 14), 0);
-	osd_disk_append(&value, nacre_oid_desc(), &from);
-	rig_request(&rig, &r, 19, 0);
-	rig_op(&r, NACRE_OSD_OP_CLONE, 0, NULL, 0, value.at, value.length, 0, 0);
-	assert_int_equal(rig_run(&rig, &r, NULL, true), 0);
-	mem_bytes_free(&value);
+	assert_int_equal(rig_clone(&rig, 19, 18, NACRE_SNAP_HEAD, true), 0);
 	assert_int_equal(write_at(18, 0, "changed", 7), 0);
 	assert_int_equal(simple(18, NACRE_OSD_OP_DELETE, 0, 0, 0), 0);
 	rig_pass(&rig, 200);

@@ -10,61 +10,16 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include "osd_store_rig.h"
-#include "server/osd/check.h"
 
 #define KINDS OSD_CHECK_FAULT_KINDS
 
 static struct rig rig;
 
-static struct {
-	bool done;
-	int result;
-	char first[256];
-	struct osd_check_counts counts;
-	uint64_t replayed;
-} found;
+static struct rig_found found;
 
-/* ---- the check ----------------------------------------------------------------------------- */
-
-static void on_fault(void *owner, enum osd_check_fault fault, const char *sentence)
-{
-	if (!*found.first)
-		snprintf(found.first, sizeof(found.first), "%s: %s", osd_check_fault_name(fault), sentence);
-}
-
-static void on_done(void *owner, int result)
-{
-	found.done = true;
-	found.result = result;
-}
-
-static bool is_done(struct rig *r)
-{
-	return found.done;
-}
-
-/* Of the closed store, which stays closed. */
 static uint64_t check(bool deep)
 {
-	struct osd_check_config config = { .deep = deep, .fault = on_fault, .done = on_done };
-	struct osd_check *check;
-	uint64_t faults = 0;
-
-	memset(&found, 0, sizeof(found));
-	rig.read_only = true;
-	assert_int_equal(rig_open(&rig, RIG_OSD, 0), 0);	/* of whichever file system */
-	config.store = rig.store;
-	check = osd_check_start(&config);
-	rig_until(&rig, is_done);
-	assert_int_equal(found.result, 0);
-	found.counts = *osd_check_counts(check);
-	osd_check_free(check);
-	found.replayed = rig.store->stats->replayed;
-	rig_close(&rig);
-	rig.read_only = false;
-	for (int i = 0; i < KINDS; i++)
-		faults += found.counts.faults[i];
-	return faults;
+	return rig_check(&rig, deep, &found);
 }
 
 static void expect_one(enum osd_check_fault fault, const char *sentence)
@@ -363,6 +318,102 @@ static void what_cannot_be_understood_is_found(void **state)
 	assert_non_null(strstr(found.first, "its metadata cannot be understood"));
 }
 
+/* ---- counts of shared blocks ------------------------------------------------------------------ */
+
+/* Objects 20 to 22 have four blocks between them. */
+static int setup_shared(void **state)
+{
+	setup(state);
+	write_blocks(20, 0, 4);
+	assert_int_equal(rig_clone(&rig, 21, 20, NACRE_SNAP_HEAD, true), 0);
+	rig.snap = 5;
+	assert_int_equal(rig_clone(&rig, 22, 21, NACRE_SNAP_HEAD, true), 0);
+	rig.snap = 0;
+	rig_close(&rig);
+	return 0;
+}
+
+/* Set what is said of blocks [block, +4) of the device; more: how many objects beyond the first. */
+static void put_count(uint64_t block, uint32_t more)
+{
+	struct osd_disk_share run = { .first = block % OSD_SHARE_BLOCKS, .count = 4, .more = more };
+	struct mem_bytes value = { 0 };
+	struct osd_key key;
+
+	osd_key_share(&key, block / OSD_SHARE_BLOCKS);
+	osd_disk_append(&value, osd_disk_share_desc(), &run);
+	put(&key, more ? value.at : NULL, (uint32_t)value.length);
+	mem_bytes_free(&value);
+}
+
+static void shared_blocks_are_no_fault(void **state)
+{
+	assert_int_equal(check(true), 0);
+	assert_int_equal(found.counts.blocks, 5 + 5 + 4 + 3 * 4);
+	put_count(place_of(20, 0), 2);		/* as it is */
+	assert_int_equal(check(true), 0);
+}
+
+static void a_count_that_is_gone_is_found(void **state)
+{
+	put_count(place_of(20, 0), 0);
+	assert_int_equal(check(true), 8);
+	assert_int_equal(found.counts.faults[OSD_CHECK_PLACE], 8);
+	assert_non_null(strstr(found.first, "where another is, too"));
+}
+
+static void a_count_that_is_too_low_is_found(void **state)
+{
+	char sentence[256];
+	uint64_t place = place_of(20, 0);
+
+	put_count(place, 1);
+	assert_int_equal(check(true), 4);
+	assert_int_equal(found.counts.faults[OSD_CHECK_SHARE], 4);
+	snprintf(sentence, sizeof(sentence),
+		 "share: object 16.0 of pool 1, group 0: block 0 is at %llu, which is counted for 2 objects, and more have it",
+		 (unsigned long long)place);
+	assert_string_equal(found.first, sentence);
+}
+
+static void a_count_that_is_too_high_is_found(void **state)
+{
+	char sentence[256];
+	uint64_t place = place_of(20, 0);
+
+	put_count(place, 3);
+	assert_int_equal(check(true), 4);
+	assert_int_equal(found.counts.faults[OSD_CHECK_SHARE], 4);
+	snprintf(sentence, sizeof(sentence), "share: block %llu is counted for 4 objects, and 3 have it", (unsigned long long)place);
+	assert_string_equal(found.first, sentence);
+	/* one that has an owner, and no other */
+	put_count(place, 2);
+	put_count(place_of(11, 0) + 1024, 1);
+	assert_int_equal(check(true), 4);
+	assert_int_equal(found.counts.faults[OSD_CHECK_SHARE], 4);
+	snprintf(sentence, sizeof(sentence), "share: block %llu is counted for 2 objects, and marked as free",
+		 (unsigned long long)place_of(11, 0) + 1024);
+	assert_string_equal(found.first, sentence);
+}
+
+static void a_count_of_what_was_never_written_is_found(void **state)
+{
+	put_count(place_of(10, 100), 1);
+	assert_true(check(true) >= 4);
+	assert_true(found.counts.faults[OSD_CHECK_SHARE] >= 4);
+	assert_non_null(strstr(found.first, "was never written"));
+}
+
+static void a_count_that_cannot_be_understood_is_found(void **state)
+{
+	struct osd_key key;
+
+	osd_key_share(&key, 3);
+	put(&key, "rubbish", 7);
+	assert_int_equal(check(false), 1);
+	expect_one(OSD_CHECK_METADATA, "metadata: which blocks are shared cannot be understood");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +426,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_belongs_to_no_object_is_found, setup_closed, teardown),
 		cmocka_unit_test_setup_teardown(a_missing_list_of_blocks_is_found, setup_closed, teardown),
 		cmocka_unit_test_setup_teardown(what_cannot_be_understood_is_found, setup_closed, teardown),
+		cmocka_unit_test_setup_teardown(shared_blocks_are_no_fault, setup_shared, teardown),
+		cmocka_unit_test_setup_teardown(a_count_that_is_gone_is_found, setup_shared, teardown),
+		cmocka_unit_test_setup_teardown(a_count_that_is_too_low_is_found, setup_shared, teardown),
+		cmocka_unit_test_setup_teardown(a_count_that_is_too_high_is_found, setup_shared, teardown),
+		cmocka_unit_test_setup_teardown(a_count_of_what_was_never_written_is_found, setup_shared, teardown),
+		cmocka_unit_test_setup_teardown(a_count_that_cannot_be_understood_is_found, setup_shared, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

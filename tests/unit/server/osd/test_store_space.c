@@ -299,23 +299,16 @@ static void test_version_1_is_taken_over(void **state)
 	expect_letter(0, 'a', BLOCK);
 }
 
-/* A copy has the same room. */
+/* A copy has room of its own. */
 static void test_clone_has_room(void **state)
 {
-	struct nacre_oid oid = { .ino = INO, .snap = NACRE_SNAP_HEAD, .pool = 1 };
-	struct mem_bytes value = { 0 };
-	struct rig_request r;
 	uint64_t before;
 
 	assert_int_equal(allocate(0, 3 * BLOCK), 0);
 	assert_int_equal(write_letter(INO, BLOCK, 'a', BLOCK), 0);
 	before = rig.store->alloc.free;
-	osd_disk_append(&value, nacre_oid_desc(), &oid);
-	rig_request(&rig, &r, INO + 1, 0);
-	rig_op(&r, NACRE_OSD_OP_CLONE, 0, NULL, 0, value.at, (uint32_t)value.length, 0, 0);
-	assert_int_equal(rig_run(&rig, &r, NULL, true), 0);
-	mem_bytes_free(&value);
-	assert_int_equal(rig.store->alloc.free, before - 3);
+	assert_int_equal(rig_clone(&rig, INO + 1, INO, NACRE_SNAP_HEAD, true), 0);
+	assert_int_equal(rig.store->alloc.free, before - 2);	/* what is written is shared */
 	expect_map_of(INO + 1, "0:1u 1:1 2:1u");
 }
 
