@@ -200,27 +200,30 @@ static int run_all(struct run *run)
 	return bad ? 1 : 0;
 }
 
+#define RARE_TIMES 4			/* so many more seeds for what one history in some hundreds shows */
+
 /* Rules about what is overwritten in place show only in mode ordered, and when OSDs crash. */
-static void choose_histories(struct sim_options *options, enum mutation mutation)
+static void choose_histories(struct run *run, enum mutation mutation, uint64_t last)
 {
 	bool in_place = mutation >= MUTATE_OSD_INTENT_SKIPPED && mutation <= MUTATE_OSD_UNSTABLE_UNHEEDED;
 
-	options->journals_by_seed = !in_place;
-	options->journal = NACRE_JOURNAL_ORDERED;
-	options->faults_by_seed = !in_place;
-	options->faults = SIM_FAULT_ALL;
+	run->options.journals_by_seed = !in_place;
+	run->options.journal = NACRE_JOURNAL_ORDERED;
+	run->options.faults_by_seed = !in_place;
+	run->options.faults = SIM_FAULT_ALL;
+	run->last = in_place ? run->first + (last - run->first + 1) * RARE_TIMES - 1 : last;
 }
 
 static int run_mutations(struct run *run)
 {
-	uint64_t lowest;
+	uint64_t lowest, last = run->last;
 	int missed = 0;
 	size_t i;
 
 	run->stop_at_failure = true;
 	for (i = 0; i < MUTATION_COUNT; i++) {
 		mutate_set(mutations[i].mutation, true);
-		choose_histories(&run->options, mutations[i].mutation);
+		choose_histories(run, mutations[i].mutation, last);
 		if (run_seeds(run, &lowest, run->options.verbose)) {
 			printf("caught  %-24s by seed %" PRIu64 "\n", mutations[i].name, lowest);
 		} else {

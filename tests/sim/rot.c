@@ -251,7 +251,8 @@ void rot_check(struct sim *sim)
 		if (!scrub || !scrub->found)
 			continue;
 		finding = &scrub->findings[(scrub->found - 1) % SCRUB_FINDINGS_MAX];
-		if (!sim->rotted)
+		/* what a disk would not read once counts, too */
+		if (!sim->rotted && !sim->osds[finding->osd].disk_failed)
 			sim_fail(sim, "a scrub calls object %u/%" PRIx64 ".%" PRIx64 " of osd%u wrong (%s), and nothing is",
 				 finding->key.pool, finding->key.ino, finding->key.index, finding->osd,
 				 scrub_reason_name(finding->reason));
