@@ -3,8 +3,10 @@
  * nacre-osd: one object server on one device. What every daemon has is in
  * server/base/daemon.h; the server itself is osd.h.
  */
+#include <errno.h>
 #include <string.h>
 #include "osd.h"
+#include "rebuild.h"
 #include "server/base/daemon.h"
 
 static void serving(void *owner)
@@ -19,8 +21,16 @@ static void fenced(void *owner, const char *reason)
 	daemon_restart(owner, reason);
 }
 
+static void want_rebuild(struct daemon *daemon)
+{
+	if (daemon->config->osd_rebuild)
+		osd_rebuild_want(daemon->config->file, daemon->id);
+}
+
 static void failed(void *owner, int result, const char *reason)
 {
+	if (result == -EBADMSG)
+		want_rebuild(owner);
 	daemon_fail(owner, "%s", reason);
 }
 
@@ -40,6 +50,8 @@ static int open_store(struct daemon *daemon, struct osd_config *config)
 	if (err) {
 		log_error(daemon->log, "osd", "%s; if it is damaged, make a new store (mkfs.nacre --osd %u --force), which its "
 			  "peers fill", error, daemon->id);
+		if (osd_rebuild_helps(error))
+			want_rebuild(daemon);
 		io_file_close(daemon->io, config->file);
 	}
 	return err;
@@ -120,5 +132,5 @@ static const struct daemon_kind kind = {
 
 int main(int argc, char **argv)
 {
-	return daemon_main(&kind, argc, argv);
+	return osd_rebuild_if_wanted(daemon_main(&kind, argc, argv), argv);
 }

@@ -270,7 +270,9 @@ static void store_opened(void *owner, int result, const char *why)
 
 static void store_failed(void *owner, const char *why)
 {
-	osd_fail(owner, -EIO, why);
+	struct osd *osd = owner;
+
+	osd_fail(osd, osd->store && osd->store->damaged ? -EBADMSG : -EIO, why);
 }
 
 static void store_room(void *owner)

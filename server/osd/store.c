@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include "server/base/mutate.h"
+#include "rebuild.h"
 #include "store.h"
 
 /* Waiting for the journal: more than this, and callers should pause. */
@@ -70,6 +71,7 @@ void osd_store_keys_failed(struct osd_store *store)
 
 	snprintf(why, sizeof(why), "the key-value store cannot be read%s%s: make a new store (mkfs.nacre --osd N --force), "
 		 "which its peers fill", complaint ? ": " : "", complaint ? complaint : "");
+	store->damaged = osd_rebuild_helps(complaint);
 	osd_store_fail(store, why);
 }
 

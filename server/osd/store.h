@@ -129,6 +129,7 @@ struct osd_store {
 	unsigned int loads;		/* operations under way that are not the journal's or write-back's, and waits for space */
 	bool read_only;
 	bool failed;
+	bool damaged;			/* and another start would find the same */
 	bool was_full;
 	struct osd_open *opening;	/* store_open.c, while it lasts */
 	struct osd_closing *closing;	/* store_open.c, likewise */
