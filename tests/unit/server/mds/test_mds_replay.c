@@ -353,6 +353,43 @@ static void test_unsafe_resent(void **state)
 	mdst_client_destroy(c);
 }
 
+static void send_mkdir(struct mdst_client *c)
+{
+	unsafe[0].flags |= NACRE_REQUEST_RESEND;
+	mdst_send(c, NACRE_MSG_MKDIR, &unsafe[0]);
+}
+
+/*
+ * INO-1: a rank leaves numbers free that the one before may have given out and lost, gives out one behind them itself, and dies
+ * before it has journaled anything: the next one left the same numbers free, refused that one, and gave it to somebody else.
+ */
+static void test_ino_1_lost_twice(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c = mdst_client_begin(t, "c1");
+	struct mdst_reply r;
+
+	mdst_sync(c);
+	mdst_restart(t, c);
+	mds_journal_hold(t->mds, true);
+	unsafe[0] = mdst_record(c, ROOT, "dir");
+	unsafe[0].kind = NACRE_RECORD_MKDIR;
+	unsafe[0].mode = S_IFDIR | 0755;
+	unsafe[0].set_mask = NACRE_SET_MODE;
+	r = mdst_call(c, NACRE_MSG_MKDIR, &unsafe[0]);
+	assert_true(r.applied > r.safe);
+	unsafe[0].applied = r.applied;
+	unsafe[0].ino = r.target.ino;
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(c, NULL, 0, send_mkdir);
+	r = mdst_wait(c, unsafe[0].tid);
+	assert_int_equal(r.result, 0);
+	assert_int_equal(r.target.ino, unsafe[0].ino);
+	assert_int_equal(mdst_mkdir(c, ROOT, "other").result, 0);
+	mdst_client_destroy(c);
+}
+
 static void send_setattr(struct mdst_client *c)
 {
 	unsafe[0].flags |= NACRE_REQUEST_RESEND;
@@ -474,7 +511,7 @@ int main(void)
 		T(test_replay_journal), T(test_versions_never_go_back),
 		T(test_replay_after_writeback), T(test_forced_writeback_ends),
 		T(test_crash_at_every_write), T(test_crash_in_every_writeback),
-		T(test_session_ended_in_table), T(test_closed_writer_is_not_probed), T(test_log_2_resend), T(test_unsafe_resent), T(test_orphan_with_unsafe),
+		T(test_session_ended_in_table), T(test_closed_writer_is_not_probed), T(test_log_2_resend), T(test_unsafe_resent), T(test_ino_1_lost_twice), T(test_orphan_with_unsafe),
 		T(test_cache_eviction), T(test_journal_bounded),
 	};
 
