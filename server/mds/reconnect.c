@@ -491,6 +491,7 @@ void mds_reconnect_free(struct mds *mds)
 
 	if (!reconnect)
 		return;
+	mds_journal_forget(mds, &reconnect->numbers);
 	io_timer_cancel(mds->io, &reconnect->window);
 	while ((claim = TAILQ_FIRST(&reconnect->refused))) {
 		TAILQ_REMOVE(&reconnect->refused, claim, link);
