@@ -38,6 +38,7 @@ void osd_peers_update(struct osd *osd)
 		for (i = 0; i < count; i++) {
 			osd->peers[i].osd = osd;
 			osd->peers[i].id = (uint16_t)i;
+			osd->peers[i].bytes_free = UINT64_MAX;	/* it will say */
 		}
 	}
 	for (i = 0; i < count; i++)
@@ -65,7 +66,7 @@ static bool dial(struct osd *osd, struct osd_peer *peer)
 	put_address(address.ip + 8, row.address_lo);
 	address.port = row.port;
 	peer->instance = row.instance;
-	peer->bytes_free = UINT64_MAX;	/* it will say */
+	peer->bytes_free = UINT64_MAX;
 	peer->conn = msgr_dial(osd->msgr, &address, peer);
 	return peer->conn;
 }

@@ -357,6 +357,8 @@ static int sync_all(struct load *load)
 
 	for (i = 0; !err && i < load->options->clients; i++)
 		err = load_call(load->options, load->clients[i].client, &call);
+	if (err)
+		fprintf(stderr, "nacre-load: what was written could not be stored: %s\n", strerror(-err));
 	return err;
 }
 
