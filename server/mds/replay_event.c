@@ -139,7 +139,9 @@ static int apply_interval(struct mds *mds, uint16_t type, const uint8_t *bytes, 
 		return -EBADMSG;
 	switch (type) {
 	case MDS_ITEM_NEXT_INO:
-		if (mds->next_ino > interval.first || interval.count > interval.first)
+		if (interval.count > interval.first)
+			return -EBADMSG;
+		if (mds->next_ino > interval.first)
 			return 0;
 		mds->next_ino = interval.first;
 		mds->lost_inos = interval.first - interval.count;

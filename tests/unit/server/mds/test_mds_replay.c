@@ -309,6 +309,21 @@ static void send_unsafe(struct mdst_client *c)
 	mdst_send(c, NACRE_MSG_MKDIR, &unsafe[0]);
 }
 
+/* A directory made by unsafe[0], which is then as it would be sent again. */
+static struct mdst_reply mkdir_unsafe(struct mdst_client *c)
+{
+	struct mdst_reply r;
+
+	unsafe[0] = mdst_record(c, ROOT, "dir");
+	unsafe[0].kind = NACRE_RECORD_MKDIR;
+	unsafe[0].mode = S_IFDIR | 0755;
+	unsafe[0].set_mask = NACRE_SET_MODE;
+	r = mdst_call(c, NACRE_MSG_MKDIR, &unsafe[0]);
+	unsafe[0].applied = r.applied;
+	unsafe[0].ino = r.target.ino;
+	return r;
+}
+
 /* Unsafe requests are lost with the rank and come again, with the numbers that were given. */
 static void test_unsafe_resent(void **state)
 {
@@ -320,15 +335,9 @@ static void test_unsafe_resent(void **state)
 
 	mdst_sync(c);
 	mds_journal_hold(t->mds, true);
-	unsafe[0] = mdst_record(c, ROOT, "dir");
-	unsafe[0].kind = NACRE_RECORD_MKDIR;
-	unsafe[0].mode = S_IFDIR | 0755;
-	unsafe[0].set_mask = NACRE_SET_MODE;
-	r = mdst_call(c, NACRE_MSG_MKDIR, &unsafe[0]);
+	r = mkdir_unsafe(c);
 	assert_false(r.flags & NACRE_REPLY_SAFE);
 	dir = r.target.ino;
-	unsafe[0].applied = r.applied;
-	unsafe[0].ino = dir;
 	unsafe[1] = mdst_record(c, dir, "file");
 	unsafe[1].kind = NACRE_RECORD_CREATE;
 	unsafe[1].mode = S_IFREG | 0644;
@@ -372,14 +381,8 @@ static void test_ino_1_lost_twice(void **state)
 	mdst_sync(c);
 	mdst_restart(t, c);
 	mds_journal_hold(t->mds, true);
-	unsafe[0] = mdst_record(c, ROOT, "dir");
-	unsafe[0].kind = NACRE_RECORD_MKDIR;
-	unsafe[0].mode = S_IFDIR | 0755;
-	unsafe[0].set_mask = NACRE_SET_MODE;
-	r = mdst_call(c, NACRE_MSG_MKDIR, &unsafe[0]);
+	r = mkdir_unsafe(c);
 	assert_true(r.applied > r.safe);
-	unsafe[0].applied = r.applied;
-	unsafe[0].ino = r.target.ino;
 	mdst_crash(t);
 	mdst_start_only(t);
 	mdst_client_reconnect(c, NULL, 0, send_mkdir);
