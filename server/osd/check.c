@@ -211,7 +211,9 @@ static void kind_ended(struct osd_check *check)
 	next_kind(check);
 }
 
-static void kind_listed(struct osd_list *list_)
+/* A page of keys that stand each for itself: look at them, then go on with `again`, or with what comes when all were seen. */
+static void take_page(struct osd_list *list_, void (*look)(struct osd_check *check, const struct kv_pair *pair),
+		      void (*again)(struct osd_list *list), void (*ended)(struct osd_check *check))
 {
 	struct osd_check *check = list_->owner;
 	struct kv_pair pair;
@@ -223,14 +225,19 @@ static void kind_listed(struct osd_list *list_)
 		return;
 	}
 	while (kv_pairs_next(&list_->pairs, &at, &pair)) {
-		look_at_key(check, &pair);
+		look(check, &pair);
 		go_on_behind(list_, &pair);
 	}
 	mem_bytes_free(&list_->pairs.bytes);
 	if (more)
-		list(check, list_, kind_listed);
+		list(check, list_, again);
 	else
-		kind_ended(check);
+		ended(check);
+}
+
+static void kind_listed(struct osd_list *list_)
+{
+	take_page(list_, look_at_key, kind_listed, kind_ended);
 }
 
 static void next_kind(struct osd_check *check)
@@ -525,27 +532,20 @@ static void next_object(struct osd_check *check)
 
 /* ---- first part: what is said of shared blocks --------------------------------------------------- */
 
+static void look_at_share(struct osd_check *check, const struct kv_pair *pair)
+{
+	if (check_shares_record(&check->shares, pair))
+		fault(check, OSD_CHECK_METADATA, "which blocks are shared cannot be understood");
+}
+
+static void shares_ended(struct osd_check *check)
+{
+	list(check, &check->objects, objects_listed);
+}
+
 static void shares_listed(struct osd_list *list_)
 {
-	struct osd_check *check = list_->owner;
-	struct kv_pair pair;
-	bool more = list_->pairs.more;
-	size_t at = 0;
-
-	if (list_->result) {
-		finish(check, list_->result);
-		return;
-	}
-	while (kv_pairs_next(&list_->pairs, &at, &pair)) {
-		if (check_shares_record(&check->shares, &pair))
-			fault(check, OSD_CHECK_METADATA, "which blocks are shared cannot be understood");
-		go_on_behind(list_, &pair);
-	}
-	mem_bytes_free(&list_->pairs.bytes);
-	if (more)
-		list(check, list_, shares_listed);
-	else
-		list(check, &check->objects, objects_listed);
+	take_page(list_, look_at_share, shares_listed, shares_ended);
 }
 
 static void begin(struct io_task *task)
