@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 include scripts/build.mk
 
-.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests smoke run shell bench bigdir bigosd recall kills fmt docs \
+.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests smoke run shell bench bigdir bigosd recall exercise kills fmt docs \
 	install uninstall deb clean
 
 help: ## list the targets
@@ -89,6 +89,9 @@ bigosd: build ## one OSD with OBJECTS=1000000 objects: how long it takes to star
 
 recall: build module guest ## one client with 100,000 files under an MDS that has room for 20,000 inodes: FILES= INODES= RECALL_SECONDS=600
 	@FILES=$(or $(FILES),100000) INODES=$(or $(INODES),20000) RECALL_SECONDS=$(or $(RECALL_SECONDS),600) LIMIT=7200 tests/vm/suites recall
+
+exercise: build module guest ## random operations on separate and shared files from two guests: STEPS=100000 HOWS="buffered mapped direct mixed" WAYS="alone turns beside"
+	@STEPS=$(or $(STEPS),100000) LIMIT=86400 tests/vm/suites exerciser
 
 kills: build module guest ## fio and untar while OSDs are killed, in each journal mode: KILL_SECONDS=600 JOURNALS="data ordered cow"
 	@for mode in $(or $(JOURNALS),data ordered cow); do \

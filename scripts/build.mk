@@ -147,7 +147,7 @@ build/guest-obj/%.o: %.c scripts/build.mk
 	@echo "  CC      $@"
 	$(Q)$(GUEST_COMPILE) -MT $@ -MF $(@:.o=.d) -c -o $@.$$$$ $< && mv $@.$$$$ $@ || { rm -f $@.$$$$; exit 1; }
 build/guest/async: GUEST_LIBS := -laio -luring
-build/guest/coherence build/guest/mapturns build/guest/pingpong build/guest/sizes build/guest/smallturns build/guest/smallorders: \
+build/guest/coherence build/guest/exerciser build/guest/mapturns build/guest/pingpong build/guest/sizes build/guest/smallorders build/guest/smallturns: \
 	build/guest-obj/tests/kselftest/turns.o
 build/guest/%: build/guest-obj/tests/kselftest/%.o build/guest-obj/tests/kselftest/harness.o
 	@mkdir -p $(@D)
