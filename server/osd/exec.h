@@ -53,6 +53,7 @@ struct osd_exec {
 	uint64_t version;		/* of the object before it */
 	bool writes;			/* the request has operations that change */
 	bool condition_met;		/* what is behind an IF_NOXATTR was carried out */
+	bool device_failed;		/* a block could not be read; it counts as one with a bad checksum */
 	/* Its own. */
 	struct osd_view view;
 	uint64_t taken_mask;		/* bit i: operation i changes, and was not skipped */

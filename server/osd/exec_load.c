@@ -297,6 +297,7 @@ static void blocks_read(struct osd_block_read *read)
 	struct osd_load *load = (struct osd_load *)((char *)read - offsetof(struct osd_load, read));
 
 	/* what cannot be read is repaired like what does not match */
+	load->exec->device_failed |= read->result;
 	load_end(load, read->result ? NACRE_E_CHECKSUM : 0);
 }
 

@@ -9,6 +9,7 @@
 #include "server/base/mutate.h"
 
 #define REQUESTS_MAX 8192u	/* queued and executing, of all clients; more are told to come again */
+#define REPAIRS_MAX 3		/* for one request, while it is the device that fails */
 
 static const char *const state_names[] = { "queued", "executing", "committing", "failed" };
 
@@ -121,20 +122,22 @@ static void judge_space(struct request *request)
 }
 
 /*
- * It has met a block that does not match its checksum: a good replica's bytes are put in its place (scrub.h) before the
- * request runs again, in its place in the queue. What cannot be repaired is its answer then. True: that is under way.
+ * It has met a block that does not match its checksum, or that cannot be read: a good replica's bytes are put in its place (scrub.h)
+ * before the request runs again, in its place in the queue. What cannot be repaired is its answer then; but a device may fail
+ * more often than once. True: that is under way.
  */
 static bool repair_first(struct request *request)
 {
+	unsigned int most = request->exec.device_failed ? REPAIRS_MAX : 1;
 	struct osd_object_key key;
 
-	if (request->exec.result != NACRE_E_CHECKSUM || request->repair_tried)
+	if (request->exec.result != NACRE_E_CHECKSUM || request->repairs >= most)
 		return false;
 	if (!osd_scrub_has_room(request->osd)) {
 		refuse(request, NACRE_E_BUSY);
 		return true;
 	}
-	request->repair_tried = true;
+	request->repairs++;
 	request->state = REQUEST_QUEUED;
 	osd_exec_end(&request->exec);
 	memset(&request->exec, 0, sizeof(request->exec));

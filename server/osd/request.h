@@ -31,7 +31,7 @@ struct request {
 	const struct nacre_osd_request *wire;
 	struct conn *conn;		/* counted; where the answer goes */
 	enum request_state state;
-	bool repair_tried;		/* it has met a bad checksum before */
+	uint8_t repairs;		/* how often it has met a bad block */
 	bool discarded;			/* nobody wants an answer; not executed if that is possible still */
 	uint64_t interval;		/* of the group, at admission */
 	uint64_t number;		/* COMMITTING */

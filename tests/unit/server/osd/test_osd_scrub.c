@@ -182,6 +182,33 @@ static void test_nobody_has_it(void **state)
 	assert_memory_equal(got, pattern, 4096);
 }
 
+/* A read meets a device that fails, and again when all has been repaired: it is repaired again (simulator, seed 312042). */
+static void test_device_fails_twice(void **state)
+{
+	struct nacre_osd_request read = { .ino = 100 };
+	struct cluster_osd *primary;
+
+	start(3, 3, 2);
+	write_pattern(100);
+	primary = &c.osds[cluster_primary(&c, 100)];
+	sim_disk_fail_next(primary->host, true);
+	cluster_raw_send(&c, primary->id, &read, NACRE_OSD_OP_READ, NULL, 0, NULL, BYTES);
+	while (!primary->osd->stats.reads_repaired)
+		sim_run(c.world, c.world->now_ns + SIM_NS_PER_US);
+	sim_disk_fail_next(primary->host, false);
+	while (!TAILQ_EMPTY(&primary->osd->scrub->objects))
+		sim_run(c.world, c.world->now_ns + SIM_NS_PER_US);
+	assert_false(c.reply.came);
+	sim_disk_fail_next(primary->host, true);
+	while (primary->osd->stats.reads_repaired < 2 && !c.reply.came)
+		sim_run(c.world, c.world->now_ns + SIM_NS_PER_US);
+	sim_disk_fail_next(primary->host, false);
+	cluster_pass(&c, 1000);
+	assert_true(c.reply.came);
+	assert_int_equal(c.reply.result, 0);
+	expect_pattern(100);
+}
+
 /* Each replica has another bad block: all are repaired, each from somebody else. */
 static void test_each_has_another(void **state)
 {
@@ -412,6 +439,7 @@ int main(void)
 		CASE(test_csum_1_read_is_repaired),
 		CASE(test_csum_1_partial_overwrite),
 		CASE(test_nobody_has_it),
+		CASE(test_device_fails_twice),
 		CASE(test_each_has_another),
 		CASE(test_replica_is_repaired),
 		CASE(test_checksum_is_repaired),
