@@ -231,8 +231,9 @@ static void extension_is_safe(struct mds *mds, struct mds_commit *commit)
 	if (slot && cap) {
 		cap->regrant = true;
 		mds_caps_settle(mds, inode);
-		mds_wake(mds, &inode->waiters);
 	}
+	if (slot)
+		mds_wake(mds, &inode->waiters);
 	free(extension);
 }
 
@@ -279,6 +280,7 @@ void mds_caps_end_writer(struct mds *mds, struct mds_inode *inode, uint64_t inst
 		return;
 	mds_writer_drop(inode, instance);
 	mds_quota_reserve(mds, inode);
+	mds_wake(mds, &inode->waiters);		/* perhaps for its range, which is of no consequence now */
 	/* no event of its own: a replay that still finds the range only probes once too often */
 	mds_inode_mark_dirty(mds, inode, false, mds->journal.safe_seq);
 }

@@ -280,6 +280,8 @@ int mds_quota_req_known(struct mds *mds, struct mds_request *request, struct mds
 		struct mds_writer_slot *slot = &inode->writers[i];
 
 		if (slot->safe_max != slot->max_size) {
+			/* or who wants to write takes the lock back in the meantime, and this one it, for ever */
+			mds_request_claim(request, inode, NACRE_GROUP_FILE);
 			mds_journal_flush(mds);
 			result = mds_request_park(mds, request, &inode->waiters, MDS_WAIT_LOCK, inode->ino);
 		} else {

@@ -326,6 +326,51 @@ static void test_rename_of_a_file_that_is_written(void **state)
 	mdst_client_destroy(c);
 }
 
+/* Returns the tid to wait for. */
+static uint64_t open_to_write(struct mdst_client *c, uint64_t ino)
+{
+	struct nacre_open_req open = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino, .wanted = NACRE_WANT_WRITE,
+				       .need = NACRE_CAP_FILE_WRITE, .open_flags = NACRE_OPEN_WRITE };
+
+	mdst_send(c, NACRE_MSG_OPEN, &open);
+	return open.tid;
+}
+
+/*
+ * While a range is on its way to the journal the move waits for it, and keeps the writers' lock meanwhile. Both writers want to have it here,
+ * and neither can be granted anything before the journal has gone on: they and the move took it from each other for ever, without a pause.
+ */
+static void test_rename_waits_for_a_range(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
+	uint64_t dir = limited(a, ROOT, "d", NULL, "64M"), opened;
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target;
+	struct nacre_record_req move;
+
+	mdst_release(a, &cap);
+	b->answer_wanted = NACRE_WANT_WRITE;
+	assert_int_equal(mdst_wait(b, open_to_write(b, cap.ino)).result, 0);
+	mdst_sync(a);
+	mdst_osd_hold(t->osd, NACRE_INO_JOURNAL(0));
+	assert_int_equal(mdst_truncate(a, cap.ino, 100).result, 0);
+	opened = open_to_write(a, cap.ino);
+	move = mdst_record(a, ROOT, "f");
+	move.kind = NACRE_RECORD_RENAME;
+	move.parent2 = dir;
+	move.name2 = move.name;
+	move.name2_bytes = move.name_bytes;
+	mdst_send(a, NACRE_MSG_RENAME, &move);
+	mdst_run_ms(t, 2000);
+	assert_false(mdst_has_reply(a, move.tid));
+	mdst_osd_hold(t->osd, 0);
+	assert_int_equal(mdst_wait(a, move.tid).result, 0);
+	assert_int_equal(mdst_wait(a, opened).result, 0);
+	used(a, dir, 1, 100);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
+}
+
 /* The inner one counts in the outer one, and goes on doing so after it is lifted. */
 static void test_nested(void **state)
 {
@@ -467,7 +512,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_set), T(test_files), T(test_removed_open_file), T(test_truncate), T(test_writer),
 		T(test_reserve_is_taken_back), T(test_reserve_stays), T(test_rename_across), T(test_nested),
-		T(test_rename_of_a_file_that_is_written),
+		T(test_rename_of_a_file_that_is_written), T(test_rename_waits_for_a_range),
 		T(test_restart), T(test_unsafe_is_repeated), T(test_lost_writer),
 	};
 
