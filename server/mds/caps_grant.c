@@ -260,13 +260,17 @@ static void settle_lock(struct mds *mds, struct mds_inode *inode, int group)
 		mds_lock_step(mds, inode, group, NACRE_LOCKE_NEED_SYNC, 0);
 }
 
-/* Another client's values of a group are on their way again (CAP-1): nobody is to know it without them. */
+/*
+ * A client's values of a group are on their way again (CAP-1): nobody is to know it without them. Not even this client, when it has
+ * given back what it changed them with: it takes what it is told with a grant for newer than what it has said.
+ */
 static bool is_behind(const struct mds_inode *inode, uint64_t client, uint32_t group)
 {
 	const struct mds_cap *cap;
 
 	TAILQ_FOREACH(cap, &inode->caps, inode_link)
-		if (cap->claimed_dirty & group && cap->session->instance != client)
+		if (cap->claimed_dirty & group &&
+		    (cap->session->instance != client || !(cap->rank.held & nacre_group_cover(group))))
 			return true;
 	return false;
 }

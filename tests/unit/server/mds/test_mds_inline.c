@@ -289,6 +289,53 @@ static void test_inline_4_said_again(void **state)
 	mdst_client_destroy(b);
 }
 
+/* A change of size that was not safe, and what was written behind it, which has been given back since. */
+static void say_both(struct mdst_client *c)
+{
+	struct nacre_record_req cut = { .tid = ++c->tid, .oldest_tid = 1, .applied = 1, .flags = NACRE_REQUEST_RESEND,
+					.kind = NACRE_RECORD_SETATTR, .wanted = NACRE_WANT_WRITE, .ino = left_ino,
+					.set_mask = NACRE_SET_SIZE, .size = 5 };
+	struct nacre_inode_info cap = { .ino = left_ino, .cap_id = c->claims->cap_id, .cap_seq = 1,
+					.cap_gen = (uint32_t)c->incarnation, .issued = c->claims->held };
+	struct nacre_cap_update update = update_of(&cap, 1, TEXT, strlen(TEXT));
+
+	conn_send(c->conn, NACRE_MSG_CAP_UPDATE, &update, NULL);
+	conn_send(c->conn, NACRE_MSG_SETATTR, &cut, NULL);
+}
+
+/*
+ * INLINE-5 in a restart: the rank does the change of size again before it takes in the bytes that were written after it. It grants nothing of the
+ * file in between: the client took what came with that for newer than its own bytes, and wrote zeros later (simulator, seed 300690).
+ */
+static void test_inline_5_not_before_what_was_said(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = mdst_client_begin(t, "a");
+	struct nacre_inode_info cap = create(a, "f", NACRE_RECORD_INLINE), info;
+	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = NACRE_CAP_PIN,
+					 .wanted = NACRE_WANT_WRITE, .dirty = NACRE_GROUP_FILE };
+	struct mdst_reply cut;
+	struct message *grant;
+
+	mdst_sync(a);
+	left_ino = cap.ino;
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(a, &claim, 1, say_both);
+	cut = mdst_wait(a, a->tid);
+	assert_int_equal(cut.result, 0);
+	assert_int_equal(cut.target.issued & NACRE_CAPS_FILE, 0);
+	assert_false(cut.target.info_flags & NACRE_INFO_HAS_DATA);
+	do {
+		grant = mdst_take(a, NACRE_MSG_CAP_GRANT);
+		nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info, grant->host.cap_grant.info_bytes, &info);
+		message_put(grant);
+	} while (info.cap_gen == cap.cap_gen || !(info.issued & NACRE_CAPS_FILE));
+	assert_int_equal(info.data_bytes, strlen(TEXT));
+	assert_int_equal(info.size, strlen(TEXT));
+	mdst_client_destroy(a);
+}
+
 /* INLINE-3: object 0 goes with the inode, and nothing else is looked for. */
 static void test_inline_3_purge(void **state)
 {
@@ -362,6 +409,7 @@ int main(void)
 		CASE(test_inline_4_mark),
 		CASE(test_inline_4_lost_in_restart),
 		CASE(test_inline_4_said_again),
+		CASE(test_inline_5_not_before_what_was_said),
 		CASE(test_inline_3_purge),
 		CASE(test_listing_brings_data_without_gaps),
 	};
