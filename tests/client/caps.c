@@ -226,7 +226,7 @@ void caps_grant(struct client *client, const struct nacre_cap_grant *grant)
 		return;
 	if (grant->barrier_epoch)
 		osdc_set_barrier(client->osdc, grant->barrier_epoch);
-	inode_learn(client, &info, false);
+	inode_learn(client, &info, TOLD);
 	requests_safe(client, grant->safe);
 }
 

@@ -81,12 +81,21 @@ void inode_attr(const struct inode *inode, struct client_attr *attr)
 
 /* ---- taking an info in ----------------------------------------------------------------- */
 
-/* `own`: the info answers a change of ours to this inode, so nothing of ours is newer. */
 static bool takes(const struct inode *inode, const struct nacre_inode_info *info, uint32_t group,
-		  bool own)
+		  enum told why)
 {
-	return !inode->version ||
-	       ((info->valid & group) && (own || nacre_cap_client_takes(&inode->cap, group)));
+	if (!inode->version)
+		return true;
+	if (!(info->valid & group))
+		return false;
+	switch (why) {
+	case TOLD_CHANGED:
+		return true;
+	case TOLD_CHANGED_AGAIN:
+		return !((inode->cap.dirty | inode->cap.flushing) & group);
+	default:
+		return nacre_cap_client_takes(&inode->cap, group);
+	}
 }
 
 static void take_xattrs(struct inode *inode, const struct nacre_inode_info *info)
@@ -123,28 +132,28 @@ static void take_size(struct inode *inode, const struct nacre_inode_info *info)
 	pages_cut(inode, said.truncate_size);
 }
 
-static void take_times(struct inode *inode, const struct nacre_inode_info *info, bool own)
+static void take_times(struct inode *inode, const struct nacre_inode_info *info, enum told why)
 {
-	if (takes(inode, info, NACRE_GROUP_FILE, own)) {
+	if (takes(inode, info, NACRE_GROUP_FILE, why)) {
 		inode->atime = info->atime;
 		inode->mtime = info->mtime;
 	}
 	inode->ctime = inode->version ? nacre_time_later(inode->ctime, info->ctime) : info->ctime;
 }
 
-static void take_values(struct inode *inode, const struct nacre_inode_info *info, bool own)
+static void take_values(struct inode *inode, const struct nacre_inode_info *info, enum told why)
 {
-	if (takes(inode, info, NACRE_GROUP_AUTH, own)) {
+	if (takes(inode, info, NACRE_GROUP_AUTH, why)) {
 		inode->mode = info->mode;
 		inode->uid = info->uid;
 		inode->gid = info->gid;
 		inode->flags = info->inode_flags;
 	}
-	if (takes(inode, info, NACRE_GROUP_LINK, own))
+	if (takes(inode, info, NACRE_GROUP_LINK, why))
 		inode->nlink = info->nlink;
-	if (takes(inode, info, NACRE_GROUP_XATTR, own))
+	if (takes(inode, info, NACRE_GROUP_XATTR, why))
 		take_xattrs(inode, info);
-	take_times(inode, info, own);
+	take_times(inode, info, why);
 	if (S_ISREG(info->mode))
 		take_size(inode, info);
 	else
@@ -158,13 +167,13 @@ static void take_values(struct inode *inode, const struct nacre_inode_info *info
 	}
 }
 
-struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info, bool own)
+struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info, enum told why)
 {
 	struct inode *inode = inode_get(client, info->ino);
 	struct nacre_cap_event grant = { .kind = NACRE_CAPE_GRANT };
 
 	if (info->version >= inode->version) {
-		take_values(inode, info, own);
+		take_values(inode, info, why);
 		inode->version = info->version;
 		inode->kept = info->info_flags & NACRE_INFO_KEPT;
 	}

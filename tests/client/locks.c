@@ -10,7 +10,7 @@
 #include "state.h"
 
 /* What call->step says of a LOCK. */
-enum { NEW, ASKED, QUEUED, GRANTED, CANCELLED };
+enum { NEW, ASKED, QUEUED, CANCELLED };
 
 /* ---- the list ------------------------------------------------------------------------------------- */
 
@@ -113,7 +113,7 @@ static void got_lock(struct request *request, const struct nacre_reply *reply)
 
 	if (reply->result) {
 		call_end(call, reply_error(reply));
-	} else if (!(reply->flags & NACRE_REPLY_QUEUED) || call->step == GRANTED) {
+	} else if (!(reply->flags & NACRE_REPLY_QUEUED)) {
 		had(call);
 	} else if (call->step == CANCELLED) {
 		/* it was to be cancelled before this answer came */
@@ -130,7 +130,7 @@ static void got_lock(struct request *request, const struct nacre_reply *reply)
 
 static void got_cancel(struct request *request, const struct nacre_reply *reply)
 {
-	if (reply->result == EALREADY || request->call->step == GRANTED)
+	if (reply->result == EALREADY)
 		had(request->call);
 	else
 		call_end(request->call, reply->result ? reply_error(reply) : -EINTR);
@@ -142,10 +142,6 @@ void step_LOCK(struct client_call *call)
 		return;
 	if (call->step == CANCELLED) {
 		ask(call, NACRE_FILELOCK_CANCEL, call->lock.mode, got_cancel);
-		return;
-	}
-	if (call->step == GRANTED) {
-		had(call);
 		return;
 	}
 	if (!call->mark)

@@ -44,7 +44,7 @@ static void take_info(struct client *client, const struct nacre_dirent *dirent)
 
 	if (dirent->info_bytes && !nacre_decode_all(nacre_inode_info_desc(), dirent->info,
 						    dirent->info_bytes, &info))
-		inode_learn(client, &info, false);
+		inode_learn(client, &info, TOLD);
 }
 
 static void take_entries(struct request *request, const struct nacre_reply *reply, bool keep)

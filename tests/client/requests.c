@@ -323,7 +323,7 @@ void requests_reply(struct client *client, const struct nacre_reply *reply)
 	}
 	if (request)
 		TAILQ_REMOVE(list, request, entry);
-	reply_learn(client, reply, request && !request->unsafe ? request : NULL);
+	reply_learn(client, reply, request);
 	if (request)
 		finish(client, request, reply);
 	requests_safe(client, reply->safe);
@@ -402,14 +402,14 @@ int reply_error(const struct nacre_reply *reply)
 	return reply->result ? -nacre_error_errno(reply->result) : 0;
 }
 
-static bool names_ino(const struct request *request, uint64_t ino)
+static enum told why_told(const struct request *request, uint64_t ino)
 {
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; request && request->changes && i < 3; i++)
 		if (request->inodes[i] && request->inodes[i]->ino == ino)
-			return true;
-	return false;
+			return request->unsafe ? TOLD_CHANGED_AGAIN : TOLD_CHANGED;
+	return TOLD;
 }
 
 void reply_learn(struct client *client, const struct nacre_reply *reply,
@@ -419,6 +419,5 @@ void reply_learn(struct client *client, const struct nacre_reply *reply,
 	struct nacre_inode_info info;
 
 	while (nacre_trace_next(&reader, &info))
-		inode_learn(client, &info, request && request->changes &&
-						   names_ino(request, info.ino));
+		inode_learn(client, &info, why_told(request, info.ino));
 }

@@ -245,8 +245,13 @@ void rank_send(struct client *client, uint16_t type, const void *body);
 struct inode *inode_find(struct client *client, uint64_t ino);
 struct inode *inode_get(struct client *client, uint64_t ino);	/* made when unknown */
 void inode_forget(struct inode *inode);
-/* Take in what a reply (`own`: to a change of ours) or grant says, cap included. */
-struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info, bool own);
+/* Take in what a reply or a grant says, cap included; and why it says so. */
+enum told {
+	TOLD,
+	TOLD_CHANGED,		/* the answer to a change of ours: nothing of ours is newer */
+	TOLD_CHANGED_AGAIN,	/* done again by a new incarnation: newer is only what is not flushed */
+};
+struct inode *inode_learn(struct client *client, const struct nacre_inode_info *info, enum told why);
 void inode_attr(const struct inode *inode, struct client_attr *attr);
 /* Does our copy of these groups (nacre_cap_group) answer? */
 bool inode_is_current(const struct inode *inode, uint32_t groups);

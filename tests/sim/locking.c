@@ -25,13 +25,18 @@ static bool believes(const struct sim_worker *worker)
 	return client->client && client->mounted && !client->killed && client_may_rely(client->client);
 }
 
-/* Ranges of one file do not overlap, so only the same slot excludes. */
+/*
+ * Ranges of one file do not overlap, so only the same slot excludes. Who hears of his lock when his lease has run out may rely on it as
+ * little as he who had it before.
+ */
 static void check_alone(const struct sim_worker *worker, unsigned int file, unsigned int slot)
 {
 	struct sim *sim = worker->client->sim;
 	uint8_t mine = worker->locked[file][slot];
 	unsigned int c, w;
 
+	if (!believes(worker))
+		return;
 	for (c = 0; c < sim->client_count; c++)
 		for (w = 0; w < SIM_WORKERS; w++) {
 			const struct sim_worker *other = &sim->clients[c].workers[w];
