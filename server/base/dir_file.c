@@ -4,7 +4,8 @@
  * here may block; it runs in helper threads, or at start and end of a daemon.
  *
  * A claim is one line of fixed length with a checksum, written in place with one
- * pwrite; a reader that meets a torn one looks again.
+ * pwrite; a reader that meets a torn one looks again. How full an OSD is stands behind
+ * that, with a checksum of its own: older daemons write nothing there, and read nothing.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,6 +24,7 @@
 
 #define CLAIM_BYTES 256			/* with its newline */
 #define CLAIM_FORMAT "nacre-claim 1 %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %s "
+#define FILL_FORMAT " fill %u %" PRIu64 " %" PRIu64 " "
 
 int dir_path(char path[DIR_PATH_BYTES], const char *folder, const char *format, ...)
 {
@@ -176,6 +178,12 @@ void dir_claim_stamp(struct dir_claim *claim)
 		read_boot_id(claim->boot);
 }
 
+/* The checksum of all there is of a line, behind it. */
+static int print_crc(char *line, int at)
+{
+	return at + snprintf(line + at, (size_t)(CLAIM_BYTES - at), "%08x", crc_of(line, (size_t)at));
+}
+
 static void claim_print(const struct dir_claim *claim, char line[CLAIM_BYTES + 1])
 {
 	int at;
@@ -183,23 +191,42 @@ static void claim_print(const struct dir_claim *claim, char line[CLAIM_BYTES + 1
 	memset(line, ' ', CLAIM_BYTES);
 	at = snprintf(line, CLAIM_BYTES, CLAIM_FORMAT, claim->name, claim->instance,
 		      claim->stamp_ns, claim->term_ns, claim->released, claim->boot);
-	at += snprintf(line + at, (size_t)(CLAIM_BYTES - at), "%08x", crc_of(line, (size_t)at));
+	at = print_crc(line, at);
+	at += snprintf(line + at, (size_t)(CLAIM_BYTES - at), FILL_FORMAT, claim->fill.state,
+		       claim->fill.bytes_total, claim->fill.bytes_free);
+	at = print_crc(line, at);
 	line[at] = ' ';
 	line[CLAIM_BYTES - 1] = '\n';
+}
+
+/* `at`: behind the first checksum. */
+static void fill_parse(const char *line, int at, struct fill *fill)
+{
+	unsigned int state, crc;
+	struct fill found;
+	int length = 0;
+
+	if (sscanf(line + at, " fill %u %" SCNu64 " %" SCNu64 " %n%8x", &state, &found.bytes_total, &found.bytes_free, &length,
+		   &crc) != 4 || state > FILL_FULL || crc != crc_of(line, (size_t)(at + length)))
+		return;
+	found.state = state;
+	*fill = found;
 }
 
 static int claim_parse(const char line[CLAIM_BYTES + 1], struct dir_claim *claim)
 {
 	unsigned int crc;
-	int released, at = 0;
+	int released, at = 0, end = 0;
 
 	memset(claim, 0, sizeof(*claim));
-	if (sscanf(line, "nacre-claim 1 %31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %d %39s %n%8x",
+	if (sscanf(line, "nacre-claim 1 %31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %d %39s %n%8x%n",
 		   claim->name, &claim->instance, &claim->stamp_ns, &claim->term_ns, &released,
-		   claim->boot, &at, &crc) != 7)
+		   claim->boot, &at, &crc, &end) != 7 ||
+	    crc != crc_of(line, (size_t)at))
 		return -EBADMSG;
 	claim->released = released;
-	return crc == crc_of(line, (size_t)at) ? 0 : -EBADMSG;
+	fill_parse(line, end, &claim->fill);
+	return 0;
 }
 
 int dir_claim_read(const char *path, struct dir_claim *claim)

@@ -142,7 +142,7 @@ int dir_lease_hold(struct dir_lease *lease, const char *name, uint64_t instance,
 		err = check_free(lease->path, instance, io_now(lease->io));
 	if (err)
 		return err;
-	lease->claim = (struct dir_claim){ .instance = instance, .term_ns = term_ns };
+	lease->claim = (struct dir_claim){ .instance = instance, .term_ns = term_ns, .fill = lease->claim.fill };
 	snprintf(lease->claim.name, sizeof(lease->claim.name), "%s", name);
 	dir_claim_stamp(&lease->claim);
 	lease->fd = dir_claim_create(lease->folder, &lease->claim, temporary);
@@ -166,6 +166,11 @@ int dir_lease_hold(struct dir_lease *lease, const char *name, uint64_t instance,
 	io_timer_arm(lease->io, &lease->expire, lease->valid_until_ns);
 	renew_later(lease, term_ns / 3);
 	return 0;
+}
+
+void dir_lease_tell(struct dir_lease *lease, struct fill fill)
+{
+	lease->claim.fill = fill;
 }
 
 void dir_lease_release(struct dir_lease *lease)
@@ -201,6 +206,7 @@ static bool read_one(const char *folder, const char *file, struct mapstore_lease
 	memcpy(lease->name, claim.name, sizeof(lease->name));
 	lease->instance = claim.instance;
 	lease->released = claim.released;
+	lease->fill = claim.fill;
 	lease->gone = !dir_claim_has_holder(path);
 	/* of another boot: run out, whatever its stamp says */
 	if (claim.released || dir_claim_stands(&claim, claim.stamp_ns))

@@ -10,6 +10,7 @@
 #ifndef NACRE_MAPSTORE_H
 #define NACRE_MAPSTORE_H
 
+#include "fill.h"
 #include "io.h"
 
 struct mapstore;
@@ -27,6 +28,7 @@ struct mapstore_lease {
 	uint64_t expires_ns;		/* on io_now's clock */
 	bool released;			/* given back on purpose */
 	bool gone;			/* its process is known to have ended, though the term runs on */
+	struct fill fill;		/* an OSD: as it said with the last renewal */
 };
 
 struct mapstore_ops {
@@ -38,6 +40,7 @@ struct mapstore_ops {
 	int (*lease_hold)(struct mapstore *store, const char *name, uint64_t instance,
 			  uint64_t term_ns, void (*lost)(void *owner), void *owner);
 	bool (*lease_valid)(struct mapstore *store);
+	void (*lease_tell)(struct mapstore *store, struct fill fill);
 	void (*lease_release)(struct mapstore *store);
 	void (*leases)(struct mapstore *store,
 		       void (*listed)(void *owner, int result, const struct mapstore_lease *leases,
@@ -88,6 +91,12 @@ static inline int mapstore_lease_hold(struct mapstore *store, const char *name, 
 static inline bool mapstore_lease_valid(struct mapstore *store)
 {
 	return store->ops->lease_valid(store);
+}
+
+/* What others are to know of this member's room: goes with the lease when it is taken, and with each renewal. */
+static inline void mapstore_lease_tell(struct mapstore *store, struct fill fill)
+{
+	store->ops->lease_tell(store, fill);
 }
 
 /* Give the lease back, so that others need not wait for its end. */

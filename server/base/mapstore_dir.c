@@ -425,6 +425,11 @@ static bool store_lease_valid(struct mapstore *base)
 	return dir_lease_valid(&((struct dir_store *)base)->lease);
 }
 
+static void store_lease_tell(struct mapstore *base, struct fill fill)
+{
+	dir_lease_tell(&((struct dir_store *)base)->lease, fill);
+}
+
 static void store_lease_release(struct mapstore *base)
 {
 	dir_lease_release(&((struct dir_store *)base)->lease);
@@ -455,6 +460,7 @@ static const struct mapstore_ops dir_ops = {
 	.watch = store_watch,
 	.lease_hold = store_lease_hold,
 	.lease_valid = store_lease_valid,
+	.lease_tell = store_lease_tell,
 	.lease_release = store_lease_release,
 	.leases = store_leases,
 	.elect = store_elect,

@@ -47,6 +47,7 @@ struct dir_claim {
 	uint64_t term_ns;
 	bool released;
 	char boot[DIR_BOOT_ID_BYTES];	/* the clock's machine run */
+	struct fill fill;		/* a lease's; unknown where the line has none */
 };
 
 /* 0; -ENOENT; -EBADMSG: not a claim, or torn. */
@@ -93,6 +94,7 @@ struct dir_lease {
 int dir_lease_hold(struct dir_lease *lease, const char *name, uint64_t instance, uint64_t term_ns,
 		   void (*lost)(void *owner), void *owner);
 bool dir_lease_valid(const struct dir_lease *lease);
+void dir_lease_tell(struct dir_lease *lease, struct fill fill);
 void dir_lease_release(struct dir_lease *lease);
 /* Stop for good; `idle` follows if a helper is still at work. */
 void dir_lease_stop(struct dir_lease *lease);

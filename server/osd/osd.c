@@ -227,6 +227,7 @@ static int start_member(struct osd *osd)
 
 	if (!config.address.port)
 		config.address.port = msgr_port(osd->msgr);
+	osd_fill_tick(osd);		/* with its lease it says already how full it is */
 	return member_start(&config, &osd->member);
 }
 

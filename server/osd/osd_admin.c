@@ -27,7 +27,7 @@ static const char *life(const struct osd *osd)
 void osd_status(struct osd *osd, struct admin_answer *answer)
 {
 	uint64_t by_state[PG_RECOVERING + 1] = { 0 }, left = 0;
-	struct osd_store_space space;
+	struct fill fill;
 	struct pg *pg, *next;
 	unsigned int i;
 
@@ -44,9 +44,9 @@ void osd_status(struct osd *osd, struct admin_answer *answer)
 	osd_scrub_status(osd, answer);
 	if (!osd->store_open)
 		return;
-	space = osd_store_space(osd->store);
+	fill = osd_fill(osd);
 	admin_print(answer, "bytes_total %" PRIu64 "\nbytes_free %" PRIu64 "\nused_percent %u\nfill %s\nobjects %" PRIu64 "\n",
-		    space.bytes_total, space.bytes_free, osd_fill_percent(&space), osd_fill_name(osd->fill), space.objects);
+		    fill.bytes_total, fill.bytes_free, fill_percent(&fill), fill_name(fill.state), osd_store_space(osd->store).objects);
 	admin_print(answer, "journal_bytes %" PRIu64 "\njournal_used %" PRIu64 "\nbacklog_bytes %" PRIu64 "\n",
 		    osd->store->journal.bytes, osd_journal_used(&osd->store->journal),
 		    osd->store->images.count * OSD_BLOCK_BYTES);

@@ -48,13 +48,6 @@
 
 STATS_STRUCT(osd_stats, OSD_COUNTERS);
 
-/* How full the store is, as operators are told: fill.c. */
-enum osd_fill {
-	OSD_FILL_WELL,
-	OSD_FILL_NEARLY,		/* osd_nearfull_percent */
-	OSD_FILL_FULL,			/* writes of file data that need space get ENOSPC */
-};
-
 struct pg;
 struct request;
 struct sync_edit;
@@ -149,7 +142,7 @@ struct osd {
 	struct osd_strays strays;
 	struct osd_scrub *scrub;	/* scrub.h */
 	struct pg_kept_list replayed;	/* from the journal, until their group is loaded */
-	enum osd_fill fill;
+	enum fill_state fill;		/* as last told */
 	struct io_timer tick;
 	enum osd_ending ending;
 	struct io_timer end_timer;
@@ -175,11 +168,9 @@ void osd_fail(struct osd *osd, int result, const char *why);
 
 /* ---- fill.c ----------------------------------------------------------------------------- */
 
-/* Look how full the store is, and say so in the log when that has changed. */
+/* Look how full the store is, tell the other members, and say so in the log when that has changed. */
 void osd_fill_tick(struct osd *osd);
-/* Of what there is for ordinary requests, rounded down: 100 is full. */
-unsigned int osd_fill_percent(const struct osd_store_space *space);
-const char *osd_fill_name(enum osd_fill fill);
+struct fill osd_fill(const struct osd *osd);
 
 /* ---- peers.c -------------------------------------------------------------------------- */
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The cluster map in words. See show.h. */
 #include <string.h>
-#include "fill.h"
 #include "plan.h"
 #include "pool.h"
 #include "show.h"
@@ -116,7 +115,7 @@ static unsigned int groups_of(const struct nacre_map_view *view, uint16_t osd)
 }
 
 static void status_osd(FILE *out, const struct nacre_map_view *view, const struct nacre_map_osd *osd,
-		       const struct mapaccess_lease *lease, const struct fill *fill)
+		       const struct mapaccess_lease *lease)
 {
 	char text[IO_ADDRESS_TEXT_BYTES];
 
@@ -129,9 +128,10 @@ static void status_osd(FILE *out, const struct nacre_map_view *view, const struc
 	fprintf(out, ", %u groups", groups_of(view, osd->id));
 	if (osd->weight != MAPEDIT_WEIGHT_ONE)
 		fprintf(out, ", weight %.2f", (double)osd->weight / MAPEDIT_WEIGHT_ONE);
-	if (fill && fill->known && osd->flags & NACRE_OSD_UP)
-		fprintf(out, ", %u %% used%s%s", fill->percent, strcmp(fill->word, "well") ? ": " : "",
-			strcmp(fill->word, "well") ? fill->word : "");
+	if (osd->flags & NACRE_OSD_UP && lease && lease->lease.fill.state != FILL_UNKNOWN)
+		fprintf(out, ", %u %% used", fill_percent(&lease->lease.fill));
+	if (osd->flags & NACRE_OSD_UP && lease && lease->lease.fill.state >= FILL_NEARLY)
+		fprintf(out, ": %s", fill_name(lease->lease.fill.state));
 	fputc('\n', out);
 }
 
@@ -164,25 +164,104 @@ static const char *label(uint32_t pool, char text[LABEL_BYTES])
 	return text;
 }
 
+/* ---- waiting for room ----------------------------------------------------------------------- */
+
+/* The map, and the leases that go with it. */
+struct scene {
+	const struct nacre_map_view *view;
+	const struct mapaccess_lease *leases;
+	size_t lease_count;
+};
+
+static enum fill_state fill_of(const struct scene *scene, const struct nacre_map_osd *osd)
+{
+	const struct mapaccess_lease *lease = lease_of(scene->leases, scene->lease_count, osd->instance);
+
+	return lease ? lease->lease.fill.state : FILL_UNKNOWN;
+}
+
+static bool takes_data(const struct nacre_map_osd *osd)
+{
+	return osd->flags & NACRE_OSD_IN && osd->weight;
+}
+
+/* Are there others for this group, and all of them too full to be given it? */
+static bool others_lack_room(const struct scene *scene, const struct nacre_map_pg *group, enum fill_state too_full)
+{
+	struct nacre_map_osd osd;
+	bool found = false;
+
+	for (uint32_t i = 0; !nacre_map_osd_at(scene->view, i, &osd); i++) {
+		if (!(osd.flags & NACRE_OSD_UP) || !takes_data(&osd) || nacre_pg_slot_of(group, (uint16_t)i) >= 0)
+			continue;
+		if (fill_of(scene, &osd) < too_full)
+			return false;
+		found = true;
+	}
+	return found;
+}
+
+/* Does somebody's place in it wait for room: on its OSD, or on any other, as its OSD is to have it no more? */
+static bool waits_for_room(const struct scene *scene, const struct nacre_map_pg *group, int slot)
+{
+	bool in_sync = group->in_sync >> slot & 1;
+	struct nacre_map_osd osd;
+
+	if (!nacre_map_osd_at(scene->view, nacre_pg_slot(group, slot), &osd) && takes_data(&osd))
+		return !in_sync && osd.flags & NACRE_OSD_UP && fill_of(scene, &osd) == FILL_FULL;
+	/* what is lost is made anew on one that is nearly full, too */
+	return others_lack_room(scene, group, in_sync ? FILL_NEARLY : FILL_FULL);
+}
+
+static unsigned int count_waiting(const struct scene *scene, uint32_t pool)
+{
+	unsigned int count = 0;
+	struct nacre_map_pool p;
+	struct nacre_map_pg group;
+
+	if (nacre_map_pool_at(scene->view, pool, &p))
+		return 0;
+	for (uint32_t pg = 0; !nacre_map_pg_at(scene->view, pool, pg, &group); pg++) {
+		bool waits = false;
+
+		for (int slot = 0; slot < p.replicas; slot++)
+			waits |= waits_for_room(scene, &group, slot);
+		count += waits;
+	}
+	return count;
+}
+
+static void status_pool(FILE *out, const struct scene *scene, uint32_t pool)
+{
+	struct show_groups groups = show_count_groups(scene->view, pool);
+	unsigned int waiting = count_waiting(scene, pool);
+	char text[LABEL_BYTES];
+
+	fprintf(out, "%s: %u groups active, %u degraded, %u inactive, %u moving", label(pool, text), groups.active,
+		groups.degraded, groups.inactive, groups.moving);
+	if (waiting)
+		fprintf(out, ", %u waiting for room", waiting);
+	fputc('\n', out);
+}
+
+/* ---- status --------------------------------------------------------------------------------- */
+
 void show_status(FILE *out, const struct cluster_map *map, const struct mapaccess_lease *leases,
-		 size_t lease_count, const struct fill *fills)
+		 size_t lease_count)
 {
 	const struct nacre_map_view *view = &map->view;
+	struct scene scene = { view, leases, lease_count };
 	struct nacre_map_rank rank;
 	struct nacre_map_osd osd;
-	struct show_groups groups;
-	char text[LABEL_BYTES];
 
 	show_head(out, view);
 	for (uint32_t i = 0; !nacre_map_rank_at(view, i, &rank); i++)
 		status_rank(out, &rank, lease_of(leases, lease_count, rank.instance));
 	status_standbys(out, view, leases, lease_count);
 	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++)
-		status_osd(out, view, &osd, lease_of(leases, lease_count, osd.instance), fills ? &fills[i] : NULL);
-	for (uint32_t i = 0; i < view->pool_count; i++) {
-		groups = show_count_groups(view, i);
-		fprintf(out, "%s: %u groups active, %u degraded, %u inactive, %u moving\n", label(i, text), groups.active, groups.degraded, groups.inactive, groups.moving);
-	}
+		status_osd(out, view, &osd, lease_of(leases, lease_count, osd.instance));
+	for (uint32_t i = 0; i < view->pool_count; i++)
+		status_pool(out, &scene, i);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */

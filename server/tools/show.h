@@ -8,11 +8,10 @@
 
 /*
  * A line for the map, one for every daemon, one for each pool's placement groups.
- * A daemon that the map calls up and whose lease has run out is marked. `fills`: by OSD id, how full they are (fill.h); NULL: nobody knows.
+ * A daemon that the map calls up and whose lease has run out is marked. How full OSDs are they have said with their leases.
  */
-struct fill;
 void show_status(FILE *out, const struct cluster_map *map, const struct mapaccess_lease *leases,
-		 size_t lease_count, const struct fill *fills);
+		 size_t lease_count);
 
 /* Every table of the map, a row a line. */
 void show_map(FILE *out, const struct cluster_map *map);

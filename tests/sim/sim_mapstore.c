@@ -21,6 +21,9 @@ struct lease {
 	uint64_t instance;
 	uint64_t expires_ns;		/* world's clock */
 	bool released;
+	struct fill fill;
+	bool pretends;			/* others read another state */
+	enum fill_state pretended;
 	struct sim_host *host;		/* of the holder */
 	unsigned int life;		/* of that host, when it was taken */
 };
@@ -60,6 +63,7 @@ struct handle {
 	struct sim_event watch_event;
 	/* lease */
 	struct lease *lease;
+	struct fill fill;		/* to be told */
 	uint64_t instance, term_ns;
 	uint64_t valid_until_ns;	/* world's clock, as the holder counts it */
 	void (*lost)(void *owner);
@@ -325,6 +329,7 @@ static void run_renew(struct sim_event *event)
 	} else {
 		handle->valid_until_ns = world->now_ns + handle->term_ns;
 		handle->lease->expires_ns = answer_ns(world) + handle->term_ns;
+		handle->lease->fill = handle->fill;
 	}
 	sim_event_at(world, handle->host, event, next_ns);
 }
@@ -351,6 +356,7 @@ static int store_lease_hold(struct mapstore *base, const char *name, uint64_t in
 	lease->released = false;
 	lease->host = handle->host;
 	lease->life = handle->life;
+	lease->fill = handle->fill;
 	lease->expires_ns = store->world->now_ns + term_ns;
 	handle->lease = lease;
 	handle->instance = instance;
@@ -364,6 +370,11 @@ static int store_lease_hold(struct mapstore *base, const char *name, uint64_t in
 	return 0;
 }
 
+static void store_lease_tell(struct mapstore *base, struct fill fill)
+{
+	((struct handle *)base)->fill = fill;
+}
+
 static void store_lease_release(struct mapstore *base)
 {
 	struct handle *handle = (struct handle *)base;
@@ -373,6 +384,28 @@ static void store_lease_release(struct mapstore *base)
 	handle->lease->released = true;
 	handle->lease = NULL;
 	sim_event_cancel(handle->store->world, &handle->renew_event);
+}
+
+static struct fill read_fill(const struct lease *lease)
+{
+	struct fill fill = lease->fill;
+
+	if (lease->pretends)
+		fill.state = lease->pretended;
+	return fill;
+}
+
+void sim_store_pretend_fill(struct sim_store *store, const char *name, bool pretends, enum fill_state state)
+{
+	struct lease *lease = lease_of(store, name);
+
+	lease->pretends = pretends;
+	lease->pretended = state;
+}
+
+struct fill sim_store_fill(struct sim_store *store, const char *name)
+{
+	return read_fill(lease_of(store, name));
 }
 
 /* A listing on its way back. */
@@ -401,6 +434,7 @@ static void run_listing(struct sim_event *event)
 		leases[i].instance = store->leases[i].instance;
 		leases[i].expires_ns = store->leases[i].expires_ns + host->clock_offset_ns;
 		leases[i].released = store->leases[i].released;
+		leases[i].fill = read_fill(&store->leases[i]);
 		leases[i].gone = holder_is_gone(store, &store->leases[i]);
 	}
 	if (!listing->handle->closed)
@@ -506,6 +540,7 @@ static const struct mapstore_ops store_ops = {
 	.watch = store_watch,
 	.lease_hold = store_lease_hold,
 	.lease_valid = store_lease_valid,
+	.lease_tell = store_lease_tell,
 	.lease_release = store_lease_release,
 	.leases = store_leases,
 	.elect = store_elect,

@@ -23,6 +23,9 @@ struct mapstore *sim_store_open(struct sim_store *store, struct io *io);
 
 /* Synchronous access for tools and checks. Bytes live until the next change; NULL: no map yet. */
 const uint8_t *sim_store_map(const struct sim_store *store, uint64_t *ret_epoch, size_t *ret_length);
+/* How full an OSD is, as others read it; and as what it is to be read from now on, whatever it says, if it `pretends`. */
+struct fill sim_store_fill(struct sim_store *store, const char *name);
+void sim_store_pretend_fill(struct sim_store *store, const char *name, bool pretends, enum fill_state state);
 void sim_store_set_map(struct sim_store *store, uint64_t epoch, const uint8_t *bytes, size_t length);
 
 #endif

@@ -63,6 +63,39 @@ static void a_lease_is_renewed_and_exclusive(void **state)
 	teardown(&f);
 }
 
+static struct fill told_fill(struct fixture *f)
+{
+	struct answer leases;
+
+	list(f, &leases);
+	assert_int_equal(leases.lease_count, 1);
+	return leases.leases[0].fill;
+}
+
+/* How full an OSD is goes with its lease; a line of a daemon that does not tell says nothing, and a wrong one neither. */
+static void how_full_it_is_goes_with_the_lease(void **state)
+{
+	struct answer lost = { 0 };
+	struct fixture f;
+	char command[200];
+
+	setup(&f);
+	mapstore_lease_tell(f.store[0], (struct fill){ FILL_NEARLY, .bytes_total = 1000000000000, .bytes_free = 150000000000 });
+	assert_int_equal(mapstore_lease_hold(f.store[0], "osd0", 5, TERM_NS, on_lost, &lost), 0);
+	assert_int_equal(told_fill(&f).state, FILL_NEARLY);
+	assert_int_equal(told_fill(&f).bytes_total, 1000000000000);
+	assert_int_equal(told_fill(&f).bytes_free, 150000000000);
+	mapstore_lease_tell(f.store[0], (struct fill){ FILL_FULL, .bytes_total = 1000000000000 });
+	run_ms(f.io, 300);
+	assert_int_equal(told_fill(&f).state, FILL_FULL);
+	for (unsigned int older = 0; older < 2; older++) {
+		snprintf(command, sizeof(command), older ? "sed -i 's/ fill .*//' %s/lease.osd0" : "sed -i 's/ fill 3/ fill 1/' %s/lease.osd0", f.folder);
+		assert_int_equal(system(command), 0);
+		assert_int_equal(told_fill(&f).state, FILL_UNKNOWN);
+	}
+	teardown(&f);
+}
+
 /* The renewal cannot be written: the holder stops before the term ends for others. */
 static void a_lease_that_is_not_renewed_is_lost_in_time(void **state)
 {
@@ -137,7 +170,7 @@ static void a_lease_of_another_boot_has_run_out(void **state)
 	assert_int_equal(mapstore_lease_hold(f.store[0], "osd0", 5, 60000000000ull, on_lost, &lost), 0);
 	/* the same claim with another boot's name, and its checksum made right by the store itself */
 	snprintf(command, sizeof(command),
-		 "sed -i 's/ 0 [0-9a-f-]* [0-9a-f]* *$/ 0 other deadbeef/' %s/lease.osd0", f.folder);
+		 "sed -i 's/ 0 [0-9a-f-]* [0-9a-f]* fill .*$/ 0 other deadbeef/' %s/lease.osd0", f.folder);
 	assert_int_equal(system(command), 0);
 	list(&f, &leases);
 	assert_int_equal(leases.lease_count, 0);	/* its checksum is wrong: no claim at all */
@@ -214,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lease_is_renewed_and_exclusive),
+		cmocka_unit_test(how_full_it_is_goes_with_the_lease),
 		cmocka_unit_test(a_lease_that_is_not_renewed_is_lost_in_time),
 		cmocka_unit_test(a_dead_process_leaves_its_lease_at_once),
 		cmocka_unit_test(a_lease_of_another_boot_has_run_out),

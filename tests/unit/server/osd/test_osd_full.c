@@ -233,7 +233,7 @@ static void test_a_full_member_is_waited_for(void **state)
 	assert_int_equal(c.osds[1].osd->stats.members_full, tries);	/* it is not tried again, for nothing */
 	assert_int_equal(c.osds[1].osd->stats.objects_pushed, pushed);
 	assert_true(c.osds[0].osd->store->alloc.free >= c.osds[0].osd->store->alloc.reserve / 2);
-	assert_int_equal(c.osds[0].osd->fill, OSD_FILL_FULL);
+	assert_int_equal(c.osds[0].osd->fill, FILL_FULL);
 	assert_int_equal(c.osds[1].osd->stats.members_dropped + c.osds[2].osd->stats.members_dropped, 0);
 	assert_false(cluster_all_clean(&c));
 	for (ino = 101; ino <= last; ino++) {
@@ -244,7 +244,7 @@ static void test_a_full_member_is_waited_for(void **state)
 	}
 	cluster_until(&c, cluster_all_clean, 120, "it has room, and is caught up");
 	cluster_pass(&c, 2000);
-	assert_int_equal(c.osds[0].osd->fill, OSD_FILL_WELL);
+	assert_int_equal(c.osds[0].osd->fill, FILL_WELL);
 	cluster_compare_replicas(&c);
 	end();
 }

@@ -2,10 +2,7 @@
 /* The map in words: what a person must be able to read from it. */
 #include <string.h>
 #include "../base/maps.h"
-#include "server/tools/fill.h"
 #include "server/tools/show.h"
-
-static struct fill fills[NACRE_MAP_OSDS_MAX];
 
 static char *status_of(const struct cluster_map *map, const struct mapaccess_lease *leases,
 		       size_t count)
@@ -14,7 +11,7 @@ static char *status_of(const struct cluster_map *map, const struct mapaccess_lea
 	size_t bytes;
 	FILE *out = open_memstream(&text, &bytes);
 
-	show_status(out, map, leases, count, fills);
+	show_status(out, map, leases, count);
 	fclose(out);
 	return text;
 }
@@ -118,20 +115,69 @@ static void status_counts_groups(void **state)
 	cluster_map_put(map);
 }
 
+/* As told with the leases: of 100 bytes, so many in use. */
+static struct mapaccess_lease lease_with(uint64_t instance, enum fill_state state, uint64_t used)
+{
+	return (struct mapaccess_lease){
+		.lease = { .instance = instance, .fill = { state, .bytes_total = 100, .bytes_free = 100 - used } }, .alive = true,
+	};
+}
+
 static void status_says_how_full_osds_are(void **state)
 {
+	struct mapaccess_lease leases[] = {
+		lease_with(1, FILL_WELL, 12), lease_with(8, FILL_NEARLY, 91), lease_with(3, FILL_FULL, 100),
+	};
 	struct cluster_map *map = make_map();
-	char *text;
+	char *text = status_of(map, leases, 3);
 
-	assert_false(fill_parse("osd 0\nstate opening its store\n", &fills[0]));
-	assert_true(fill_parse("osd 0\nbytes_free 1\nused_percent 12\nfill well\n", &fills[0]));
-	assert_true(fill_parse("osd 1\nused_percent 91\nfill nearly_full\n", &fills[1]));
-	assert_true(fill_parse("osd 2\nused_percent 100\nfill full\n", &fills[2]));
-	text = status_of(map, NULL, 0);
 	assert_non_null(strstr(text, " groups, 12 % used\n"));
 	assert_non_null(strstr(text, " groups, 91 % used: nearly full\n"));
 	assert_null(strstr(text, "100 % used"));	/* it is down: what it said is of another time */
-	memset(fills, 0, sizeof(fills));
+	assert_null(strstr(text, "waiting for room"));
+	free(text);
+	leases[0] = lease_with(1, FILL_UNKNOWN, 0);
+	text = status_of(map, leases, 1);
+	assert_null(strstr(text, "used"));
+	free(text);
+	cluster_map_put(map);
+}
+
+/* Groups of two members each, on four OSDs; the last one is to be emptied. */
+static void status_says_what_waits_for_room(void **state)
+{
+	struct mapaccess_lease leases[] = {
+		lease_with(1, FILL_NEARLY, 91), lease_with(2, FILL_NEARLY, 91), lease_with(3, FILL_NEARLY, 91), lease_with(4, FILL_NEARLY, 99),
+	};
+	struct mapedit *edit = maps_edit(4, 2);
+	struct nacre_map_pg *first;
+	struct cluster_map *map;
+	char *text;
+
+	edit->head.next_instance = 9;
+	for (uint16_t id = 0; id < 4; id++)
+		mapedit_osd_up(edit, id, id + 1, 0, 0xffff7f000001, 7300 + id);
+	edit->osds[3].weight = 0;
+	for (unsigned int i = 0; i < edit->pg_count; i++)
+		edit->pgs[i] = (struct nacre_map_pg){ .interval = 1, .osd0 = 0, .osd1 = i % 64 < 4 ? 3 : 1, .osd2 = NACRE_OSD_NONE, .osd3 = NACRE_OSD_NONE, .in_sync = 3 };
+	map = maps_finish(edit);
+	text = status_of(map, leases, 4);
+	assert_line(text, "pool 0 (metadata): 32 groups active, 0 degraded, 0 inactive, 0 moving, 4 waiting for room");
+	free(text);
+	leases[2] = lease_with(3, FILL_WELL, 10);	/* somebody could be given them */
+	text = status_of(map, leases, 4);
+	assert_line(text, "pool 0 (metadata): 32 groups active, 0 degraded, 0 inactive, 0 moving");
+	free(text);
+	edit = mapedit_open(map);
+	cluster_map_put(map);
+	/* a move whose target has become full, and a place that was lost */
+	first = &edit->pgs[0];
+	*first = (struct nacre_map_pg){ .interval = 1, .osd0 = 0, .osd1 = 2, .osd2 = 3, .osd3 = NACRE_OSD_NONE, .in_sync = 5 };
+	first[1] = (struct nacre_map_pg){ .interval = 1, .osd0 = 0, .osd1 = NACRE_OSD_NONE, .osd2 = NACRE_OSD_NONE, .osd3 = NACRE_OSD_NONE, .in_sync = 1 };
+	map = maps_finish(edit);
+	leases[2] = lease_with(3, FILL_FULL, 100);
+	text = status_of(map, leases, 4);
+	assert_line(text, "pool 0 (metadata): 31 groups active, 1 degraded, 0 inactive, 1 moving, 3 waiting for room");
 	free(text);
 	cluster_map_put(map);
 }
@@ -176,6 +222,7 @@ int main(void)
 		cmocka_unit_test(status_says_how_everybody_fares),
 		cmocka_unit_test(status_counts_groups),
 		cmocka_unit_test(status_says_how_full_osds_are),
+		cmocka_unit_test(status_says_what_waits_for_room),
 		cmocka_unit_test(the_whole_map_is_there),
 	};
 
