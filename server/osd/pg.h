@@ -58,6 +58,7 @@ struct pg_member {
 	struct pg_recovery *recovery;	/* catching up */
 	uint64_t retry_ns;		/* not before; io_now */
 	bool no_room;			/* what it is missing does not fit there: not before it has room again */
+	unsigned int times_full;	/* it was sent what it is missing and had no room for that, in this interval */
 };
 
 /* A write that clients wait for. */

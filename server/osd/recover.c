@@ -11,11 +11,13 @@
  * acknowledged write.
  */
 #include <errno.h>
+#include <sys/param.h>
 #include "recover.h"
 
 #define RECOVERIES_MAX 8u		/* at a time, of all groups here */
 #define CLOSE_AT 8u			/* so few objects are missing: hold writes and finish */
 #define RETRY_MS 1000u			/* after an attempt that was cut short */
+#define RETRY_DOUBLED_MAX 6u		/* and twice as long each time that the member was too full */
 #define LOG_PART_BYTES (512u << 10)
 
 /* ---- what is missing ----------------------------------------------------------------------- */
@@ -119,6 +121,7 @@ static void note_full(struct pg *pg, struct pg_member *member, uint64_t bytes_fr
 	osd_peer_space(pg->osd, member->osd, bytes_free);
 	pg->osd->stats.members_full++;
 	member->no_room = true;
+	member->times_full++;
 	log_warn(pg->osd->log, "recover", "%u.%u: osd%u is full: it stays behind until it has room for what it is missing (delete files, or give it less: nacre weight)",
 		 pg->key.pool, pg->key.pg, member->osd);
 }
@@ -179,7 +182,8 @@ void pg_recovery_end(struct pg *pg, struct pg_member *member, const char *why)
 {
 	log_debug(pg->osd->log, "recover", "%u.%u: osd%u is not caught up: %s", pg->key.pool,
 		  pg->key.pg, member->osd, why);
-	member->retry_ns = io_now(pg->osd->io) + osd_scaled_ns(pg->osd, RETRY_MS);
+	member->retry_ns = io_now(pg->osd->io) +
+			   (osd_scaled_ns(pg->osd, RETRY_MS) << MIN(member->times_full, RETRY_DOUBLED_MAX));
 	member->asked = member->told = false;
 	recovery_free(member->recovery);
 }
