@@ -37,7 +37,7 @@
 	U(mds_journal_bytes, 67108864, 1048576, 4294967296, "MDS: journal replayed at most")	\
 	U(osd_journal_bytes, 268435456, 1048576, 68719476736, "OSD: size of its journal")	\
 	U(osd_journal_unit, 0, 0, 4096, "OSD: a journal record is written up to a multiple of so many bytes, a power of two from 512; 0 = the device's physical sector") \
-	U(osd_nearfull_percent, 85, 1, 100, "OSD: from so much of its space in use on log and status call it nearly full") \
+	U(osd_nearfull_percent, 85, 1, 100, "OSD: from so much of its space in use on log and status call it nearly full, and no groups move to it") \
 	U(osd_rebuild, 0, 0, 1, "OSD: if its store turns out to be damaged, make an empty one, which its peers fill, unless it alone has data") \
 	U(osd_helper_threads, 2, 1, 64, "OSD: threads that own RocksDB")	\
 	U(scrub_light_s, 86400, 0, 31536000, "OSD: each group's metadata is compared between replicas once in so many seconds; 0 = only by hand") \

@@ -15,6 +15,8 @@
  * An OSD that has been down for long is out: its groups get other members (mapedit_move.c). Not while half of the OSDs
  * are down: then something else is wrong, which moving data would not mend.
  *
+ * How full OSDs are stands in their leases: who is nearly full is given nothing more, as far as that can be (mapedit_move.c).
+ *
  * Several daemons are marked in one change of the map.
  */
 #include <errno.h>
@@ -24,6 +26,7 @@
 
 #define OFFICE_GRACE_TERMS 4		/* for a daemon never seen alive */
 #define MOVING_MAX 16u			/* groups on their way at a time */
+#define FILL_STEP_PERCENT 5u		/* so much fuller or emptier, an OSD may be due other groups */
 
 #define container(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
 
@@ -65,6 +68,36 @@ static void look_whether_down(struct coordinator *c, struct watched *w, const st
 	if (down && !w->down)
 		w->down_ns = now_ns(c);
 	w->down = down;
+}
+
+/*
+ * By the lease of the instance in the map; who has none, or has not said, is neither full nor empty. One that was full shortly ago counts as
+ * nearly full: what is not well placed there shall not come and go.
+ */
+static struct mapedit_fill find_fill(struct coordinator *c, struct watched *w, const struct mapstore_lease *lease)
+{
+	struct mapedit_fill found = { .fill = lease ? lease->fill : (struct fill){ FILL_UNKNOWN } };
+	uint64_t now = now_ns(c), long_ns = c->member->out_ns;
+
+	if (found.fill.state == FILL_FULL) {
+		if (w->fill.fill.state != FILL_FULL)
+			w->full_from_ns = now;
+		w->full_until_ns = now;
+		found.full_for_long = long_ns && now - w->full_from_ns >= long_ns;
+	} else if (found.fill.state == FILL_WELL && w->full_until_ns && now - w->full_until_ns < long_ns) {
+		found.fill.state = FILL_NEARLY;
+	}
+	return found;
+}
+
+static void look_how_full(struct coordinator *c, struct watched *w, const struct mapstore_lease *lease)
+{
+	struct mapedit_fill fill = find_fill(c, w, lease);
+
+	if (fill.fill.state != w->fill.fill.state || fill.full_for_long != w->fill.full_for_long ||
+	    fill_percent(&fill.fill) / FILL_STEP_PERCENT != fill_percent(&w->fill.fill) / FILL_STEP_PERCENT)
+		c->settled_epoch = 0;
+	w->fill = fill;
 }
 
 /* Its lease has ended, and what it is due of grace, too. */
@@ -207,6 +240,18 @@ static unsigned int mark_out(struct coordinator *c, struct mapedit *next)
 	return marked;
 }
 
+/* ---- moves ---------------------------------------------------------------------------------- */
+
+static unsigned int let_move(const struct coordinator *c, struct mapedit *next)
+{
+	struct mapedit_fill fills[NACRE_MAP_OSDS_MAX] = { 0 };
+
+	for (unsigned int i = 0; i < next->osd_count; i++)
+		if (c->osds[i].instance == next->osds[i].instance)
+			fills[i] = c->osds[i].fill;
+	return mapedit_rebalance(next, fills, MOVING_MAX);
+}
+
 /* ---- the edit ------------------------------------------------------------------------------- */
 
 static int plan_edit(void *owner, const struct cluster_map *now, struct mapedit *next)
@@ -223,7 +268,7 @@ static int plan_edit(void *owner, const struct cluster_map *now, struct mapedit 
 	if (err)
 		return err;
 	marked += mark_out(c, next);
-	c->moved = mapedit_rebalance(next, MOVING_MAX);
+	c->moved = let_move(c, next);
 	if (!marked && !c->moved)
 		c->settled_epoch = now->view.epoch;
 	return marked || c->moved ? 0 : -EALREADY;
@@ -273,6 +318,7 @@ static void listed(void *owner, int result, const struct mapstore_lease *leases,
 	for (uint32_t i = 0; !nacre_map_osd_at(view, i, &osd); i++) {
 		look_at(c, &c->osds[i], osd.instance, leases, count);
 		look_whether_down(c, &c->osds[i], &osd);
+		look_how_full(c, &c->osds[i], find_lease(leases, count, osd.instance));
 	}
 	for (uint32_t i = 0; !nacre_map_rank_at(view, i, &rank); i++)
 		look_at(c, &c->ranks[i], rank.instance, leases, count);

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "fill.h"
 #include "protocol/map.h"
 
 struct cluster_map;
@@ -76,11 +77,15 @@ int mapedit_pg_trim(struct mapedit *edit, uint32_t pool, uint32_t pg);
  * so. A map with units demands the feature of all members; the last pool that loses them takes the demand back.
  */
 int mapedit_pool_journal(struct mapedit *edit, uint32_t pool, uint8_t journal_mode, uint16_t direct_units);
+struct mapedit_fill {
+	struct fill fill;
+	bool full_for_long;		/* nobody waits any more for it to have room */
+};
 /*
- * Begin to move groups to where they should be, as long as fewer than `moving_max` are on their way or being caught up.
+ * Begin to move groups to where they should be, as long as fewer than `moving_max` are on their way or being caught up; `fills` by OSD id.
  * Returns how many it changed. See mapedit_move.c.
  */
-unsigned int mapedit_rebalance(struct mapedit *edit, unsigned int moving_max);
+unsigned int mapedit_rebalance(struct mapedit *edit, const struct mapedit_fill *fills, unsigned int moving_max);
 /*
  * Weighted rendezvous over failure domains: fill the slots of all groups of a new
  * pool, fewer than `replicas` where there are too few OSDs. -ENODEV: no OSD takes data.

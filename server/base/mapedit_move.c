@@ -16,7 +16,13 @@
  * those that have least, as long as that makes the two more even; of the groups that could move, the one for which the new
  * member draws the highest number (mapedit_place.c). No two members of a group in one failure domain, if there is another.
  *
- * Slots of OSDs that are out or have no weight are given away, of dead ones at once. A function of the map: no I/O, no clock.
+ * Slots of OSDs that are out or have no weight are given away, of dead ones at once.
+ *
+ * How full OSDs are (decision 0017): a move begins only to one that is well off; a lost replica is made anew on one that is
+ * nearly full, too, if no other failure domain has better; one that is full is given nothing. A move to one that became full
+ * goes back, or elsewhere. Nobody gives anything away for being fuller than others, so nothing can go to and fro.
+ *
+ * A function of the map and that: no I/O, no clock.
  */
 #include <stdlib.h>
 #include "mapedit_core.h"
@@ -27,9 +33,12 @@ struct planner {
 	struct mapedit *edit;
 	uint32_t pool;
 	int replicas;
+	const struct mapedit_fill *fills;
 	bool empty;			/* nothing is stored yet: members change places at once */
 	uint32_t *slots;		/* of each OSD below `replicas`, in this pool */
 	uint32_t *all;			/* the same over all pools */
+	uint32_t *coming;		/* to each OSD: members of all pools that are being caught up there */
+	uint64_t group_bytes;		/* on average, as far as OSDs have said what they hold */
 	unsigned int changed;		/* groups */
 	unsigned int moving, moving_max;
 };
@@ -44,10 +53,46 @@ static const struct nacre_map_osd *osd_row(const struct planner *p, uint16_t id)
 	return &p->edit->osds[id];
 }
 
-/* May it be given a slot now? */
-static bool can_take(const struct planner *p, uint16_t id)
+/* May it have a slot now, as far as its room is not concerned? */
+static bool can_hold(const struct planner *p, uint16_t id)
 {
 	return mapedit_takes_data(osd_row(p, id)) && (p->empty || mapedit_osd_is_up(p->edit, id));
+}
+
+/* ---- room ---------------------------------------------------------------------------------------- */
+
+/* The less, the better: who has not said how full it is, is better than one that has said that it is nearly so. */
+enum want_of_room { WANT_NONE, WANT_UNKNOWN, WANT_SOME, WANT_ALL };
+
+/* Would one more group make nearly full what is not yet? Groups are of different sizes: half of the room is enough for what comes. */
+static bool is_spoken_for(const struct planner *p, uint16_t id)
+{
+	return (p->coming[id] + 1) * p->group_bytes > p->fills[id].fill.bytes_free / 2;
+}
+
+static enum want_of_room want_of_room(const struct planner *p, uint16_t id)
+{
+	if (p->empty)
+		return WANT_NONE;
+	switch (p->fills[id].fill.state) {
+	case FILL_WELL:
+		return is_spoken_for(p, id) ? WANT_SOME : WANT_NONE;
+	case FILL_UNKNOWN:
+		return WANT_UNKNOWN;
+	case FILL_NEARLY:
+		return WANT_SOME;
+	default:
+		return WANT_ALL;
+	}
+}
+
+/* Is this member kept from having everything by its OSD being full? */
+static bool is_stuck(const struct planner *p, const struct nacre_map_pg *g, int slot)
+{
+	uint16_t id = nacre_pg_slot(g, slot);
+
+	return id != NACRE_OSD_NONE && !mapedit_is_in_sync(g, slot) && mapedit_osd_is_up(p->edit, id) &&
+	       want_of_room(p, id) == WANT_ALL;
 }
 
 /* ---- groups ------------------------------------------------------------------------------------ */
@@ -65,12 +110,13 @@ static bool serves(const struct planner *p, const struct nacre_map_pg *g, int sl
 	return mapedit_is_in_sync(g, slot) && (p->empty || mapedit_osd_is_up(p->edit, nacre_pg_slot(g, slot)));
 }
 
-static bool has_server(const struct planner *p, const struct nacre_map_pg *g)
+static int count_servers(const struct planner *p, const struct nacre_map_pg *g)
 {
+	int count = 0;
+
 	for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
-		if (serves(p, g, slot))
-			return true;
-	return false;
+		count += serves(p, g, slot);
+	return count;
 }
 
 static bool all_serve(const struct planner *p, const struct nacre_map_pg *g)
@@ -87,11 +133,11 @@ static bool is_whole(const struct planner *p, const struct nacre_map_pg *g)
 	return all_serve(p, g) && !has_leaver(p, g);
 }
 
-/* Is anybody being caught up, or about to leave? Not if that waits for one who is down. */
+/* Is anybody being caught up, or about to leave? Not if that waits for one who is down, or has no room. */
 static bool is_moving(const struct planner *p, const struct nacre_map_pg *g)
 {
 	for (int slot = 0; slot < p->replicas; slot++)
-		if (!mapedit_is_in_sync(g, slot) && mapedit_osd_is_up(p->edit, nacre_pg_slot(g, slot)))
+		if (!mapedit_is_in_sync(g, slot) && mapedit_osd_is_up(p->edit, nacre_pg_slot(g, slot)) && !is_stuck(p, g, slot))
 			return true;
 	return has_leaver(p, g) && all_serve(p, g);
 }
@@ -111,7 +157,7 @@ static bool collides(const struct planner *p, const struct nacre_map_pg *g, int 
 
 static bool may_have(const struct planner *p, const struct nacre_map_pg *g, int slot, uint16_t id, bool any_domain)
 {
-	return nacre_pg_slot_of(g, id) < 0 && can_take(p, id) && (any_domain || !collides(p, g, slot, id));
+	return nacre_pg_slot_of(g, id) < 0 && can_hold(p, id) && (any_domain || !collides(p, g, slot, id));
 }
 
 /* ---- shares ------------------------------------------------------------------------------------- */
@@ -149,7 +195,7 @@ static bool needs_more(const struct planner *p, uint16_t a, uint16_t b)
 
 /* ---- changes -------------------------------------------------------------------------------------- */
 
-static void give(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t id)
+static void set_member(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t id)
 {
 	uint16_t old = nacre_pg_slot(g, slot);
 
@@ -161,6 +207,13 @@ static void give(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t i
 	p->all[id]++;
 	mapedit_set_slot(p->edit, g, slot, id);
 	p->changed++;
+}
+
+/* To one that has nothing of it. */
+static void give(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t id)
+{
+	set_member(p, g, slot, id);
+	p->coming[id]++;
 	p->moving++;
 }
 
@@ -183,23 +236,40 @@ static bool move(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t i
 	return true;
 }
 
-/* Who should have this slot: NACRE_OSD_NONE if there is nobody. */
-static uint16_t find_new(const struct planner *p, uint32_t pg, int slot, bool any_domain)
+static bool suits_better(const struct planner *p, uint16_t a, uint16_t b)
+{
+	enum want_of_room of_a = want_of_room(p, a), of_b = want_of_room(p, b);
+
+	return of_a < of_b || (of_a == of_b && needs_more(p, a, b));
+}
+
+/* Who should have this slot, of those that want for no more room than that: NACRE_OSD_NONE if there is nobody. */
+static uint16_t find_new(const struct planner *p, uint32_t pg, int slot, bool any_domain, enum want_of_room most)
 {
 	const struct nacre_map_pg *g = group(p, pg);
 	uint16_t found = NACRE_OSD_NONE;
 
 	for (uint16_t id = 0; id < p->edit->osd_count; id++)
-		if (may_have(p, g, slot, id, any_domain) && (found == NACRE_OSD_NONE || needs_more(p, id, found)))
+		if (may_have(p, g, slot, id, any_domain) && want_of_room(p, id) <= most &&
+		    (found == NACRE_OSD_NONE || suits_better(p, id, found)))
 			found = id;
 	return found;
 }
 
-static uint16_t find_new_anywhere(const struct planner *p, uint32_t pg, int slot)
+/* For a replica that is lost. A failure domain of its own is worth more than plenty of room. */
+static uint16_t find_for_lost(const struct planner *p, uint32_t pg, int slot)
 {
-	uint16_t id = find_new(p, pg, slot, false);
+	uint16_t id = find_new(p, pg, slot, false, WANT_SOME);
 
-	return id == NACRE_OSD_NONE ? find_new(p, pg, slot, true) : id;
+	return id == NACRE_OSD_NONE ? find_new(p, pg, slot, true, WANT_SOME) : id;
+}
+
+/* For one that is to go, which can wait, also for room in another failure domain. */
+static uint16_t find_for_leaver(const struct planner *p, uint32_t pg, int slot)
+{
+	bool any_domain = find_new(p, pg, slot, false, WANT_ALL) == NACRE_OSD_NONE;
+
+	return find_new(p, pg, slot, any_domain, WANT_NONE);
 }
 
 /* Members that left and are not in sync have nothing that anybody needs. */
@@ -212,35 +282,48 @@ static void drop_lost_leavers(struct planner *p, struct nacre_map_pg *g)
 		}
 }
 
-/* One that is leaving, and need not, gets its place back. */
+/* One that is leaving, and need not, gets its place back. It has everything already: how full it is does not matter. */
 static bool take_back(struct planner *p, struct nacre_map_pg *g, int slot)
 {
 	for (int behind = p->replicas; behind < NACRE_REPLICAS_MAX; behind++) {
 		uint16_t id = nacre_pg_slot(g, behind);
 
-		if (!serves(p, g, behind) || !can_take(p, id) || collides(p, g, slot, id))
+		if (!serves(p, g, behind) || !can_hold(p, id) || collides(p, g, slot, id))
 			continue;
 		mapedit_set_slot(p->edit, g, behind, NACRE_OSD_NONE);
-		give(p, g, slot, id);
+		set_member(p, g, slot, id);
 		g->in_sync |= (uint8_t)(1u << slot);
 		return true;
 	}
 	return false;
 }
 
-/* A slot without an OSD, or whose OSD has nothing and should have nothing. */
+/*
+ * Is this slot due another member: nobody has it, or one that has not everything, and is not to have it, or cannot, as its OSD is full? Where an old
+ * member goes on, that was a move. Else it may be one that was away and lacks little, so it is waited for.
+ */
+static bool is_vacant(const struct planner *p, const struct nacre_map_pg *g, int slot)
+{
+	uint16_t id = nacre_pg_slot(g, slot);
+
+	if (id == NACRE_OSD_NONE || mapedit_is_in_sync(g, slot))
+		return id == NACRE_OSD_NONE;
+	return !mapedit_takes_data(osd_row(p, id)) ||
+	       (is_stuck(p, g, slot) && (has_leaver(p, g) || p->fills[id].full_for_long));
+}
+
 static bool fill_slot(struct planner *p, uint32_t pg)
 {
 	struct nacre_map_pg *g = group(p, pg);
 
-	for (int slot = 0; slot < p->replicas && has_server(p, g); slot++) {
-		uint16_t old = nacre_pg_slot(g, slot), id;
+	for (int slot = 0; slot < p->replicas && count_servers(p, g); slot++) {
+		uint16_t id;
 
-		if (old != NACRE_OSD_NONE && (mapedit_is_in_sync(g, slot) || mapedit_takes_data(osd_row(p, old))))
+		if (!is_vacant(p, g, slot))
 			continue;
 		if (take_back(p, g, slot))
 			return true;
-		id = find_new_anywhere(p, pg, slot);
+		id = count_servers(p, g) < p->replicas ? find_for_lost(p, pg, slot) : find_for_leaver(p, pg, slot);
 		if (id != NACRE_OSD_NONE) {
 			give(p, g, slot, id);
 			return true;
@@ -260,9 +343,9 @@ static bool move_misplaced(struct planner *p, uint32_t pg)
 		uint16_t old = nacre_pg_slot(g, slot), id = NACRE_OSD_NONE;
 
 		if (!mapedit_takes_data(osd_row(p, old)))
-			id = find_new_anywhere(p, pg, slot);
+			id = find_for_leaver(p, pg, slot);
 		else if (collides(p, g, slot, old))
-			id = find_new(p, pg, slot, false);
+			id = find_new(p, pg, slot, false, WANT_NONE);
 		if (id != NACRE_OSD_NONE)
 			return move(p, g, slot, id);
 	}
@@ -289,7 +372,7 @@ static void rank_osds(struct planner *p, struct ranking *ranking)
 {
 	ranking->count = 0;
 	for (uint16_t id = 0; id < p->edit->osd_count; id++)
-		if (can_take(p, id))
+		if (can_hold(p, id))
 			ranking->ids[ranking->count++] = id;
 	qsort_r(ranking->ids, ranking->count, sizeof(ranking->ids[0]), by_need, p);
 }
@@ -319,16 +402,20 @@ static bool move_between(struct planner *p, uint16_t from, uint16_t to)
 /* One move that makes two OSDs more even; the most uneven first. */
 static bool even_out_once(struct planner *p, struct ranking *ranking)
 {
-	unsigned int least, most;
+	unsigned int least, most, tried = 0;
 
 	rank_osds(p, ranking);
-	for (least = 0; least < ranking->count && least < CANDIDATES; least++)
+	for (least = 0; least < ranking->count && tried < CANDIDATES; least++) {
+		if (want_of_room(p, ranking->ids[least]) > WANT_NONE)
+			continue;
+		tried++;
 		for (most = ranking->count; most-- > 0 && ranking->count - most <= CANDIDATES;) {
 			if (compare_shares(p, ranking->ids[least], 1, ranking->ids[most]) >= 0)
 				break;
 			if (move_between(p, ranking->ids[most], ranking->ids[least]))
 				return true;
 		}
+	}
 	return false;
 }
 
@@ -353,6 +440,25 @@ static void plan_pool(struct planner *p)
 		;
 }
 
+static void count_coming(struct planner *p, const struct nacre_map_pg *g)
+{
+	for (int slot = 0; slot < p->replicas; slot++)
+		if (nacre_pg_slot(g, slot) != NACRE_OSD_NONE && !mapedit_is_in_sync(g, slot))
+			p->coming[nacre_pg_slot(g, slot)]++;
+}
+
+static void find_group_bytes(struct planner *p)
+{
+	uint64_t bytes = 0, groups = 0;
+
+	for (uint16_t id = 0; id < p->edit->osd_count; id++)
+		if (p->fills[id].fill.state != FILL_UNKNOWN) {
+			bytes += p->fills[id].fill.bytes_total - p->fills[id].fill.bytes_free;
+			groups += p->all[id];
+		}
+	p->group_bytes = groups ? bytes / groups : 0;
+}
+
 static void count_moving(struct planner *p)
 {
 	for (p->pool = 0; p->pool < p->edit->pool_count; p->pool++) {
@@ -360,6 +466,7 @@ static void count_moving(struct planner *p)
 		for (uint32_t pg = 0; pg < p->edit->pools[p->pool].pg_count; pg++) {
 			drop_lost_leavers(p, group(p, pg));
 			p->moving += is_moving(p, group(p, pg));
+			count_coming(p, group(p, pg));
 		}
 	}
 }
@@ -367,10 +474,11 @@ static void count_moving(struct planner *p)
 /* The counts, over all pools; NULL: no memory. */
 static uint32_t *count_all(struct planner *p)
 {
-	p->slots = calloc(2 * NACRE_MAP_OSDS_MAX, sizeof(*p->slots));
+	p->slots = calloc(3 * NACRE_MAP_OSDS_MAX, sizeof(*p->slots));
 	if (!p->slots)
 		return NULL;
 	p->all = p->slots + NACRE_MAP_OSDS_MAX;
+	p->coming = p->all + NACRE_MAP_OSDS_MAX;
 	for (uint32_t pool = 0; pool < p->edit->pool_count; pool++)
 		count_slots(p, pool, p->all);
 	return p->slots;
@@ -384,13 +492,14 @@ static void take_pool(struct planner *p, uint32_t pool)
 	count_slots(p, pool, p->slots);
 }
 
-unsigned int mapedit_rebalance(struct mapedit *edit, unsigned int moving_max)
+unsigned int mapedit_rebalance(struct mapedit *edit, const struct mapedit_fill *fills, unsigned int moving_max)
 {
-	struct planner p = { .edit = edit, .moving_max = moving_max };
+	struct planner p = { .edit = edit, .fills = fills, .moving_max = moving_max };
 
 	if (!count_all(&p))
 		return 0;
 	count_moving(&p);
+	find_group_bytes(&p);
 	for (uint32_t pool = 0; pool < edit->pool_count; pool++) {
 		take_pool(&p, pool);
 		plan_pool(&p);

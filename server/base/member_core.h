@@ -40,6 +40,8 @@ struct watched {
 	bool seen_alive;		/* by this process, at some time */
 	bool down;			/* an OSD, by the map */
 	uint64_t down_ns;		/* when that was first seen here */
+	struct mapedit_fill fill;	/* an OSD: how full it is taken to be */
+	uint64_t full_from_ns, full_until_ns;	/* when it has said that it is full, without a break; 0 = it has not */
 };
 
 struct coordinator {
@@ -48,7 +50,7 @@ struct coordinator {
 	bool listing;			/* leases are being read */
 	bool changing;			/* our change of the map is under way */
 	unsigned int moved;		/* groups, by that change */
-	uint64_t settled_epoch;		/* in that map every group is where it should be, or on its way */
+	uint64_t settled_epoch;		/* in that map every group is where it should be, or on its way; 0 = OSDs are fuller, or less full, since */
 	struct io_timer tick;
 	struct watched osds[NACRE_MAP_OSDS_MAX];
 	struct watched ranks[NACRE_MAP_RANKS_MAX];

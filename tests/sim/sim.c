@@ -7,6 +7,7 @@
 #include "protocol/map.h"
 #include "server/osd/journal_mode.h"
 #include "clones.h"
+#include "fills.h"
 #include "groups.h"
 #include "pools.h"
 #include "quotas.h"
@@ -168,11 +169,11 @@ static void report(struct sim *sim)
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " rotten blocks, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged, %" PRIu64 " weights changed, %" PRIu64 " pools, %" PRIu64 " clones%s%s\n",
+		       " judged, %" PRIu64 " weights changed, %" PRIu64 " fills, %" PRIu64 " pools, %" PRIu64 " clones%s%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->pools_changed, sim->cloned,
+		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->fills_changed, sim->pools_changed, sim->cloned,
 		       modes[sim->journal_modes[NACRE_POOL_META] ? 2 : !!sim->journal_modes[NACRE_POOL_DATA]],
 		       sim->journal_modes[NACRE_POOL_DATA] ?
 		       osd_journal_mode_find(sim->journal_modes[NACRE_POOL_DATA])->name : "");
@@ -208,6 +209,7 @@ bool sim_history(const struct sim_options *options, uint64_t *ret_hash)
 		weights_begin(sim);
 		pools_begin(sim);
 		rot_begin(sim);
+		fills_begin(sim);
 		sim_until(sim, workload_is_done, HISTORY_LIMIT_NS, "to finish its calls");
 	}
 	if (!sim->failed)

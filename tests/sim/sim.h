@@ -144,6 +144,9 @@ struct sim {
 	struct sim_event weight_event;
 	struct sim_random weight_random;	/* apart from all others */
 	uint64_t weights_changed;
+	struct sim_event fill_event;
+	struct sim_random fill_random;	/* apart from all others */
+	uint64_t fills_changed;
 	bool pools_change;		/* pools.c: journal modes do not stay as they are */
 	struct sim_event pool_event;
 	struct sim_random pool_random;	/* apart from all others */

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include "protocol/session.h"
 #include "clones.h"
+#include "fills.h"
 #include "pools.h"
 #include "quotas.h"
 #include "rot.h"
@@ -277,11 +278,13 @@ static bool is_quiet(struct sim *sim)
 void verdict(struct sim *sim)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));
+	uint64_t placement;
 	unsigned int i;
 
 	sim->draining = true;
 	faults_end(sim);
 	weights_end(sim);
+	fills_end(sim);
 	pools_end(sim);
 	if (!sim_until(sim, is_quiet, QUIET_LIMIT_NS, "to be quiet"))
 		goto out;
@@ -297,7 +300,10 @@ void verdict(struct sim *sim)
 	}
 	if (!sim_until(sim, weights_settled, QUIET_LIMIT_NS, "to be where it should be"))
 		goto out;
+	placement = weights_placement(sim);
 	sim_run(sim->world, sim->world->now_ns + PURGE_NS);
+	if (!sim->failed && weights_placement(sim) != placement)
+		sim_fail(sim, "groups go on moving when nothing changes any more");
 	if (!sim->failed)
 		audit_at_end(sim);
 	if (!sim->failed)

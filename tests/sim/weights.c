@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* See weights.h. */
 #include <stdlib.h>
+#include <xxhash.h>
 #include "server/base/mapedit_core.h"
+#include "fills.h"
 #include "rot.h"
 #include "weights.h"
 
@@ -70,23 +72,53 @@ void weights_end(struct sim *sim)
 		cluster_edit_map(sim, weigh_all_alike, NULL);
 }
 
+struct question {
+	struct sim *sim;
+	bool settled;
+};
+
 /* Nothing is changed: it is only asked whether there is anything left to do. */
 static bool is_settled(void *owner, struct mapedit *edit)
 {
-	bool *settled = owner;
+	struct mapedit_fill fills[NACRE_MAP_OSDS_MAX] = { 0 };
+	struct question *question = owner;
 	unsigned int i;
 
-	*settled = true;
+	question->settled = true;
+	for (i = 0; i < edit->osd_count; i++)
+		question->settled &= edit->osds[i].flags & NACRE_OSD_UP;	/* one that is not is due its share when it is */
 	for (i = 0; i < edit->pg_count; i++)
-		*settled &= edit->pgs[i].in_sync == 3;	/* both replicas, and nobody behind them */
-	*settled = *settled && !mapedit_rebalance(edit, MOVING_MAX);
+		question->settled &= edit->pgs[i].in_sync == 3;	/* both replicas, and nobody behind them */
+	fills_read(question->sim, fills);
+	question->settled = question->settled && !mapedit_rebalance(edit, fills, MOVING_MAX);
 	return false;
 }
 
 bool weights_settled(struct sim *sim)
 {
-	bool settled;
+	struct question question = { sim };
 
-	cluster_edit_map(sim, is_settled, &settled);
-	return settled && cluster_serves(sim);
+	cluster_edit_map(sim, is_settled, &question);
+	return question.settled && cluster_serves(sim);
+}
+
+static bool hash_slots(void *owner, struct mapedit *edit)
+{
+	uint64_t *hash = owner;
+	uint16_t osd;
+
+	for (unsigned int i = 0; i < edit->pg_count; i++)
+		for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+			osd = nacre_pg_slot(&edit->pgs[i], slot);
+			*hash = XXH64(&osd, sizeof(osd), *hash);
+		}
+	return false;
+}
+
+uint64_t weights_placement(struct sim *sim)
+{
+	uint64_t hash = 0;
+
+	cluster_edit_map(sim, hash_slots, &hash);
+	return hash;
 }

@@ -10,5 +10,7 @@ void weights_begin(struct sim *sim);
 void weights_end(struct sim *sim);
 /* Has every group the members it should have, all in sync, and nobody on its way out? */
 bool weights_settled(struct sim *sim);
+/* A hash of who has which slot. */
+uint64_t weights_placement(struct sim *sim);
 
 #endif

@@ -13,6 +13,7 @@
 #include "server/base/member.h"
 
 #define LEASE_MS 300
+#define OUT_AFTER_MS 60000		/* longer than any test */
 #define DAEMONS 5
 
 struct daemon_under_test {
@@ -99,7 +100,7 @@ static inline void start_with_store(struct fixture *f, int slot, enum nacre_role
 	};
 	struct member_config config = {
 		.io = f->io, .role = role, .id = id, .store_lo = store_lo, .store_hi = 1,
-		.time_scale_percent = 100, .lease_ms = LEASE_MS, .handler = &member_handler,
+		.time_scale_percent = 100, .lease_ms = LEASE_MS, .out_after_ms = OUT_AFTER_MS, .handler = &member_handler,
 		.owner = d, .log = f->log,
 	};
 	const char *error;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The coordinator: what becomes of daemons whose leases end, alone and all together. */
 #include "members.h"
+#include "server/base/mapedit.h"
 
 struct expected {
 	struct fixture *f;
@@ -126,6 +127,76 @@ static void the_last_in_sync_members_stay(void **state)
 	teardown(&f);
 }
 
+/* ---- how full OSDs are --------------------------------------------------------------------- */
+
+static void tell(struct fixture *f, int slot, enum fill_state state)
+{
+	mapstore_lease_tell(f->d[slot].store, (struct fill){ state, .bytes_total = 1000, .bytes_free = 900 });
+}
+
+static int empty_osd0(void *owner, const struct cluster_map *now, struct mapedit *next)
+{
+	next->osds[0].weight = 0;
+	return 0;
+}
+
+static void on_changed(void *owner, int result)
+{
+	assert_int_equal(result, 0);
+}
+
+/* Groups that an OSD has in another's place, who goes on. */
+static unsigned int coming_to(struct fixture *f, uint16_t osd)
+{
+	const struct nacre_map_view *view = &member_map(f->d[0].member)->view;
+	unsigned int count = 0;
+	struct nacre_map_pg pg;
+
+	for (uint32_t pool = 0; pool < 2; pool++)
+		for (uint32_t i = 0; !nacre_map_pg_at(view, pool, i, &pg); i++)
+			count += nacre_pg_slot(&pg, 2) != NACRE_OSD_NONE && nacre_pg_slot_of(&pg, osd) >= 0 &&
+				 nacre_pg_slot_of(&pg, osd) < 2 && !(pg.in_sync >> nacre_pg_slot_of(&pg, osd) & 1);
+	return count;
+}
+
+static bool some_come_to_osd2(void *f) { return coming_to(f, 2); }
+static bool some_come_to_osd1(void *f) { return coming_to(f, 1); }
+
+/* What they say with their leases decides who is given groups, and when. */
+static void groups_go_to_those_that_say_they_have_room(void **state)
+{
+	struct fixture f;
+
+	setup(&f, 4, 2, 1);
+	start(&f, 0, NACRE_ROLE_MDS, 0);
+	for (uint16_t i = 0; i < 4; i++) {
+		start(&f, i + 1, NACRE_ROLE_OSD, i);
+		if (i)
+			tell(&f, i + 1, i == 2 ? FILL_FULL : FILL_NEARLY);
+	}
+	for (int i = 0; i < 5; i++)
+		run_until_set(f.io, &f.d[i].joined);
+	member_change_map(f.d[0].member, empty_osd0, on_changed, &f);
+	run_ms(f.io, 4 * LEASE_MS);
+	assert_int_equal(coming_to(&f, 1) + coming_to(&f, 2) + coming_to(&f, 3), 0);
+	/* one that was full until now is no better than nearly full */
+	tell(&f, 3, FILL_WELL);
+	run_ms(f.io, 4 * LEASE_MS);
+	assert_false(some_come_to_osd2(&f));
+	tell(&f, 2, FILL_WELL);
+	run_until(f.io, some_come_to_osd1, &f);
+	/* on the way it becomes full: osd0 has nowhere else to go, and what has begun waits */
+	tell(&f, 2, FILL_FULL);
+	run_ms(f.io, 4 * LEASE_MS);
+	assert_true(some_come_to_osd1(&f));
+	/* elsewhere it can go */
+	tell(&f, 4, FILL_WELL);
+	run_ms(f.io, 4 * LEASE_MS);
+	assert_false(some_come_to_osd2(&f));
+	assert_true(coming_to(&f, 3));
+	teardown(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +204,7 @@ int main(void)
 		cmocka_unit_test(a_cluster_that_died_together_comes_back_whole),
 		cmocka_unit_test(who_does_not_come_back_is_marked_down_later),
 		cmocka_unit_test(the_last_in_sync_members_stay),
+		cmocka_unit_test(groups_go_to_those_that_say_they_have_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
