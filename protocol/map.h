@@ -19,6 +19,7 @@
 #define NACRE_MAP_RANKS_MAX 64
 #define NACRE_MAP_PGS_MAX 16384		/* over all pools */
 #define NACRE_REPLICAS_MAX 4
+#define NACRE_PG_SLOTS (NACRE_REPLICAS_MAX + 1)	/* of a placement group: one is left for a member whose place was taken */
 #define NACRE_OSD_NONE 0xffff		/* an empty slot of a placement group */
 
 /* Pools that every file system has. */
@@ -109,7 +110,8 @@ NACRE_STRUCT(nacre_map_dead, NACRE_MAP_DEAD_FIELDS, 16);
  * whose OSD is up. `interval` is the epoch at which the slots, the in-sync
  * set, or the instance of a member last changed; replicas speak only within
  * one interval. Slots behind the pool's `replicas` are those of members whose
- * places were taken: they go when the new ones are in sync.
+ * places were taken: they go when the new ones are in sync. The fifth can only be one of these; it came later,
+ * so an empty one is 0, and a map that has any needs NACRE_FEATURE_FIFTH_SLOT.
  */
 #define NACRE_MAP_PG_FIELDS(F, R, T)					\
 	F(64, interval, "epoch at which the present interval began")	\
@@ -119,8 +121,8 @@ NACRE_STRUCT(nacre_map_dead, NACRE_MAP_DEAD_FIELDS, 16);
 	F(16, osd3, "slot 3")						\
 	F(8, in_sync, "bit i: slot i holds every acknowledged write")	\
 	R(8, reserved0)							\
-	R(16, reserved1)						\
-	R(32, reserved2)
+	F(16, osd4, "slot 4: OSD id + 1, 0 = empty")			\
+	R(32, reserved1)
 NACRE_STRUCT(nacre_map_pg, NACRE_MAP_PG_FIELDS, 24);
 
 #define NACRE_MAP_FIELDS(F, R, T)					\

@@ -32,7 +32,8 @@
 	F(6, UNWRITTEN, "blocks that are allocated and not written: whole objects in one ALLOCATE, KEEP, MAP, REP_OBJECT with ROOM; room behind a file's end: KEEPS, KEPT") \
 	F(7, INODE_FLAGS, "attributes of chattr: enum nacre_inode_flags") \
 	F(8, SCRUB, "replicas of an object compared and repaired: REP_SCRUB") \
-	F(9, POOL_DIRECT, "a pool says from which size on writes are not journaled")
+	F(9, POOL_DIRECT, "a pool says from which size on writes are not journaled") \
+	F(10, FIFTH_SLOT, "a placement group has a fifth member while one of four is being replaced")
 
 #define NACRE_FEATURE_ENUM(bit, name, doc) NACRE_FEATURE_##name = 1u << (bit),
 enum nacre_feature {
@@ -42,7 +43,7 @@ enum nacre_feature {
 					  NACRE_FEATURE_SIZE_REPORT | NACRE_FEATURE_CAP_REVOKES | \
 					  NACRE_FEATURE_QUOTA | NACRE_FEATURE_UNWRITTEN | \
 					  NACRE_FEATURE_INODE_FLAGS | NACRE_FEATURE_SCRUB | \
-					  NACRE_FEATURE_POOL_DIRECT))
+					  NACRE_FEATURE_POOL_DIRECT | NACRE_FEATURE_FIFTH_SLOT))
 #define NACRE_FEATURES_REQUIRED ((__u64)NACRE_FEATURE_BASE)
 
 enum nacre_role {

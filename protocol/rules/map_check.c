@@ -155,9 +155,11 @@ static const char *check_group(const struct nacre_map_view *view, const struct n
 
 	if (!g->interval || g->interval > view->epoch)
 		return "map: group's interval";
-	if (g->in_sync >> NACRE_REPLICAS_MAX)
+	if (g->in_sync >> NACRE_PG_SLOTS)
 		return "map: group's in-sync bits";
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	if (g->osd4 && !(view->features & NACRE_FEATURE_FIFTH_SLOT))
+		return "map: group's fifth member without the feature";
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		osd = nacre_pg_slot(g, slot);
 		if (osd == NACRE_OSD_NONE) {
 			if (g->in_sync & 1u << slot)

@@ -125,8 +125,31 @@ __u16 nacre_pg_slot(const struct nacre_map_pg *pg, int slot)
 		return pg->osd2;
 	case 3:
 		return pg->osd3;
+	case 4:
+		return pg->osd4 ? pg->osd4 - 1 : NACRE_OSD_NONE;
 	default:
 		return NACRE_OSD_NONE;
+	}
+}
+
+void nacre_pg_set_slot(struct nacre_map_pg *pg, int slot, __u16 osd)
+{
+	switch (slot) {
+	case 0:
+		pg->osd0 = osd;
+		break;
+	case 1:
+		pg->osd1 = osd;
+		break;
+	case 2:
+		pg->osd2 = osd;
+		break;
+	case 3:
+		pg->osd3 = osd;
+		break;
+	case 4:
+		pg->osd4 = osd == NACRE_OSD_NONE ? 0 : osd + 1;
+		break;
 	}
 }
 
@@ -136,7 +159,7 @@ int nacre_pg_slot_of(const struct nacre_map_pg *pg, __u16 osd)
 
 	if (osd == NACRE_OSD_NONE)
 		return -1;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (nacre_pg_slot(pg, slot) == osd)
 			return slot;
 	return -1;
@@ -162,7 +185,7 @@ int nacre_map_primary(const struct nacre_map_view *view, __u32 pool, __u32 pg)
 
 	if (err)
 		return err;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (slot_serves(view, &g, slot))
 			return nacre_pg_slot(&g, slot);
 	return -EAGAIN;
@@ -175,7 +198,7 @@ int nacre_map_pg_alive(const struct nacre_map_view *view, __u32 pool, __u32 pg)
 
 	if (nacre_map_pg_at(view, pool, pg, &g))
 		return 0;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		alive += slot_serves(view, &g, slot);
 	return alive;
 }

@@ -83,8 +83,10 @@ int nacre_map_pg_at(const struct nacre_map_view *view, __u32 pool, __u32 pg,
 /* Group of the object with this placement hash. 0 and *pg, or -ENOENT: no such pool. */
 int nacre_map_pg_of(const struct nacre_map_view *view, __u32 pool, __u64 hash, __u32 *pg);
 
-/* OSD id in slot 0..NACRE_REPLICAS_MAX-1 of a group, or NACRE_OSD_NONE. */
+/* OSD id in slot 0..NACRE_PG_SLOTS-1 of a group, or NACRE_OSD_NONE. */
 __u16 nacre_pg_slot(const struct nacre_map_pg *pg, int slot);
+/* Only the slot: in_sync is left as it is. */
+void nacre_pg_set_slot(struct nacre_map_pg *pg, int slot, __u16 osd);
 
 /* Slot of an OSD in a group, or -1. */
 int nacre_pg_slot_of(const struct nacre_map_pg *pg, __u16 osd);

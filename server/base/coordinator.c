@@ -72,7 +72,7 @@ static void look_whether_down(struct coordinator *c, struct watched *w, const st
 
 /*
  * By the lease of the instance in the map; who has none, or has not said, is neither full nor empty. One that was full shortly ago counts as
- * nearly full: what is not well placed there shall not come and go.
+ * nearly full: a group that does not fit there shall not come and go.
  */
 static struct mapedit_fill find_fill(struct coordinator *c, struct watched *w, const struct mapstore_lease *lease)
 {
@@ -160,7 +160,7 @@ static bool is_worth_it(const struct coordinator *c, const struct mapedit *next,
 
 		if (slot < 0 || !(pg->in_sync & 1u << slot))
 			continue;
-		for (int other = 0; other < NACRE_REPLICAS_MAX; other++) {
+		for (int other = 0; other < NACRE_PG_SLOTS; other++) {
 			if (other == slot || !(pg->in_sync & 1u << other))
 				continue;
 			alone = false;

@@ -293,9 +293,10 @@ int mapedit_osd_up(struct mapedit *edit, uint16_t id, uint64_t instance, uint64_
 
 void mapedit_set_slot(struct mapedit *edit, struct nacre_map_pg *pg, int slot, uint16_t osd)
 {
-	uint16_t *const slots[NACRE_REPLICAS_MAX] = { &pg->osd0, &pg->osd1, &pg->osd2, &pg->osd3 };
-
-	*slots[slot] = osd;
+	nacre_pg_set_slot(pg, slot, osd);
+	/* it stays: the next move would need it again, and refuse whom it let in meanwhile */
+	if (pg->osd4)
+		edit->head.features |= NACRE_FEATURE_FIFTH_SLOT;
 	pg->in_sync &= (uint8_t)~(1u << slot);
 	pg->interval = edit->head.epoch;
 }
@@ -303,7 +304,7 @@ void mapedit_set_slot(struct mapedit *edit, struct nacre_map_pg *pg, int slot, u
 /* Another in-sync member that is up: it holds all that was acknowledged (OSD-1). */
 static bool has_other(const struct mapedit *edit, const struct nacre_map_pg *pg, int slot)
 {
-	for (int other = 0; other < NACRE_REPLICAS_MAX; other++)
+	for (int other = 0; other < NACRE_PG_SLOTS; other++)
 		if (other != slot && (pg->in_sync & 1u << other) &&
 		    mapedit_osd_is_up(edit, nacre_pg_slot(pg, other)))
 			return true;
@@ -401,7 +402,7 @@ static struct nacre_map_pg *group_at(struct mapedit *edit, uint32_t pool, uint32
 /* The slot that serves, -1: none does. */
 static int primary_slot(const struct mapedit *edit, const struct nacre_map_pg *pg)
 {
-	for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (int slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (mapedit_is_in_sync(pg, slot) && mapedit_osd_is_up(edit, nacre_pg_slot(pg, slot)))
 			return slot;
 	return -1;
@@ -419,7 +420,7 @@ static bool let_leavers_go(struct mapedit *edit, uint32_t pool, struct nacre_map
 	for (slot = 0; slot < replicas; slot++)
 		if (!mapedit_is_in_sync(pg, slot) || !mapedit_osd_is_up(edit, nacre_pg_slot(pg, slot)))
 			return false;
-	for (; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (; slot < NACRE_PG_SLOTS; slot++) {
 		if (slot == stays || nacre_pg_slot(pg, slot) == NACRE_OSD_NONE)
 			continue;
 		mapedit_set_slot(edit, pg, slot, NACRE_OSD_NONE);
@@ -433,7 +434,7 @@ int mapedit_pg_in_sync(struct mapedit *edit, uint32_t pool, uint32_t pg, unsigne
 	struct nacre_map_pg *group = group_at(edit, pool, pg);
 	int serves;
 
-	if (!group || slot >= NACRE_REPLICAS_MAX || nacre_pg_slot(group, (int)slot) == NACRE_OSD_NONE)
+	if (!group || slot >= NACRE_PG_SLOTS || nacre_pg_slot(group, (int)slot) == NACRE_OSD_NONE)
 		return -ENOENT;
 	if (mapedit_is_in_sync(group, (int)slot))
 		return -EALREADY;

@@ -99,7 +99,7 @@ static bool is_stuck(const struct planner *p, const struct nacre_map_pg *g, int 
 
 static bool has_leaver(const struct planner *p, const struct nacre_map_pg *g)
 {
-	for (int slot = p->replicas; slot < NACRE_REPLICAS_MAX; slot++)
+	for (int slot = p->replicas; slot < NACRE_PG_SLOTS; slot++)
 		if (nacre_pg_slot(g, slot) != NACRE_OSD_NONE)
 			return true;
 	return false;
@@ -114,7 +114,7 @@ static int count_servers(const struct planner *p, const struct nacre_map_pg *g)
 {
 	int count = 0;
 
-	for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (int slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		count += serves(p, g, slot);
 	return count;
 }
@@ -217,23 +217,18 @@ static void give(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t i
 	p->moving++;
 }
 
-/* The old member goes on behind the others until the new one has everything. False: there is no room for both. */
-static bool move(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t id)
+/* The old member goes on behind the others until the new one has everything. */
+static void move(struct planner *p, struct nacre_map_pg *g, int slot, uint16_t id)
 {
 	uint16_t old = nacre_pg_slot(g, slot);
-	int behind = p->replicas;
+	int has_all = slot;
 
-	if (p->empty) {
-		give(p, g, slot, id);
-		g->in_sync |= (uint8_t)(1u << slot);
-		return true;
-	}
-	if (behind == NACRE_REPLICAS_MAX)
-		return false;
 	give(p, g, slot, id);
-	mapedit_set_slot(p->edit, g, behind, old);
-	g->in_sync |= (uint8_t)(1u << behind);
-	return true;
+	if (!p->empty) {
+		has_all = p->replicas;
+		mapedit_set_slot(p->edit, g, has_all, old);
+	}
+	g->in_sync |= (uint8_t)(1u << has_all);
 }
 
 static bool suits_better(const struct planner *p, uint16_t a, uint16_t b)
@@ -275,7 +270,7 @@ static uint16_t find_for_leaver(const struct planner *p, uint32_t pg, int slot)
 /* Members that left and are not in sync have nothing that anybody needs. */
 static void drop_lost_leavers(struct planner *p, struct nacre_map_pg *g)
 {
-	for (int slot = p->replicas; slot < NACRE_REPLICAS_MAX; slot++)
+	for (int slot = p->replicas; slot < NACRE_PG_SLOTS; slot++)
 		if (nacre_pg_slot(g, slot) != NACRE_OSD_NONE && !mapedit_is_in_sync(g, slot)) {
 			mapedit_set_slot(p->edit, g, slot, NACRE_OSD_NONE);
 			p->changed++;
@@ -285,7 +280,7 @@ static void drop_lost_leavers(struct planner *p, struct nacre_map_pg *g)
 /* One that is leaving, and need not, gets its place back. It has everything already: how full it is does not matter. */
 static bool take_back(struct planner *p, struct nacre_map_pg *g, int slot)
 {
-	for (int behind = p->replicas; behind < NACRE_REPLICAS_MAX; behind++) {
+	for (int behind = p->replicas; behind < NACRE_PG_SLOTS; behind++) {
 		uint16_t id = nacre_pg_slot(g, behind);
 
 		if (!serves(p, g, behind) || !can_hold(p, id) || collides(p, g, slot, id))
@@ -346,8 +341,10 @@ static bool move_misplaced(struct planner *p, uint32_t pg)
 			id = find_for_leaver(p, pg, slot);
 		else if (collides(p, g, slot, old))
 			id = find_new(p, pg, slot, false, WANT_NONE);
-		if (id != NACRE_OSD_NONE)
-			return move(p, g, slot, id);
+		if (id != NACRE_OSD_NONE) {
+			move(p, g, slot, id);
+			return true;
+		}
 	}
 	return false;
 }
@@ -396,7 +393,9 @@ static bool move_between(struct planner *p, uint16_t from, uint16_t to)
 			highest = drawn;
 		}
 	}
-	return best && move(p, best, best_slot, to);
+	if (best)
+		move(p, best, best_slot, to);
+	return best;
 }
 
 /* One move that makes two OSDs more even; the most uneven first. */

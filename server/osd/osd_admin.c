@@ -78,7 +78,7 @@ static bool command_pgs(void *owner, int argc, char **argv, struct admin_answer 
 			    pg->key.pool, pg->key.pg, pg_state_name(pg->state),
 			    age_ms(osd, pg->state_ns), pg->interval, pglog_first(&pg->log), pg->last,
 			    pg->durable, pg->committed, pg_recovery_left(pg));
-		for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 			print_member(pg, slot, answer);
 	}
 	return true;

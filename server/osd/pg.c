@@ -84,7 +84,7 @@ static void end_recoveries(struct pg *pg, const char *why)
 {
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (pg->members[slot].recovery)
 			pg_recovery_end(pg, &pg->members[slot], why);
 }
@@ -139,7 +139,7 @@ struct pg_member *pg_member_of(struct pg *pg, uint16_t osd)
 {
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (pg->members[slot].osd == osd)
 			return &pg->members[slot];
 	return NULL;
@@ -155,7 +155,7 @@ static void read_roles(struct pg *pg)
 	pg->slot = nacre_pg_slot_of(&pg->row, pg->osd->id);
 	pg->primary = nacre_map_primary(view, pg->key.pool, pg->key.pg) == pg->osd->id;
 	pg->enough = nacre_map_pg_active(view, pg->key.pool, pg->key.pg);
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		member->osd = slot == pg->slot ? NACRE_OSD_NONE : nacre_pg_slot(&pg->row, slot);
 		member->up = member->osd != NACRE_OSD_NONE && nacre_map_osd_is_up(view, member->osd);
@@ -213,7 +213,7 @@ void pg_settle(struct pg *pg)
 		begin_role(pg);
 	if (pg->state == PG_REPLICA || pg->state == PG_RECOVERING)
 		pg_member_advance(pg);
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (pg->members[slot].recovery)
 			pg_recovery_advance(pg, &pg->members[slot]);
 }
@@ -229,7 +229,7 @@ static void same_interval(struct pg *pg)
 		pg_set_state(pg, PG_STARVED);
 	else if (pg->state == PG_STARVED && pg->enough)
 		pg_set_state(pg, PG_ACTIVE);
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (member->up || member->in_sync || pg->edit_under_way)
 			continue;
@@ -330,7 +330,7 @@ void pg_tick(struct pg *pg)
 	}
 	if (pg->state != PG_ACTIVE && pg->state != PG_STARVED)
 		return;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (member->in_set)
 			pg_push(pg, member);

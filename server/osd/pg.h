@@ -103,7 +103,7 @@ struct pg {
 	struct pg_write_list writes;	/* executed, not committed, by number */
 	bool hold;			/* start no writes: a recovery is about to end */
 
-	struct pg_member members[NACRE_REPLICAS_MAX];
+	struct pg_member members[NACRE_PG_SLOTS];
 	struct pg_unstable *unstable;	/* stabilize.c: what members and we do not know; hash */
 	struct pg_stabilizing_list stabilizing;
 	uint64_t fetching;		/* reconcile.c: up to this number from the longest log */

@@ -51,7 +51,7 @@ static void reconciled(struct pg *pg)
 
 	pg->fetching = 0;
 	pg->osd->stats.reconciled++;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		pg->members[slot].in_set = takes_part(&pg->members[slot]);
 	pg_set_state(pg, pg->enough ? PG_ACTIVE : PG_STARVED);
 	pg_stabilize(pg);
@@ -68,7 +68,7 @@ void pg_reconcile_advance(struct pg *pg)
 
 	if (pg->state != PG_RECONCILING)
 		return;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (!takes_part(member))
 			continue;
@@ -84,7 +84,7 @@ void pg_reconcile_advance(struct pg *pg)
 	}
 	if (pg->durable < pg->last)
 		return;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (!takes_part(member))
 			continue;
@@ -117,7 +117,7 @@ void pg_reconcile(struct pg *pg)
 	struct pg_member *member;
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (takes_part(member) && !member->told && !member->asked)
 			ask(pg, member);

@@ -49,7 +49,7 @@ void pg_recovery_touch(struct pg *pg, const struct nacre_rep_entry *entry)
 	struct pg_member *member;
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (member->recovery && !member->in_set)
 			add_entry(member->recovery, entry->ino, entry->index, entry->snap);
@@ -61,7 +61,7 @@ uint64_t pg_recovery_left(const struct pg *pg)
 	uint64_t left = 0;
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (pg->members[slot].recovery)
 			left += pg->members[slot].recovery->missing_count;
 	return left;
@@ -131,7 +131,7 @@ void pg_recover(struct pg *pg)
 	struct pg_member *member;
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (!member->up || member->in_sync || member->in_set)
 			continue;
@@ -150,7 +150,7 @@ static void end_hold(struct pg *pg)
 	struct pg_recovery *other;
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		other = pg->members[slot].recovery;
 		if (other && (other->state == RECOVERY_CLOSING || other->state == RECOVERY_LOGGING))
 			return;

@@ -76,7 +76,7 @@ void pg_replicate(struct pg *pg)
 {
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (pg->members[slot].in_set)
 			pg_push(pg, &pg->members[slot]);
 }
@@ -111,7 +111,7 @@ void pg_advance(struct pg *pg)
 
 	if (pg->state != PG_ACTIVE && pg->state != PG_STARVED)
 		return;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (pg->members[slot].in_set && pg->members[slot].acked < committed)
 			committed = pg->members[slot].acked;
 	if (mutate(MUTATE_OSD_ACK_BEFORE_DURABLE))
@@ -125,7 +125,7 @@ void pg_advance(struct pg *pg)
 			pg_stabilized(write->stabilizing);
 		free(write);
 	}
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		if (pg->members[slot].recovery)
 			pg_recovery_advance(pg, &pg->members[slot]);
 }
@@ -230,7 +230,7 @@ bool pg_members_have_space(struct pg *pg, uint64_t blocks)
 	bool all = !blocks || have_space(pg->osd, blocks);
 	int slot;
 
-	for (slot = 0; blocks && slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; blocks && slot < NACRE_PG_SLOTS; slot++) {
 		if (!pg->members[slot].in_set)
 			continue;
 		peer = &pg->osd->peers[pg->members[slot].osd];
@@ -255,7 +255,7 @@ void pg_tell_committed(struct pg *pg)
 	struct pg_member *member;
 	int slot;
 
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (!member->in_set || member->committed_told >= pg->committed)
 			continue;

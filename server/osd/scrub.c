@@ -43,7 +43,7 @@ struct scrub_run {
 	bool deep;
 	struct scrub_asked *asked;	/* NULL: by itself */
 	bool aborted;			/* only our list is awaited */
-	struct page pages[NACRE_REPLICAS_MAX];	/* [0]: ours */
+	struct page pages[NACRE_PG_SLOTS];	/* [0]: ours */
 	unsigned int page_count;
 	struct osd_list list;
 	struct nacre_rep_listed_object after;
@@ -349,7 +349,7 @@ static void list_all(struct scrub_run *run)
 	pages_free(run);
 	run->page_count = 1;
 	run->pages[0] = (struct page){ .osd = run->osd->id, .waits = true };
-	for (i = 0; i < NACRE_REPLICAS_MAX; i++)
+	for (i = 0; i < NACRE_PG_SLOTS; i++)
 		if (scrub_member_counts(pg, &pg->members[i]))
 			run->pages[run->page_count++].osd = pg->members[i].osd;
 	for (i = 1; i < run->page_count; i++)

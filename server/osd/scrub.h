@@ -82,7 +82,7 @@ struct scrub_object {
 	unsigned int dialled;		/* how often a member that is in sync could not be asked */
 	uint64_t again_ns;		/* scan again, not before; 0: no */
 	struct object_hold hold;
-	struct scrub_side sides[NACRE_REPLICAS_MAX];
+	struct scrub_side sides[NACRE_PG_SLOTS];
 	unsigned int count;		/* sides[0] is ours */
 	/* What came of it. */
 	bool unstable;			/* it changed again and again: nothing was said */

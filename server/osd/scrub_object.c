@@ -282,7 +282,7 @@ static bool all_are_connected(const struct pg *pg)
 {
 	int i;
 
-	for (i = 0; i < NACRE_REPLICAS_MAX; i++)
+	for (i = 0; i < NACRE_PG_SLOTS; i++)
 		if (has_all(&pg->members[i]) && !osd_peer_conn(pg->osd, pg->members[i].osd))
 			return false;
 	return true;
@@ -369,7 +369,7 @@ static void scan_all(struct scrub_object *object)
 		return;
 	}
 	add_side(object, pg->osd->id, true);
-	for (i = 0; i < NACRE_REPLICAS_MAX; i++)
+	for (i = 0; i < NACRE_PG_SLOTS; i++)
 		if (scrub_member_counts(pg, &pg->members[i]))
 			add_side(object, pg->members[i].osd, false);
 	for (i = 1; i < object->count; i++)

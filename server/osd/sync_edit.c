@@ -181,7 +181,7 @@ static bool can_trim(const struct pg *pg)
 	for (slot = 0; slot < (int)pg->replicas; slot++)
 		if (slot != pg->slot && !(pg->members[slot].in_set && pg->members[slot].up))
 			return false;
-	for (; slot < NACRE_REPLICAS_MAX; slot++)
+	for (; slot < NACRE_PG_SLOTS; slot++)
 		behind |= pg->members[slot].osd != NACRE_OSD_NONE;
 	return behind;
 }

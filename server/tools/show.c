@@ -45,7 +45,7 @@ static bool is_moving(const struct nacre_map_view *view, const struct nacre_map_
 
 	if (nacre_map_pg_at(view, pool->id, pg, &row))
 		return false;
-	for (int slot = pool->replicas; slot < NACRE_REPLICAS_MAX; slot++)
+	for (int slot = pool->replicas; slot < NACRE_PG_SLOTS; slot++)
 		if (nacre_pg_slot(&row, slot) != NACRE_OSD_NONE)
 			return true;
 	return false;
@@ -332,7 +332,7 @@ static void map_group(FILE *out, const struct nacre_map_view *view, uint32_t poo
 	if (nacre_map_pg_at(view, pool, pg, &g))
 		return;
 	fprintf(out, "group %u.%u:", pool, pg);
-	for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (int slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		uint16_t osd = nacre_pg_slot(&g, slot);
 
 		if (osd == NACRE_OSD_NONE)

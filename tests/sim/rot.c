@@ -32,7 +32,7 @@ static bool group_is_clean(const struct pg *pg)
 		return true;		/* it is elsewhere now */
 	if (!pg->primary)
 		return pg->state == PG_REPLICA;
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 		member = &pg->members[slot];
 		if (member->osd != NACRE_OSD_NONE && (!member->up || !member->in_sync || !member->in_set))
 			return false;

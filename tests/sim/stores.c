@@ -406,13 +406,13 @@ static void check_group(struct sim *sim, struct opened *opened, const struct clu
 			const struct nacre_map_pool *pool, uint32_t pg, struct store_inode *inodes,
 			size_t count)
 {
-	struct group_sums sums[NACRE_REPLICAS_MAX] = { { NULL } };
+	struct group_sums sums[NACRE_PG_SLOTS] = { { NULL } };
 	struct nacre_map_pg group;
 	int slot, first = -1;
 	uint16_t osd;
 
 	nacre_map_pg_at(&map->view, pool->id, pg, &group);
-	for (slot = 0; slot < NACRE_REPLICAS_MAX && !sim->failed; slot++) {
+	for (slot = 0; slot < NACRE_PG_SLOTS && !sim->failed; slot++) {
 		osd = nacre_pg_slot(&group, slot);
 		if (osd == NACRE_OSD_NONE || !(group.in_sync >> slot & 1))
 			continue;
@@ -428,7 +428,7 @@ static void check_group(struct sim *sim, struct opened *opened, const struct clu
 			check_no_strays(sim, &opened[osd], pool, pg, osd);
 	if (first >= 0)
 		find_orphans(sim, &sums[first], pool, inodes, count);
-	for (slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++)
 		free(sums[slot].objects);
 }
 

@@ -108,7 +108,7 @@ static bool hash_slots(void *owner, struct mapedit *edit)
 	uint16_t osd;
 
 	for (unsigned int i = 0; i < edit->pg_count; i++)
-		for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+		for (int slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 			osd = nacre_pg_slot(&edit->pgs[i], slot);
 			*hash = XXH64(&osd, sizeof(osd), *hash);
 		}

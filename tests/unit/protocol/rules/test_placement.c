@@ -5,6 +5,7 @@
 #include "../samples.h"
 #include "protocol/error.h"
 #include "protocol/rules/placement.h"
+#include "protocol/session.h"
 
 static struct nacre_map map;
 static struct nacre_map_view view;
@@ -79,6 +80,31 @@ static void map_primary_is_first_in_sync_and_up(void **state)
 	assert_int_equal(nacre_map_pg_alive(&view, 0, 99), 0);
 	EDIT(pools, nacre_map_pool, 1, min_size, 2);
 	assert_false(nacre_map_pg_active(&view, 1, 1));	/* OSDs 0 (down) and 1 */
+}
+
+/* The fifth is told otherwise than the others: a row of an older program has none. */
+static void map_fifth_slot(void **state)
+{
+	struct nacre_map_pg pg;
+	int slot;
+
+	assert_int_equal(nacre_map_pg_at(&view, 0, 0, &pg), 0);
+	assert_int_equal(pg.osd4, 0);
+	assert_int_equal(nacre_pg_slot(&pg, 4), NACRE_OSD_NONE);
+	for (slot = 0; slot < NACRE_PG_SLOTS; slot++) {
+		nacre_pg_set_slot(&pg, slot, (__u16)(NACRE_PG_SLOTS - 1 - slot));
+		assert_int_equal(nacre_pg_slot(&pg, slot), NACRE_PG_SLOTS - 1 - slot);
+	}
+	assert_int_equal(nacre_pg_slot_of(&pg, 0), 4);
+	nacre_pg_set_slot(&pg, 4, NACRE_OSD_NONE);
+	assert_int_equal(pg.osd4, 0);
+	assert_int_equal(nacre_pg_slot_of(&pg, 0), -1);
+	/* it can serve, as any that is in sync */
+	map.features |= NACRE_FEATURE_FIFTH_SLOT;
+	assert_int_equal(nacre_map_pg_alive(&view, 0, 0), 2);
+	EDIT(placement, nacre_map_pg, 0, osd4, 3);
+	EDIT(placement, nacre_map_pg, 0, in_sync, 1u << 4);
+	assert_int_equal(nacre_map_primary(&view, 0, 0), nacre_map_osd_is_up(&view, 2) ? 2 : -EAGAIN);
 }
 
 /* Dead are 6, 7 and 11; 1 … 19 were issued. */
@@ -162,7 +188,14 @@ static void map_validation(void **state)
 	REFUSED(EDIT(placement, nacre_map_pg, 3, in_sync, 16));
 	REFUSED(EDIT(placement, nacre_map_pg, 3, in_sync, 7));
 	REFUSED(EDIT(placement, nacre_map_pg, 3, osd2, 3));
+	REFUSED(EDIT(placement, nacre_map_pg, 3, in_sync, 32));
 	REFUSED(EDIT(placement, nacre_map_pg, 3, osd2, 0));
+	REFUSED(EDIT(placement, nacre_map_pg, 3, osd4, 3));	/* without its feature */
+	REFUSED(map.features |= NACRE_FEATURE_FIFTH_SLOT; EDIT(placement, nacre_map_pg, 3, osd4, 4));
+	sample_map(&map);
+	map.features |= NACRE_FEATURE_FIFTH_SLOT;
+	EDIT(placement, nacre_map_pg, 3, osd4, 3);
+	assert_true(is_valid());
 }
 
 int main(void)
@@ -171,6 +204,7 @@ int main(void)
 		cmocka_unit_test(placement_hash_input),
 		cmocka_unit_test_setup(map_lookup, setup),
 		cmocka_unit_test_setup(map_primary_is_first_in_sync_and_up, setup),
+		cmocka_unit_test_setup(map_fifth_slot, setup),
 		cmocka_unit_test_setup(map_fence_1, setup),
 		cmocka_unit_test(map_validation),
 	};

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include "maps.h"
+#include "protocol/session.h"
 #include "server/base/mapedit_core.h"
 
 #define MOVING_MAX 5u
@@ -63,7 +64,7 @@ static void check_groups(const struct nacre_map_pg *before, unsigned int in_sync
 		const struct nacre_map_pg *g = &edit->pgs[i];
 
 		assert_true((unsigned int)__builtin_popcount(g->in_sync) >= in_sync_least);
-		for (int slot = 0; slot < NACRE_REPLICAS_MAX; slot++)
+		for (int slot = 0; slot < NACRE_PG_SLOTS; slot++)
 			if (mapedit_is_in_sync(g, slot)) {
 				int was = nacre_pg_slot_of(&before[i], nacre_pg_slot(g, slot));
 
@@ -80,7 +81,7 @@ static void catch_up(void)
 		for (uint32_t pg = 0; pg < edit->pools[pool].pg_count; pg++) {
 			struct nacre_map_pg *g = &edit->pgs[edit->pools[pool].pg_first + pg];
 
-			for (unsigned int slot = 0; slot < NACRE_REPLICAS_MAX; slot++) {
+			for (unsigned int slot = 0; slot < NACRE_PG_SLOTS; slot++) {
 				uint16_t osd = nacre_pg_slot(g, (int)slot);
 
 				if (osd == NACRE_OSD_NONE || mapedit_is_in_sync(g, (int)slot) || !mapedit_osd_is_up(edit, osd) ||
@@ -116,7 +117,7 @@ static void settle(unsigned int in_sync_least)
 {
 	settle_waiting(in_sync_least);
 	for (unsigned int i = 0; i < edit->pg_count; i++)
-		for (int slot = edit->pools[0].replicas; slot < NACRE_REPLICAS_MAX; slot++)
+		for (int slot = edit->pools[0].replicas; slot < NACRE_PG_SLOTS; slot++)
 			assert_int_equal(nacre_pg_slot(&edit->pgs[i], slot), NACRE_OSD_NONE);
 }
 
@@ -249,17 +250,28 @@ static void too_few_are_filled_when_there_are_more(void **state)
 	assert_even(3, 3);
 }
 
-/* Four replicas leave no room for a fifth member: what is dead is replaced, nothing else moves. */
-static void four_replicas_do_not_move(void **state)
+static void mark_out(uint16_t osd)
+{
+	assert_int_equal(mapedit_osd_down(edit, osd), 0);
+	edit->osds[osd].flags &= ~(uint32_t)NACRE_OSD_IN;
+}
+
+/* The slot behind four is the fifth, which older programs do not know: the map says so from its first use on. */
+static void four_replicas_move_too(void **state)
 {
 	open_osds(4, 4);
+	assert_false(edit->head.features & NACRE_FEATURE_FIFTH_SLOT);
 	add_osd(0x10000, 4);
 	settle(4);
-	assert_int_equal(slots_of(1, 4), 0);
-	assert_int_equal(mapedit_osd_down(edit, 0), 0);
-	edit->osds[0].flags &= ~(uint32_t)NACRE_OSD_IN;
+	assert_true(edit->head.features & NACRE_FEATURE_FIFTH_SLOT);
+	assert_even(5, 4);
+	mark_out(0);
 	settle(3);
+	assert_int_equal(slots_of(1, 0), 0);
 	assert_int_equal(slots_of(1, 4), 64);
+	assert_int_equal(mapedit_osd_up(edit, 0, mapedit_new_instance(edit), 0, 0xffff7f000001, 7300), 0);
+	settle(4);
+	assert_even(5, 4);
 }
 
 /* ---- how full OSDs are --------------------------------------------------------------------------- */
@@ -317,12 +329,6 @@ static void an_emptied_one_waits_for_room(void **state)
 	say(1, FILL_WELL, 100);
 	settle(2);
 	assert_int_equal(all_slots_of(0), 0);
-}
-
-static void mark_out(uint16_t osd)
-{
-	assert_int_equal(mapedit_osd_down(edit, osd), 0);
-	edit->osds[osd].flags &= ~(uint32_t)NACRE_OSD_IN;
 }
 
 /* Redundancy before room, but never on one that is full. */
@@ -481,7 +487,7 @@ static void it_comes_to_rest_however_full_they_are(void **state)
 {
 	srand(17);
 	for (unsigned int round = 0; round < 300; round++) {
-		unsigned int replicas = 1 + (unsigned int)rand() % 3, osds = replicas + 1 + (unsigned int)rand() % 4;
+		unsigned int replicas = 1 + (unsigned int)rand() % 4, osds = replicas + 1 + (unsigned int)rand() % 4;
 
 		open_osds(osds, (uint8_t)replicas);
 		for (unsigned int step = 0; step < 6; step++) {
@@ -515,7 +521,7 @@ int main(void)
 		cmocka_unit_test_teardown(a_new_domain_is_used, teardown),
 		cmocka_unit_test_teardown(a_target_that_dies_is_replaced, teardown),
 		cmocka_unit_test_teardown(too_few_are_filled_when_there_are_more, teardown),
-		cmocka_unit_test_teardown(four_replicas_do_not_move, teardown),
+		cmocka_unit_test_teardown(four_replicas_move_too, teardown),
 		cmocka_unit_test_teardown(nothing_moves_to_one_that_is_nearly_full, teardown),
 		cmocka_unit_test_teardown(others_even_out_beside_one_that_is_nearly_full, teardown),
 		cmocka_unit_test_teardown(an_emptied_one_waits_for_room, teardown),

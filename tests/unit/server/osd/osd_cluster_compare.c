@@ -105,7 +105,7 @@ void cluster_compare_replicas(struct cluster *c)
 	for (pool = 0; pool < 2; pool++) {
 		for (pg = 0; pg < CLUSTER_PGS; pg++) {
 			assert_int_equal(nacre_map_pg_at(&c->map->view, pool, pg, &row), 0);
-			for (slot = 0, any = false; slot < NACRE_REPLICAS_MAX; slot++) {
+			for (slot = 0, any = false; slot < NACRE_PG_SLOTS; slot++) {
 				if (!(row.in_sync >> slot & 1))
 					continue;
 				hash = group_hash(c, nacre_pg_slot(&row, slot), pool, pg);
