@@ -17,7 +17,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -132,8 +131,7 @@ static void help(struct io_job *job)
 	else if (disk->kind == IO_DISK_WRITE)
 		result = pwritev(disk->file->fd, iov, iov_count, (off_t)d->common.offset);
 	else
-		result = fallocate(disk->file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				   (off_t)disk->offset, (off_t)disk->length);
+		result = loop_disk_discard(disk);
 	d->result = result < 0 ? -errno : (int)result;
 }
 

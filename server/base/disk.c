@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,14 +19,15 @@
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-static int find_bytes(int fd, uint64_t *ret_bytes)
+static int find_kind(struct io_file *file)
 {
 	struct stat st;
 
-	if (fstat(fd, &st))
+	if (fstat(file->fd, &st))
 		return -errno;
-	*ret_bytes = (uint64_t)st.st_size;
-	if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, ret_bytes))
+	file->bytes = (uint64_t)st.st_size;
+	file->device = S_ISBLK(st.st_mode);
+	if (file->device && ioctl(file->fd, BLKGETSIZE64, &file->bytes))
 		return -errno;
 	return S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) ? 0 : -ENOTBLK;
 }
@@ -45,7 +47,7 @@ static int file_init(struct io_file *file, const char *path)
 	if (flock(file->fd, LOCK_EX | LOCK_NB))
 		err = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	else
-		err = find_bytes(file->fd, &file->bytes);
+		err = find_kind(file);
 	if (!err)
 		err = file->loop->driver->file_init(file);
 	file->units = disk_units_find(file->fd, file->direct);
@@ -120,6 +122,20 @@ int loop_disk_advance(struct loop_disk *d, int result)
 	if (result > 0)
 		return skip_bytes(d, (size_t)result);
 	return d->iov_at < d->iov_count ? -EIO : 0;	/* beyond the end of the file */
+}
+
+/*
+ * A device is asked to discard: fallocate() would have it write zeros, which is more than is wanted, where it cannot
+ * give zeros back for free.
+ */
+int loop_disk_discard(const struct io_disk *disk)
+{
+	const struct io_file *file = disk->file;
+	uint64_t range[2] = { disk->offset, disk->length };
+
+	return file->device ? ioctl(file->fd, BLKDISCARD, range) :
+			      fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					(off_t)disk->offset, (off_t)disk->length);
 }
 
 static void count_done(struct loop *loop, const struct loop_disk *d)

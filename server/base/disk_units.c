@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How large the sectors of a file's device are. What a loss of power takes of a write, and what a device has to read before it writes less,
- * go by its physical sector; what a program may write, by the logical one. A device that nothing is known of has sectors of 4 KiB.
+ * How large the sectors of a file's device are, and what it gives back as a whole. What a loss of power takes of a write, and what a
+ * device has to read before it writes less, go by its physical sector; what a program may write, by the logical one. A device that nothing is known of has sectors of 4 KiB.
  */
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -13,6 +13,7 @@
 #include "loop_disk.h"
 
 #define LEAST 512u
+#define DISCARD_GRAIN_MAX (64u << 20)	/* what says more is not believed */
 
 static uint32_t in_range(uint64_t bytes, uint32_t least)
 {
@@ -55,9 +56,20 @@ static uint64_t direct_align(int fd, dev_t dev)
 	return queue_number(dev, "logical_block_size");
 }
 
+/* What a block device gives back as a whole: 0, nothing. */
+static uint32_t discard_grain(dev_t dev)
+{
+	uint64_t bytes = queue_number(dev, "discard_granularity");
+
+	if (!queue_number(dev, "discard_max_bytes"))
+		return 0;
+	bytes = (bytes + IO_DISK_ALIGN - 1) / IO_DISK_ALIGN * IO_DISK_ALIGN;
+	return bytes && bytes <= DISCARD_GRAIN_MAX ? (uint32_t)bytes : IO_DISK_ALIGN;
+}
+
 struct io_units disk_units_find(int fd, bool direct)
 {
-	struct io_units units = { IO_DISK_ALIGN, IO_DISK_ALIGN };
+	struct io_units units = { IO_DISK_ALIGN, IO_DISK_ALIGN, IO_DISK_ALIGN };
 	unsigned int physical = 0;
 	int logical = 0;
 	struct stat st;
@@ -65,6 +77,7 @@ struct io_units disk_units_find(int fd, bool direct)
 	if (fstat(fd, &st))
 		return units;
 	if (S_ISBLK(st.st_mode)) {
+		units.discard = discard_grain(st.st_rdev);
 		if (!ioctl(fd, BLKSSZGET, &logical))
 			units.least = in_range((uint64_t)logical, LEAST);
 		if (!ioctl(fd, BLKPBSZGET, &physical))

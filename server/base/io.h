@@ -79,16 +79,17 @@ enum io_disk_kind {
 	IO_DISK_READ,
 	IO_DISK_WRITE,
 	IO_DISK_SYNC,			/* all finished writes of this file are durable after it */
-	IO_DISK_DISCARD,		/* the range need not be kept; reads give anything or zeros */
+	IO_DISK_DISCARD,		/* the range need not be kept: what it reads as is undefined. -EOPNOTSUPP: the device knows no such thing */
 };
 
 /* One disk operation. Buffers, offsets and lengths are multiples of IO_DISK_ALIGN; only a WRITE's last length may be less (io_file_units). */
 #define IO_DISK_ALIGN 4096u
 
-/* What the length of a write is a multiple of. Powers of two, at most IO_DISK_ALIGN. */
+/* What the length of a write is a multiple of (powers of two, at most IO_DISK_ALIGN), and a discard should be aligned to. */
 struct io_units {
 	uint32_t least;			/* the system refuses less */
 	uint32_t sector;		/* the device's physical sector: of one that is written in part it has to read the rest; at least `least` */
+	uint32_t discard;		/* what it gives back as a whole, a multiple of IO_DISK_ALIGN, not always a power of two; 0: nothing */
 };
 
 struct io_disk {

@@ -13,6 +13,7 @@ struct io_file {
 	int fd;
 	int slot;			/* the driver's */
 	bool direct;			/* the file system knows direct I/O */
+	bool device;			/* a block device, not a regular file */
 	uint64_t bytes;
 	struct io_units units;
 };
@@ -37,6 +38,8 @@ static inline bool loop_disk_transfers(const struct loop_disk *d)
 
 /* What the `result` of its first step means: 1 = some is left to transfer, 0 = it is complete, or -errno. */
 int loop_disk_advance(struct loop_disk *d, int result);
+/* Do a discard, which blocks: for helper threads. As a system call: 0, or -1 and errno. */
+int loop_disk_discard(const struct io_disk *disk);
 /* It has ended: `d` is spare again, its owner is told. */
 void loop_disk_finish(struct loop_disk *d, int result);
 

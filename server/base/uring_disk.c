@@ -156,10 +156,30 @@ static void chain_complete(struct uring_disk *d)
 	loop_disk_finish(&d->common, result < 0 ? result : 0);
 }
 
+/* In a helper thread: only newer rings know how to ask a device. */
+static void discard(struct io_job *job)
+{
+	struct uring_disk *d = container(job, struct uring_disk, job);
+
+	d->result = loop_disk_discard(d->common.disk) ? -errno : 0;
+}
+
+static void device_discarded(struct io_job *job)
+{
+	struct uring_disk *d = container(job, struct uring_disk, job);
+
+	loop_disk_finish(&d->common, d->result);
+}
+
 void uring_disk_start(struct loop_disk *common)
 {
 	struct uring_disk *d = container(common, struct uring_disk, common);
 
+	if (common->disk->kind == IO_DISK_DISCARD && common->disk->file->device) {
+		d->job = (struct io_job){ .work = discard, .done = device_discarded };
+		loop_offload(&common->loop->io, &d->job);
+		return;
+	}
 	d->op.complete = op_complete;
 	d->flush_op.complete = flush_complete;
 	d->pending = 0;

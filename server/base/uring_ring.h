@@ -75,6 +75,7 @@ struct uring_disk {
 	struct loop_disk common;
 	struct loop_op op;		/* the operation itself */
 	struct loop_op flush_op;
+	struct io_job job;		/* a device's discard */
 	unsigned int pending;		/* of these two, completions to come */
 	int result, flush_result;
 };

@@ -217,6 +217,7 @@ static void disk_writes_and_reads_back(void **state)
 	/* what the device can write and no more, in front of what stays */
 	units = io_file_units(io, file);
 	assert_true(units.least >= 512 && units.least <= units.sector && units.sector <= IO_DISK_ALIGN);
+	assert_int_equal(units.discard, IO_DISK_ALIGN);
 	assert_int_equal(transfer(io, IO_DISK_WRITE, file, in, 16384, units.least, true), 0);
 	assert_int_equal(transfer(io, IO_DISK_READ, file, in, 16384, 4096, false), 0);
 	assert_memory_equal(in, out + 4096, units.least);
