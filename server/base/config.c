@@ -135,6 +135,10 @@ static bool check_string(struct loading *loading, const struct option *option, c
 			 "io = %.64s: must be auto, uring or aio", text);
 		return false;
 	}
+	if (!strcmp(option->name, "osd_discard") && strcmp(text, "on") && strcmp(text, "off")) {
+		snprintf(loading->text, sizeof(loading->text), "osd_discard = %.64s: must be on or off", text);
+		return false;
+	}
 	return true;
 }
 

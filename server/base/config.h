@@ -24,6 +24,7 @@
 	S(io, "auto", "uring = io_uring, aio = epoll and libaio, auto = io_uring if it can be had") \
 	S(device, "", "OSD: data file or block device")					\
 	S(kv_dir, "", "OSD: directory of its RocksDB")					\
+	S(osd_discard, "off", "OSD: on = tell the device, or the file system of the data file, of blocks that were freed; off = only when asked to (nacre trim)") \
 	U(time_scale, 100, 1, 100000, "percent; multiplies every lease and deadline")	\
 	U(lease_ms, 5000, 100, 600000, "liveness lease of a daemon on the map")		\
 	U(osd_out_ms, 600000, 0, 604800000, "an OSD that is down for so long gets no data any more: its groups get other members; 0 = never") \
@@ -37,6 +38,7 @@
 	U(mds_journal_bytes, 67108864, 1048576, 4294967296, "MDS: journal replayed at most")	\
 	U(osd_journal_bytes, 268435456, 1048576, 68719476736, "OSD: size of its journal")	\
 	U(osd_journal_unit, 0, 0, 4096, "OSD: a journal record is written up to a multiple of so many bytes, a power of two from 512; 0 = the device's physical sector") \
+	U(osd_discard_bytes, 65536, 4096, 67108864, "OSD: smaller pieces of free space are not told of; rounded up to what the device gives back as a whole") \
 	U(osd_nearfull_percent, 85, 1, 100, "OSD: from so much of its space in use on log and status call it nearly full, and no groups move to it") \
 	U(osd_rebuild, 0, 0, 1, "OSD: if its store turns out to be damaged, make an empty one, which its peers fill, unless it alone has data") \
 	U(osd_helper_threads, 2, 1, 64, "OSD: threads that own RocksDB")	\

@@ -18,6 +18,8 @@
 	  "decision 0014: data is not flushed before the record that points to it is written") \
 	M(OSD_REUSE_EARLY, "osd-reuse-early",					\
 	  "OSD-4: blocks given back are written directly before that is durable")	\
+	M(OSD_DISCARD_EARLY, "osd-discard-early",				\
+	  "decision 0021: blocks given back are discarded before that is durable")	\
 	M(OSD_INTENT_SKIPPED, "osd-intent-skipped",				\
 	  "decision 0016: an overwrite in place is told by no intent")		\
 	M(OSD_INTENT_UNAWAITED, "osd-intent-unawaited",				\

@@ -62,10 +62,25 @@ void osd_alloc_fini(struct osd_alloc *alloc)
 	memset(alloc, 0, sizeof(*alloc));
 }
 
+/* Which of the block's 64 are held. */
+static uint64_t held_word(const struct osd_alloc *alloc, uint64_t block)
+{
+	uint64_t first = block - block % WORD_BITS, end = alloc->held + alloc->held_count, word = UINT64_MAX;
+
+	if (end <= first || alloc->held >= first + WORD_BITS)
+		return 0;
+	if (alloc->held > first)
+		word <<= alloc->held - first;
+	if (end < first + WORD_BITS)
+		word &= ~(UINT64_MAX << (end - first));
+	return word;
+}
+
 /* 64 blocks as bits: which cannot be taken. */
 static uint64_t word_at(const struct osd_alloc *alloc, uint64_t block, bool direct)
 {
-	return alloc->used[block / WORD_BITS] | osd_bars_word(&alloc->bars, block, !direct);
+	return alloc->used[block / WORD_BITS] | osd_bars_word(&alloc->bars, block, !direct) |
+	       held_word(alloc, block);
 }
 
 /* The first block in [from, end) that can be taken, or end. */
@@ -88,17 +103,19 @@ static uint64_t find_free(const struct osd_alloc *alloc, uint64_t from, uint64_t
 	return end;
 }
 
-static uint32_t run_length(const struct osd_alloc *alloc, uint64_t block, uint32_t want, bool direct)
+uint32_t osd_alloc_run(const struct osd_alloc *alloc, uint64_t block, uint32_t want, bool direct)
 {
-	uint32_t length = 0;
-	uint64_t at = block;
+	uint64_t at = block, end = want < alloc->blocks - block ? block + want : alloc->blocks, word;
 
-	while (length < want && at < alloc->blocks &&
-	       !(word_at(alloc, at, direct) >> (at % WORD_BITS) & 1)) {
-		length++;
-		at++;
+	while (at < end) {
+		word = word_at(alloc, at, direct) >> (at % WORD_BITS);
+		if (word) {
+			at += (uint64_t)__builtin_ctzll(word);
+			break;
+		}
+		at = (at / WORD_BITS + 1) * WORD_BITS;
 	}
-	return length;
+	return (uint32_t)((at < end ? at : end) - block);
 }
 
 /* Look for a run in [from, end): the first that is long enough, or the longest of the first few. */
@@ -112,7 +129,7 @@ static uint32_t search(const struct osd_alloc *alloc, uint64_t from, uint64_t en
 		block = find_free(alloc, block, end, direct);
 		if (block >= end)
 			break;
-		length = run_length(alloc, block, want, direct);
+		length = osd_alloc_run(alloc, block, want, direct);
 		if (length > best) {
 			best = length;
 			*ret_block = block;

@@ -32,6 +32,8 @@ struct osd_alloc {
 	uint32_t *chunk_free;		/* free blocks of each OSD_BITMAP_BLOCKS */
 	bool *chunk_changed;		/* since the last osd_alloc_save() */
 	struct osd_bars bars;		/* what may not be written directly, or not at all */
+	uint64_t held;			/* from this block on so many are being discarded (discard.h): */
+	uint32_t held_count;		/* nobody gets them, though they are free */
 };
 
 void osd_alloc_init(struct osd_alloc *alloc, uint64_t blocks);
@@ -44,6 +46,8 @@ void osd_alloc_fini(struct osd_alloc *alloc);
  */
 int osd_alloc_take(struct osd_alloc *alloc, uint32_t want, bool direct, uint64_t *ret_block,
 		   uint32_t *ret_count);
+/* How many of `want` blocks, from this one on, could be taken. */
+uint32_t osd_alloc_run(const struct osd_alloc *alloc, uint64_t block, uint32_t want, bool direct);
 /* Give blocks back; they can be taken again at once, but for what bars forbid. */
 void osd_alloc_give(struct osd_alloc *alloc, uint64_t block, uint32_t count);
 /* Replay: mark as a transaction in the journal says, whatever was there. */

@@ -71,6 +71,8 @@ static int start(struct daemon *daemon, void **ret_server)
 		.lease_ms = (uint32_t)daemon->config->lease_ms,
 		.out_after_ms = (uint32_t)daemon->config->osd_out_ms,
 		.journal_unit = (uint32_t)daemon->config->osd_journal_unit,
+		.discard = !strcmp(daemon->config->osd_discard, "on"),
+		.discard_bytes = (uint32_t)daemon->config->osd_discard_bytes,
 		.nearfull_percent = (uint32_t)daemon->config->osd_nearfull_percent,
 		.scrub_bytes_per_s = daemon->config->scrub_bytes_per_s,
 		.scrub_light_s = (uint32_t)daemon->config->scrub_light_s,

@@ -53,6 +53,8 @@ struct osd_config {
 	uint32_t journal_unit;		/* see store.h */
 	uint64_t trim_bytes;		/* see store.h */
 	bool lone_intents;		/* see store.h */
+	bool discard;			/* see store.h */
+	uint32_t discard_bytes, discard_ms;	/* see store.h */
 	uint32_t log_keep;		/* entries of each group's log kept for catching up, default 1024 */
 	uint32_t nearfull_percent;	/* from here on it is said in log and status; default 85 */
 	uint64_t scrub_bytes_per_s;	/* of one replica's device; default 32 MiB */
@@ -71,7 +73,7 @@ void osd_destroy(struct osd *osd);
 uint16_t osd_port(const struct osd *osd);
 /* config->owner. */
 void *osd_owner(const struct osd *osd);
-/* Commands: pgs objects requests scrub. Counters: osd, store, and the messenger's. */
+/* Commands: pgs objects requests scrub trim. Counters: osd, store, and the messenger's. */
 int osd_admin_register(struct osd *osd, struct admin *admin);
 /* Lines "key value" for `status`. */
 void osd_status(struct osd *osd, struct admin_answer *answer);

@@ -4,6 +4,7 @@
  * their ages. Counters are registered beside the commands.
  */
 #include <inttypes.h>
+#include <string.h>
 #include "pg.h"
 #include "request.h"
 #include "scrub.h"
@@ -22,6 +23,18 @@ static const char *life(const struct osd *osd)
 	if (!osd->store_open)
 		return "opening its store";
 	return osd->serving ? "serving" : "joining";
+}
+
+/* How far the device has been told of free blocks. */
+static void print_discard(const struct osd *osd, struct admin_answer *answer)
+{
+	const struct osd_discard *discard = &osd->store->discard;
+	uint64_t unit = (uint64_t)discard->unit * OSD_BLOCK_BYTES;
+
+	admin_print(answer, "discard %s\ndiscard_unit %" PRIu64 "\ntrim_asked %" PRIu64 "\ntrim_done %" PRIu64
+		    "\ntrim_at %" PRIu64 "\ntrim_end %" PRIu64 "\ntrim_bytes %" PRIu64 "\n",
+		    osd_discard_name(discard), unit, discard->asked, discard->done,
+		    discard->all ? discard->at * unit : 0, discard->units * unit, discard->all_bytes);
 }
 
 void osd_status(struct osd *osd, struct admin_answer *answer)
@@ -50,6 +63,7 @@ void osd_status(struct osd *osd, struct admin_answer *answer)
 	admin_print(answer, "journal_bytes %" PRIu64 "\njournal_used %" PRIu64 "\nbacklog_bytes %" PRIu64 "\n",
 		    osd->store->journal.bytes, osd_journal_used(&osd->store->journal),
 		    osd->store->images.count * OSD_BLOCK_BYTES);
+	print_discard(osd, answer);
 }
 
 static void print_member(const struct pg *pg, int slot, struct admin_answer *answer)
@@ -114,6 +128,23 @@ static bool command_requests(void *owner, int argc, char **argv, struct admin_an
 	return true;
 }
 
+static bool command_trim(void *owner, int argc, char **argv, struct admin_answer *answer)
+{
+	bool start = argc == 2 && !strcmp(argv[1], "start");
+	struct osd *osd = owner;
+
+	if (argc > 2 || (argc == 2 && !start && strcmp(argv[1], "status"))) {
+		admin_print(answer, "error: trim [status], or trim start\n");
+	} else if (!osd->serving) {
+		admin_print(answer, "error: it does not serve yet\n");
+	} else {
+		if (start)
+			osd_discard_ask(&osd->store->discard);
+		print_discard(osd, answer);
+	}
+	return true;
+}
+
 static const struct {
 	const char *name, *doc;
 	admin_command command;
@@ -122,6 +153,7 @@ static const struct {
 	{ "objects", "how many, and how many are in memory", command_objects },
 	{ "requests", "requests under way, with their ages", command_requests },
 	{ "scrub", "[status] | start [deep] [POOL.GROUP] | report [NUMBER]: compare replicas, repair", osd_scrub_command },
+	{ "trim", "[status] | start: tell the device of all blocks that are free", command_trim },
 };
 
 int osd_admin_register(struct osd *osd, struct admin *admin)

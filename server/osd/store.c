@@ -27,6 +27,11 @@ static void wake_space(struct osd_store *store, int result)
 	}
 }
 
+void osd_store_wake_space(struct osd_store *store)
+{
+	wake_space(store, 0);
+}
+
 void osd_store_want_space(struct osd_store *store)
 {
 	osd_writeback_hurry(&store->writeback);
@@ -48,7 +53,8 @@ void osd_store_wait_space(struct osd_store *store, struct osd_space_wait *wait)
 void osd_store_trimmed(struct osd_store *store, uint64_t seq)
 {
 	osd_bars_trimmed(&store->alloc.bars, seq);
-	wake_space(store, 0);
+	osd_discard_trimmed(&store->discard);
+	osd_store_wake_space(store);
 }
 
 /* ---- submitting ------------------------------------------------------------------------ */
@@ -128,6 +134,7 @@ static void set_bars(struct osd_store *store, const struct osd_txn *txn)
 	for (i = 0; i < txn->space_count; i++) {
 		if (txn->space[i].taken)
 			continue;
+		osd_discard_given(&store->discard, txn->space[i].block, txn->space[i].count);
 		if (mutate(MUTATE_OSD_REUSE_EARLY))
 			store->alloc.hint = txn->space[i].block;
 		else
@@ -167,7 +174,7 @@ void osd_store_enter(struct osd_store *store, struct osd_txn *txn)
 	store->object_count += txn->objects_more - (uint64_t)txn->objects_less;
 }
 
-static uint64_t given_blocks(const struct osd_store *store)
+uint64_t osd_store_resting(const struct osd_store *store)
 {
 	return store->alloc.bars.given[0] + store->alloc.bars.given[1];
 }
@@ -190,7 +197,7 @@ void osd_store_submit(struct osd_store *store, struct osd_txn *txn)
 		osd_direct_begin(&store->direct, txn);
 	osd_journal_submit(&store->journal, txn);
 	/* where something is written directly, blocks that rest are to be had again before the others are used up */
-	if (store->stats->bytes_direct && given_blocks(store) > store->alloc.free / 2)
+	if (store->stats->bytes_direct && osd_store_resting(store) > store->alloc.free / 2)
 		osd_store_want_space(store);
 }
 

@@ -20,6 +20,7 @@
 #include "allocator.h"
 #include "changes.h"
 #include "direct.h"
+#include "discard.h"
 #include "images.h"
 #include "intents.h"
 #include "journal.h"
@@ -50,6 +51,9 @@
 	C(images_saved, "block images never written to their place, as newer ones came") \
 	C(replayed, "transactions replayed at start-up")			\
 	C(journal_full, "times the journal had no room")			\
+	C(bytes_discarded, "bytes of free blocks that the device was told of")	\
+	C(discards, "ranges of them")						\
+	C(discards_refused, "ranges that the device has refused")		\
 	C(space_waits, "requests that waited until blocks could be used again")	\
 	C(checksum_errors, "blocks read that did not match their checksum")	\
 	C(object_hits, "objects found in memory")				\
@@ -91,6 +95,9 @@ struct osd_store_config {
 	uint32_t journal_unit;		/* see journal.h; 0 = the device's */
 	bool lone_intents;		/* mode ordered: overwrite in place also where the intent needs a record of its own */
 	uint64_t trim_bytes;		/* of the journal held by what is applied: then it is made durable there, and trimmed; 0 = a quarter */
+	bool discard;			/* what is given back is discarded (discard.h) */
+	uint32_t discard_bytes;		/* the least that is worth it, 0 = 64 KiB; rounded up to what the device knows */
+	uint32_t discard_ms;		/* how long what is given back is gathered, 0 = 30 s */
 	bool read_only;			/* for tools: what the journal holds stays in memory; of whichever file system */
 	struct osd_store_stats *stats;	/* where to count; NULL: in the store itself */
 	const struct osd_store_calls *calls;
@@ -117,6 +124,7 @@ struct osd_store {
 	struct osd_journal journal;
 	struct osd_direct direct;
 	struct osd_intents intents;
+	struct osd_discard discard;
 	struct osd_writeback writeback;
 	struct osd_objects objects;
 	struct osd_store_stats *stats;
@@ -187,6 +195,8 @@ bool osd_store_has_space(const struct osd_store *store, uint64_t blocks, uint64_
 void osd_store_wait_space(struct osd_store *store, struct osd_space_wait *wait);
 /* Barred blocks are wanted back: apply and trim what bars them. */
 void osd_store_want_space(struct osd_store *store);
+/* So many blocks were given back, or a few more, that are not to be had for everybody yet. */
+uint64_t osd_store_resting(const struct osd_store *store);
 /* A fresh object_id or kv_id. */
 uint64_t osd_store_new_id(struct osd_store *store);
 
@@ -205,6 +215,8 @@ void osd_store_enter(struct osd_store *store, struct osd_txn *txn);
 void osd_store_applied(struct osd_store *store);
 /* Transactions up to this one can be replayed no more. */
 void osd_store_trimmed(struct osd_store *store, uint64_t seq);
+/* Blocks can be had again: whoever waits looks. */
+void osd_store_wake_space(struct osd_store *store);
 /* Replayed: must its payload be read from the device before its record can go? refill.c */
 bool osd_txn_is_needed(struct osd_store *store, const struct osd_txn *txn);
 /* Replay may go on, if it waits for that. */

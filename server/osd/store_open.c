@@ -395,6 +395,7 @@ static void super_read(struct io_disk *disk, int result)
 		return;
 	osd_alloc_init(&store->alloc, store->super.data_blocks);
 	osd_shares_init(&store->shares, store->super.data_blocks);
+	osd_discard_init(&store->discard, store, &open->config);
 	osd_journal_init(&store->journal, store->io, store->file, &store->super,
 			 &osd_store_journal_calls, store);
 	osd_journal_set_unit(&store->journal, open->config.journal_unit);
@@ -476,6 +477,7 @@ void osd_store_abandon(struct osd_store *store)
 	osd_writeback_fini(&store->writeback);
 	osd_objects_fini(&store->objects);
 	osd_intents_fini(&store->intents);
+	osd_discard_fini(&store->discard);
 	osd_alloc_fini(&store->alloc);
 	osd_shares_fini(&store->shares);
 	kv_close(store->kv);
@@ -502,7 +504,7 @@ static void close_poll(struct io_timer *timer)
 	    !closing->drained && !store->writeback.idle)
 		osd_writeback_drain(&store->writeback, drained);
 	if ((!closing->drained && !store->failed) || store->loads ||
-	    osd_writeback_busy(&store->writeback)) {
+	    osd_writeback_busy(&store->writeback) || osd_discard_is_busy(&store->discard)) {
 		io_timer_arm(store->io, timer, io_now(store->io) + CLOSE_POLL_NS);
 		return;
 	}

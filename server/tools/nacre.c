@@ -2,7 +2,7 @@
 /*
  * nacre: how does the cluster fare? `status` and `map` read the map store, so they
  * work with every daemon down, as does `pool` (pool.c), and `weight` writes to it (weight.c); `audit` lets the metadata server work (audit.c); `fsck` reads the store of an OSD that
- * does not run (fsck.c), `scrub` lets OSDs work (scrub.c); everything else is a daemon's own answer, asked at its admin socket.
+ * does not run (fsck.c), `scrub` and `trim` let OSDs work (scrub.c, trim.c); everything else is a daemon's own answer, asked at its admin socket.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -18,6 +18,7 @@
 #include "server/base/version.h"
 #include "show.h"
 #include "tool.h"
+#include "trim.h"
 #include "weight.h"
 
 #define LIMIT_S_DEFAULT 10
@@ -48,6 +49,7 @@ static int print_help(void)
 	       "       nacre -c FILE audit [NAME]\n"
 	       "       nacre -c FILE fsck NAME [deep]\n"
 	       "       nacre -c FILE scrub NAME|all [deep]\n"
+	       "       nacre -c FILE trim NAME|all\n"
 	       "       nacre -c FILE -n NAME COMMAND [ARGUMENTS]\n\n"
 	       "  status               the map in short: daemons, placement groups; how full OSDs are\n"
 	       "  map                  all of the cluster map\n"
@@ -64,6 +66,8 @@ static int print_help(void)
 	       "  scrub NAME|all [deep]  let the OSD NAME, or all of them, compare the replicas of what they are primary of,\n"
 	       "                       while clients work; deep: every block against its checksum, and repair what does not\n"
 	       "                       match from a replica where it does\n"
+	       "  trim NAME|all        let the OSD NAME, or all of them, tell their devices of all blocks that are free, while\n"
+	       "                       clients work\n"
 	       "  -n NAME COMMAND      what a daemon (mds0, osd0, ...) answers; `help` lists its commands\n\n"
 	       "  -c, --config FILE    configuration, shared by all daemons of the machine\n"
 	       "  -n, --name NAME      which daemon is asked\n"
@@ -131,6 +135,13 @@ static int run_scrub(const struct arguments *arguments)
 	return scrub_run(arguments->config_file, arguments->argv[1], deep, arguments->limit_ms);
 }
 
+static int run_trim(const struct arguments *arguments)
+{
+	if (arguments->argc != 2)
+		return tool_misused("trim: which OSD, or all?");
+	return trim_run(arguments->config_file, arguments->argv[1], arguments->limit_ms);
+}
+
 static int run_cluster(const struct arguments *arguments, const struct config *config)
 {
 	bool status = !strcmp(arguments->argv[0], "status"), weight = !strcmp(arguments->argv[0], "weight");
@@ -140,7 +151,7 @@ static int run_cluster(const struct arguments *arguments, const struct config *c
 	int result = TOOL_OK;
 
 	if (!status && !weight && !pool && strcmp(arguments->argv[0], "map"))
-		return tool_misused("%s: without -n NAME the commands are status, map, weight, pool, audit, fsck and scrub",
+		return tool_misused("%s: without -n NAME the commands are status, map, weight, pool, audit, fsck, scrub and trim",
 				    arguments->argv[0]);
 	if (weight && arguments->argc != 3)
 		return tool_misused("weight: which OSD gets which weight?");
@@ -220,6 +231,8 @@ static int run(const struct arguments *arguments)
 		return run_fsck(arguments);
 	if (!arguments->daemon && !strcmp(arguments->argv[0], "scrub"))
 		return run_scrub(arguments);
+	if (!arguments->daemon && !strcmp(arguments->argv[0], "trim"))
+		return run_trim(arguments);
 	if (config_load(arguments->config_file, arguments->daemon, &config, error, sizeof(error)))
 		return tool_failed("%s", error);
 	status = arguments->daemon ? run_daemon(arguments, config) : run_cluster(arguments, config);
@@ -251,6 +264,6 @@ int main(int argc, char **argv)
 	if (!arguments.config_file)
 		return tool_misused("-c FILE is needed");
 	if (!arguments.argc)
-		return tool_misused("a command is needed: status, map, weight, pool, audit, fsck, scrub, or one of a daemon with -n NAME");
+		return tool_misused("a command is needed: status, map, weight, pool, audit, fsck, scrub, trim, or one of a daemon with -n NAME");
 	return run(&arguments);
 }

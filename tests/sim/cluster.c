@@ -49,6 +49,8 @@ static void serving(void *owner)
 
 	sim_note(daemon->sim->world, daemon->host, "serves", 0, 0);
 	daemon->serving = true;
+	if (daemon->osd && daemon->sim->trims)
+		osd_discard_ask(&daemon->osd->store->discard);
 }
 
 /* It lost its lease: a new one starts in its place, as the daemon's main program does. */
@@ -91,6 +93,7 @@ static void start_osd(struct sim_daemon *daemon)
 		.out_after_ms = OUT_AFTER_MS,
 		.direct_bytes = daemon->sim->direct_bytes, .trim_bytes = daemon->sim->trim_bytes,
 		.lone_intents = daemon->sim->lone_intents >> daemon->id & 1,
+		.discard = daemon->sim->discard, .discard_bytes = 4096, .discard_ms = daemon->sim->discard_ms,
 		.log_keep = 64, .scrub_bytes_per_s = 4u << 20,
 		/* by themselves only in some histories: then under every fault */
 		.scrub_light_s = daemon->sim->options.seed % 2 ? 3 : 0, .scrub_deep_s = daemon->sim->options.seed % 2 ? 10 : 0,

@@ -139,6 +139,19 @@ static void choose_journals(struct sim *sim)
 	sim->lone_intents = mode == NACRE_JOURNAL_ORDERED || sim->pools_change ? (uint8_t)(1 + sim_below(&random, (1u << SIM_OSDS) - 1)) : 0;
 }
 
+/*
+ * In half of the histories blocks that are freed are discarded, soon; in a third all that are free, whenever an OSD begins to serve. Random
+ * numbers of their own, as above.
+ */
+static void choose_discards(struct sim *sim)
+{
+	struct sim_random random = sim_random_from(sim->options.seed ^ 0xd15ca2d);
+
+	sim->discard = sim_below(&random, 2);
+	sim->discard_ms = 10u << sim_below(&random, 6);
+	sim->trims = !sim_below(&random, 3);
+}
+
 static void prepare(struct sim *sim)
 {
 	char name[24];
@@ -156,6 +169,7 @@ static void prepare(struct sim *sim)
 	}
 	choose_inlines(sim);
 	choose_journals(sim);
+	choose_discards(sim);
 	quotas_begin(sim);
 }
 
@@ -163,17 +177,21 @@ static void report(struct sim *sim)
 {
 	static const char *const modes[] = { "", ", data ", ", all " };
 	struct history_counts counts = history_counts(sim->history);
+	uint64_t discarded = 0;
+	unsigned int i;
 
+	for (i = 0; i < SIM_OSDS; i++)
+		discarded += sim_disk_discarded(sim->osds[i].host);
 	if (sim->options.verbose)
 		printf("%.1f virtual s, %" PRIu64 " events, %" PRIu64 " calls (%" PRIu64
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " rotten blocks, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged, %" PRIu64 " weights changed, %" PRIu64 " fills, %" PRIu64 " pools, %" PRIu64 " clones%s%s\n",
+		       " judged, %" PRIu64 " weights changed, %" PRIu64 " fills, %" PRIu64 " pools, %" PRIu64 " clones, %" PRIu64 " bytes discarded%s%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->fills_changed, sim->pools_changed, sim->cloned,
+		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->fills_changed, sim->pools_changed, sim->cloned, discarded,
 		       modes[sim->journal_modes[NACRE_POOL_META] ? 2 : !!sim->journal_modes[NACRE_POOL_DATA]],
 		       sim->journal_modes[NACRE_POOL_DATA] ?
 		       osd_journal_mode_find(sim->journal_modes[NACRE_POOL_DATA])->name : "");

@@ -126,6 +126,9 @@ struct sim {
 	uint32_t direct_bytes;		/* see server/osd/store.h */
 	uint64_t trim_bytes;		/* likewise */
 	uint8_t lone_intents;		/* likewise, a bit for each OSD: what one overwrites in place another may not */
+	bool discard;			/* likewise */
+	uint32_t discard_ms;		/* likewise */
+	bool trims;			/* an OSD that begins to serve discards all that is free */
 	bool inlines;			/* the file system keeps small files in the inode, and files are small */
 	struct clones *clones;		/* clones.c; NULL: nobody clones objects */
 	uint64_t cloned;

@@ -30,7 +30,7 @@ struct record {
 /* One operation on its way; disk->private. */
 struct op {
 	struct sim_event event;
-	struct op *next, **link;	/* in file->writes, while it is a write in flight */
+	struct op *next, **link;	/* in file->writes, while it is a write or a discard in flight */
 	struct sim_host *host;
 	struct io_disk *disk;
 	bool syncing;			/* the sync, or the second half of a write with sync */
@@ -43,10 +43,12 @@ struct sim_file {
 	char path[64];
 	uint64_t bytes;
 	uint32_t sector;
+	uint32_t grain;			/* of discards; 0: it knows none */
+	uint64_t discarded;		/* bytes */
 	struct page *pages;
 	struct record *records, **records_last;
 	uint64_t record_count;		/* ever */
-	struct op *writes;		/* in flight */
+	struct op *writes;		/* in flight, and discards */
 	struct sim_event *at_flush;	/* see sim_disk_at_flush() */
 	bool at_flush_alone;
 	struct sim_event *at_write;	/* see sim_disk_at_write() */
@@ -63,6 +65,7 @@ struct sim_file *sim_disk_add(struct sim_host *host, const char *path, uint64_t 
 	strcpy(file->path, path);
 	file->bytes = bytes;
 	file->sector = host->world->seed / 2 % 2 ? PAGE_BYTES : SIM_SECTOR_BYTES;
+	file->grain = PAGE_BYTES << host->world->seed / 4 % 3;
 	file->pages = calloc(bytes / PAGE_BYTES, sizeof(*file->pages));
 	assert(file->pages);
 	file->records_last = &file->records;
@@ -92,7 +95,7 @@ struct io_units sim_disk_units(const struct io_file *file)
 {
 	uint32_t sector = ((const struct sim_file *)file)->sector;
 
-	return (struct io_units){ sector, sector };
+	return (struct io_units){ sector, sector, ((const struct sim_file *)file)->grain };
 }
 
 void sim_disk_close(struct io_file *file)
@@ -194,9 +197,15 @@ static uint64_t latency_ns(struct sim_world *world, uint32_t longest_us)
 	return us * SIM_NS_PER_US;
 }
 
-static size_t iov_bytes(const struct io_disk *disk)
+static bool is_change(const struct io_disk *disk)
 {
-	size_t length = 0;
+	return disk->kind == IO_DISK_WRITE || disk->kind == IO_DISK_DISCARD;
+}
+
+/* Bytes that an operation reads, writes or discards. */
+static size_t disk_bytes(const struct io_disk *disk)
+{
+	size_t length = disk->kind == IO_DISK_DISCARD ? disk->length : 0;
 	unsigned int i;
 
 	for (i = 0; i < disk->iov_count; i++)
@@ -206,7 +215,7 @@ static size_t iov_bytes(const struct io_disk *disk)
 
 static struct record *record_new(const struct io_disk *disk)
 {
-	size_t length = iov_bytes(disk);
+	size_t length = disk_bytes(disk);
 	struct record *record = malloc(sizeof(*record) + length);
 	unsigned int i;
 
@@ -254,18 +263,46 @@ static void read_now(struct sim_file *file, const struct io_disk *disk)
 	}
 }
 
-/* What is discarded reads as before, or as zeros. */
-static void discard(struct sim_file *file, const struct io_disk *disk)
+/* What is discarded reads as before, as zeros, or as anything, each page for itself; that is a write, and is lost or torn like one. */
+static struct record *discard_record(struct sim_file *file, const struct io_disk *disk)
 {
-	struct record *record;
+	struct sim_random *random = &file->host->world->random;
+	struct record *record = malloc(sizeof(*record) + disk->length);
+	size_t at;
 
-	if (sim_below(&file->host->world->random, 2))
-		return;
-	record = calloc(1, sizeof(*record) + disk->length);
 	assert(record);
+	file->discarded += disk->length;
+	record->next = NULL;
 	record->offset = disk->offset;
 	record->length = disk->length;
-	finish_write(file, record);
+	for (at = 0; at < disk->length; at += PAGE_BYTES) {
+		if (sim_below(random, 4))
+			memset(record->bytes + at, sim_below(random, 2) ? 0 : (int)sim_below(random, 256), PAGE_BYTES);
+		else
+			sim_disk_peek(file, disk->offset + at, record->bytes + at, PAGE_BYTES);
+	}
+	return record;
+}
+
+/* What an operation under way does when it ends. */
+static struct record *record_of(struct sim_file *file, const struct io_disk *disk)
+{
+	return disk->kind == IO_DISK_DISCARD ? discard_record(file, disk) : record_new(disk);
+}
+
+void sim_disk_set_grain(struct sim_file *file, uint32_t bytes)
+{
+	file->grain = bytes;
+}
+
+uint64_t sim_disk_discarded(const struct sim_host *host)
+{
+	const struct sim_file *file;
+	uint64_t bytes = 0;
+
+	for (file = host->files; file; file = file->next)
+		bytes += file->discarded;
+	return bytes;
 }
 
 static void finish(struct op *op, int result)
@@ -355,8 +392,8 @@ static void run_op(struct sim_event *event)
 
 	unlink_write(op);
 	if (file->fails) {
-		if (disk->kind == IO_DISK_WRITE && !op->syncing && sim_below(&world->random, 2))
-			finish_write(file, record_new(disk));
+		if (is_change(disk) && !op->syncing && sim_below(&world->random, 2))
+			finish_write(file, record_of(file, disk));
 		file->fails = false;
 		sim_note(world, op->host, "disk error", disk->kind, disk->offset);
 		finish(op, -EIO);
@@ -366,10 +403,8 @@ static void run_op(struct sim_event *event)
 		settle(file, op->cutoff);
 	else if (disk->kind == IO_DISK_READ)
 		read_now(file, disk);
-	else if (disk->kind == IO_DISK_WRITE)
-		finish_write(file, record_new(disk));
 	else
-		discard(file, disk);
+		finish_write(file, record_of(file, disk));
 	if (disk->kind == IO_DISK_WRITE && disk->sync && !op->syncing) {
 		begin_flush(op, file);
 		return;
@@ -379,7 +414,7 @@ static void run_op(struct sim_event *event)
 
 static void check_alignment(const struct sim_file *file, const struct io_disk *disk)
 {
-	size_t length = disk->kind == IO_DISK_DISCARD ? disk->length : iov_bytes(disk);
+	size_t length = disk_bytes(disk);
 	unsigned int i, last = disk->iov_count - 1;
 	uint32_t unit = disk->kind == IO_DISK_WRITE ? file->sector : IO_DISK_ALIGN;
 
@@ -390,6 +425,20 @@ static void check_alignment(const struct sim_file *file, const struct io_disk *d
 	for (i = 0; disk->kind != IO_DISK_DISCARD && i < disk->iov_count; i++)
 		assert((uintptr_t)disk->iov[i].iov_base % IO_DISK_ALIGN == 0 &&
 		       disk->iov[i].iov_len % (i == last ? unit : IO_DISK_ALIGN) == 0);
+}
+
+/* What is being discarded nobody may write, and the other way round: who is first is not said. */
+static void check_discards(const struct sim_file *file, const struct io_disk *disk)
+{
+	const struct io_disk *other;
+	const struct op *op;
+
+	for (op = file->writes; op && is_change(disk); op = op->next) {
+		other = op->disk;
+		if (disk->kind == IO_DISK_DISCARD || other->kind == IO_DISK_DISCARD)
+			assert(disk->offset + disk_bytes(disk) <= other->offset ||
+			       other->offset + disk_bytes(other) <= disk->offset);
+	}
 }
 
 void sim_disk_submit(struct io *io, struct io_disk *disk)
@@ -403,6 +452,7 @@ void sim_disk_submit(struct io *io, struct io_disk *disk)
 
 	assert(op && host->up);
 	check_alignment(file, disk);
+	check_discards(file, disk);
 	op->event.run = run_op;
 	op->host = host;
 	op->disk = disk;
@@ -412,7 +462,7 @@ void sim_disk_submit(struct io *io, struct io_disk *disk)
 		longest_us = world->faults.disk_sync_us;
 	} else if (disk->kind == IO_DISK_READ) {
 		longest_us = world->faults.disk_read_us;
-	} else if (disk->kind == IO_DISK_WRITE) {
+	} else {
 		op->next = file->writes;
 		op->link = &file->writes;
 		if (op->next)
@@ -496,7 +546,7 @@ void sim_disk_crash(struct sim_host *host, enum sim_crash kind)
 		file->fails = false;
 		for (op = file->writes; op; op = op->next)
 			if (sim_below(&host->world->random, 2))
-				finish_write(file, record_new(op->disk));
+				finish_write(file, record_of(file, op->disk));
 		file->writes = NULL;
 		if (kind == SIM_CRASH_POWER)
 			lose_power(file);

@@ -3,7 +3,8 @@
  * Simulated disks: named files of a host, of fixed size. A write is visible
  * when it is done and durable when a sync that began later is done. When the
  * machine loses power each write that is not durable is kept, lost, or torn at
- * sectors of 512 bytes, in any order and independently of the others.
+ * sectors of 512 bytes, in any order and independently of the others. A discard
+ * writes anything, and may not overlap with a write or discard that is under way.
  */
 #ifndef NACRE_SIM_DISK_H
 #define NACRE_SIM_DISK_H
@@ -14,6 +15,10 @@
 
 /* Make an empty (all zero) file on a host, as a tool would before the program starts. */
 struct sim_file *sim_disk_add(struct sim_host *host, const char *path, uint64_t bytes);
+/* What a discard of it should be aligned to; 0: it knows none. */
+void sim_disk_set_grain(struct sim_file *file, uint32_t bytes);
+/* Bytes of a host's disks that were discarded, ever. */
+uint64_t sim_disk_discarded(const struct sim_host *host);
 /* Synchronous access for tools and checks: no latency, durable at once. */
 void sim_disk_peek(struct sim_file *file, uint64_t offset, void *buffer, size_t length);
 void sim_disk_poke(struct sim_file *file, uint64_t offset, const void *buffer, size_t length);

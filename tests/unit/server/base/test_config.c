@@ -71,6 +71,7 @@ static void mistakes_are_named(void **state)
 		{ "[global]\nlease_ms = 99999999999999999999999\n", ":2: lease_ms" },
 		{ "[global]\nlease_ms = 5\n", ":2: lease_ms = 5: must be from 100 to 600000" },
 		{ "[global]\nosd_journal_unit = 600\n", ":2: osd_journal_unit = 600: must be 0, 512, 1024" },
+		{ "[global]\nosd_discard = yes\n", ":2: osd_discard = yes: must be on or off" },
 		{ "[global]\nosd_journal_unit = 256\n", ":2: osd_journal_unit = 256: must be 0, 512, 1024" },
 		{ "[global]\nlog_level = loud\n", ":2: log_level = loud: must be error, warn, info or debug" },
 		{ "[golbal]\nlisten = x\n", ":2: [golbal]: sections are [global], [mdsN] and [osdN]" },

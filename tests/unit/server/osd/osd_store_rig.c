@@ -145,6 +145,9 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 		.direct_bytes = rig->direct_bytes,
 		.trim_bytes = rig->trim_bytes,
 		.lone_intents = rig->lone_intents,
+		.discard = rig->discard,
+		.discard_bytes = rig->discard_bytes ? rig->discard_bytes : OSD_BLOCK_BYTES,
+		.discard_ms = 5,
 		.calls = &calls,
 		.owner = rig,
 	};

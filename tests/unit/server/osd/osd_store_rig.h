@@ -34,6 +34,8 @@ struct rig {
 	uint64_t backlog_bytes;
 	uint64_t trim_bytes;
 	bool lone_intents;
+	bool discard;			/* of what is given back; after 5 ms */
+	uint32_t discard_bytes;		/* 0: 4 KiB */
 	uint32_t direct_bytes;		/* modes ordered and cow: what is smaller is journaled */
 	const struct osd_journal_mode *mode;	/* of the requests to come; NULL: data */
 	uint64_t tid;

@@ -46,7 +46,7 @@ enum mode { MODE_DATA, MODE_COW, MODE_MIXED };
 
 static struct rig rig;
 static enum mode mode;
-static uint64_t direct_bytes, space_waits;	/* of all histories of a test */
+static uint64_t direct_bytes, space_waits, discarded;	/* of all histories of a test */
 static struct sim_random dice;
 
 /* Models after transactions not yet known to be durable; [0] is durable. */
@@ -413,6 +413,8 @@ static void one_history(uint64_t seed, enum sim_crash kind)
 	rig_create(&rig, seed, seed % 4 ? 12 << 20 : 5 << 20, seed % 4 ? 2 << 20 : 1 << 20);
 	rig.backlog_bytes = seed % 3 ? 0 : 512 << 10;
 	rig.direct_bytes = seed % 2 ? 1 : 8 << 10;
+	rig.discard = seed / 2 % 2;
+	rig.discard_bytes = 4096u << seed % 3;
 	dice = sim_random_from(seed);
 	memset(history, 0, sizeof(history[0]));
 	history_count = 1;
@@ -431,6 +433,7 @@ static void one_history(uint64_t seed, enum sim_crash kind)
 		sim_run(rig.world, rig.world->now_ns + sim_below(&dice, 3000) * SIM_NS_PER_US);
 		direct_bytes += rig.store->stats->bytes_direct;
 		space_waits += rig.store->stats->space_waits;
+		discarded += rig.store->stats->bytes_discarded;
 		rig_crash_and_check(&rig, kind, (unsigned int)sim_below(&dice, 5));
 		find_state(seed);
 	}
@@ -449,11 +452,13 @@ static void histories(enum mode how, enum sim_crash kind, uint64_t first, unsign
 	uint64_t seed;
 
 	mode = how;
-	direct_bytes = space_waits = 0;
+	direct_bytes = space_waits = discarded = 0;
 	for (seed = first + 1; seed <= first + seeds(usual); seed++)
 		one_history(seed, kind);
 	assert_int_equal(!!direct_bytes, how != MODE_DATA);
-	printf("%llu bytes direct, %llu waits\n", (unsigned long long)direct_bytes, (unsigned long long)space_waits);
+	assert_true(discarded);
+	printf("%llu bytes direct, %llu waits, %llu bytes discarded\n", (unsigned long long)direct_bytes,
+	       (unsigned long long)space_waits, (unsigned long long)discarded);
 }
 
 static void test_kill_at_any_time(void **state)
