@@ -24,7 +24,7 @@ static void fenced(void *owner, const char *reason)
 static void want_rebuild(struct daemon *daemon)
 {
 	if (daemon->config->osd_rebuild)
-		osd_rebuild_want(daemon->config->file, daemon->id);
+		osd_rebuild_want(daemon->config, daemon->id);
 }
 
 static void failed(void *owner, int result, const char *reason)

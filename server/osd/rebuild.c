@@ -11,27 +11,46 @@
 #include <unistd.h>
 #include "rebuild.h"
 
-#define AGAIN_S 5u
+#define PAUSE_S 5u
+#define PAUSE_MAX_S 300u
 
 static bool wanted;
-static char config[PATH_MAX], number[12];
+static char config_file[PATH_MAX], number[12], name[16];
+static uint64_t time_scale_percent;
+static struct log *log;			/* a second one: the daemon's ends with it */
+static char last_words[256];		/* mkfs.nacre's */
 
 int osd_rebuild_helps(const char *complaint)
 {
 	return complaint && strstr(complaint, "Corruption") != NULL;
 }
 
-void osd_rebuild_want(const char *config_file, unsigned int id)
+unsigned int osd_rebuild_pause_s(unsigned int refusals, uint64_t percent)
+{
+	unsigned int pause = PAUSE_S;
+
+	while (--refusals && pause < PAUSE_MAX_S)
+		pause *= 2;
+	if (pause > PAUSE_MAX_S)
+		pause = PAUSE_MAX_S;
+	return (unsigned int)((pause * percent + 99) / 100);
+}
+
+void osd_rebuild_want(const struct config *config, unsigned int id)
 {
 	wanted = true;
-	snprintf(config, sizeof(config), "%s", config_file);
+	time_scale_percent = config->time_scale;
+	snprintf(config_file, sizeof(config_file), "%s", config->file);
 	snprintf(number, sizeof(number), "%u", id);
+	snprintf(name, sizeof(name), "osd%u", id);
+	if (!log)
+		log = log_create(config->log_file, name, config_log_level(config));
 }
 
 /* The tool that was installed, or built, beside this program; else the one that the shell would find. */
 static void run_mkfs(void)
 {
-	char *arguments[] = { "mkfs.nacre", "-c", config, "--osd", number, "--force", NULL };
+	char *arguments[] = { "mkfs.nacre", "-c", config_file, "--osd", number, "--force", NULL };
 	char path[PATH_MAX], *slash;
 	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - sizeof("mkfs.nacre"));
 
@@ -46,13 +65,42 @@ static void run_mkfs(void)
 	_exit(127);
 }
 
+/* What the tool says goes on to standard error, and its last line is kept for the log. */
+static void pass_on(int fd)
+{
+	size_t length = 0;
+	FILE *f = fdopen(fd, "r");
+	char line[sizeof(last_words)];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		fputs(line, stderr);
+		length = strcspn(line, "\n");
+		memcpy(last_words, line, length);
+		last_words[length] = 0;
+	}
+	if (f)
+		fclose(f);
+	else
+		close(fd);
+}
+
 static bool make_store(void)
 {
-	pid_t child = fork();
-	int status;
+	int status, words[2];
+	pid_t child;
 
-	if (!child)
+	snprintf(last_words, sizeof(last_words), "mkfs.nacre does not say why");
+	if (pipe(words))
+		return false;
+	child = fork();
+	if (!child) {
+		dup2(words[1], STDERR_FILENO);
+		close(words[0]);
+		close(words[1]);
 		run_mkfs();
+	}
+	close(words[1]);
+	pass_on(words[0]);
 	while (child > 0 && waitpid(child, &status, 0) < 0)
 		if (errno != EINTR)
 			return false;
@@ -61,6 +109,7 @@ static bool make_store(void)
 
 int osd_rebuild_if_wanted(int status, char **argv)
 {
+	unsigned int refusals = 0, pause;
 	sigset_t all;
 
 	if (!wanted)
@@ -68,12 +117,14 @@ int osd_rebuild_if_wanted(int status, char **argv)
 	/* from here on a signal ends the program, as nothing is under way that it could spoil */
 	sigfillset(&all);
 	sigprocmask(SIG_UNBLOCK, &all, NULL);
-	fprintf(stderr, "nacre-osd: osd%s: its store is damaged, it gets an empty one (osd_rebuild)\n", number);
+	log_warn(log, "osd", "its store is damaged, it gets an empty one (osd_rebuild)");
 	while (!make_store()) {
-		fprintf(stderr, "nacre-osd: osd%s: again in %u s\n", number, AGAIN_S);
-		sleep(AGAIN_S);
+		pause = osd_rebuild_pause_s(++refusals, time_scale_percent);
+		log_error(log, "osd", "it gets no empty store (osd_rebuild), refused %u times; again in %u s: %s", refusals, pause,
+			  last_words);
+		sleep(pause);
 	}
 	execv("/proc/self/exe", argv);
-	fprintf(stderr, "nacre-osd: it cannot be started anew: %s\n", strerror(errno));
+	log_error(log, "osd", "it cannot be started anew: %s", strerror(errno));
 	return EXIT_FAILURE;
 }
