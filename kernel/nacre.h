@@ -161,7 +161,7 @@ struct nacre_fs {
 	unsigned int id;		/* small number of this client, for debugfs and traces */
 };
 
-/* What the writers of a file have said of it for one stat (rules/size_report.h): that call's answer, and kept by nobody. */
+/* What the writers of a file have said of it for one stat (rules/size_report.h): that call's answer. Only a size that has grown is kept. */
 struct nacre_reported {
 	bool there;
 	u32 truncate_seq;

@@ -274,7 +274,7 @@ enum nacre_info_flags {
 	NACRE_INFO_HAS_DATA = 4,	/* `data` is all of the inline data: always there when FILE_CACHE, READ, WRITE
 					   or BUFFER is issued on an inode with inline_gen (INLINE-5) */
 	NACRE_INFO_REPORTED = 8,	/* FILE is not valid, but its values are what its writers reported for this request:
-					   they answer the call that asked, and are kept by nobody */
+					   they answer the call that asked, and only a size that has grown is kept */
 	NACRE_INFO_NO_ROOM = 16,	/* CAP_GRANT: the max_size asked for is more than a quota leaves room for (EDQUOT).
 					   Only to clients with the feature QUOTA */
 	NACRE_INFO_KEPT = 32,		/* there may be room behind the file's end, which a truncation to its size gives back; in objects

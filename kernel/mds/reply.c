@@ -107,7 +107,7 @@ static void learn_target(struct nacre_mds_request *req, struct nacre_inode_info 
 	bool abandoned = test_bit(NACRE_MDSR_ABANDONED, &req->flags);
 	struct inode *inode;
 
-	/* What GETATTR asked for is current by definition, wherever the rank's locks go next; a report is not for keeping. */
+	/* What GETATTR asked for is current by definition, wherever the rank's locks go next; of a report only a size that has grown is for keeping. */
 	if (req->op->type == NACRE_MSG_GETATTR && info->info_flags & NACRE_INFO_REPORTED) {
 		info->valid |= req->body.getattr.mask & ~NACRE_GROUP_FILE;
 		take_report(req, info);

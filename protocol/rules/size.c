@@ -36,12 +36,10 @@ enum nacre_size_change nacre_size_learn(struct nacre_size *mine, const struct na
 		*mine = *said;
 		return NACRE_SIZE_CUT;
 	}
-	if (writes)
+	if (writes || said->size > mine->size)
 		return grow(mine, said->size);
 	if (!is_current || said->size == mine->size)
 		return NACRE_SIZE_SAME;
-	if (said->size > mine->size)
-		return grow(mine, said->size);
 	/* We believed in a size that nobody flushed: a write of ours that failed. */
 	mine->size = said->size;
 	return NACRE_SIZE_CUT;

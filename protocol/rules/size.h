@@ -35,7 +35,9 @@ enum nacre_size_change nacre_size_flush(struct nacre_size *known, __u64 size, __
 /*
  * A client takes in what a rank says. `writes`: it holds a cap under which it may have
  * grown the file (FILE_EXCL, WRITE or BUFFER, or FILE is dirty or flushing): then a smaller
- * size of the same truncation is not news. `is_current`: FILE is among the info's valid groups.
+ * size of the same truncation is not news. `is_current`: FILE is among the info's valid groups. A larger size of the same
+ * truncation is true for as long as that is the last one, current or not: so who was told it can use it, as Linux does by itself
+ * where it looks at sizes before it asks a file system.
  */
 enum nacre_size_change nacre_size_learn(struct nacre_size *mine, const struct nacre_size *said,
 					int writes, int is_current);

@@ -7,7 +7,7 @@
  *	  │ ──────────────▶ │ ── SIZE_ASK ──▶ │
  *	  │                 │ ◀─ SIZE_REPORT ─│   values as of now; nothing of the cap changes
  *	  │                 │ journals what was new (SHARE-1)
- *	  │ ◀─── REPLY ──── │                 │   FILE not valid, REPORTED: an answer, kept by nobody
+ *	  │ ◀─── REPLY ──── │                 │   FILE not valid, REPORTED: an answer, of which only a grown size is kept
  *
  * Each request asks for itself, after it has come: a write that was completed before the stat began is in the report, whoever else
  * asks. What a report says goes into the inode as a flush would bring it, so that it is journaled before it is shown; it is

@@ -36,6 +36,10 @@ static void size_learn(void **state)
 	assert_int_equal(nacre_size_learn(&mine, &said, 0, 0), NACRE_SIZE_SAME);
 	said.size = 200;
 	assert_int_equal(nacre_size_learn(&mine, &said, 1, 0), NACRE_SIZE_GREW);
+	/* others write it, and said so: Linux cuts copies at the size that it knows */
+	said.size = 300;
+	assert_int_equal(nacre_size_learn(&mine, &said, 0, 0), NACRE_SIZE_GREW);
+	assert_int_equal(mine.size, 300);
 	said.size = 60;
 	assert_int_equal(nacre_size_learn(&mine, &said, 0, 1), NACRE_SIZE_CUT);
 	assert_int_equal(mine.size, 60);
