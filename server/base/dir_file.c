@@ -207,7 +207,7 @@ static void fill_parse(const char *line, int at, struct fill *fill)
 	int length = 0;
 
 	if (sscanf(line + at, " fill %u %" SCNu64 " %" SCNu64 " %n%8x", &state, &found.bytes_total, &found.bytes_free, &length,
-		   &crc) != 4 || state > FILL_FULL || crc != crc_of(line, (size_t)(at + length)))
+		   &crc) != 4 || state > FILL_FULL || found.bytes_free > found.bytes_total || crc != crc_of(line, (size_t)(at + length)))
 		return;
 	found.state = state;
 	*fill = found;
