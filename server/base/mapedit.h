@@ -63,6 +63,8 @@ int mapedit_osd_down(struct mapedit *edit, uint16_t id);
  */
 int mapedit_osd_replace(struct mapedit *edit, uint16_t id, uint64_t store_lo, uint64_t store_hi,
 			unsigned int *ret_pg);
+/* May it be given data, as an administrator sees it? */
+bool mapedit_takes_data(const struct nacre_map_osd *osd);
 /* Another OSD, down, in a failure domain of its own: it gets data when it is up. -ENOSPC: the table is full. */
 int mapedit_osd_add(struct mapedit *edit, uint64_t store_lo, uint64_t store_hi);
 /*

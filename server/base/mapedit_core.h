@@ -21,8 +21,6 @@ static inline bool mapedit_is_in_sync(const struct nacre_map_pg *pg, int slot)
 
 /* The number that an OSD draws for a group: the higher, the more it is the group's. */
 double mapedit_draw(uint32_t pool, uint32_t pg, const struct nacre_map_osd *osd);
-/* May it be given data, as an administrator sees it? */
-bool mapedit_takes_data(const struct nacre_map_osd *osd);
 
 /* ---- mapedit_move.c ---- */
 

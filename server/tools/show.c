@@ -180,11 +180,6 @@ static enum fill_state fill_of(const struct scene *scene, const struct nacre_map
 	return lease ? lease->lease.fill.state : FILL_UNKNOWN;
 }
 
-static bool takes_data(const struct nacre_map_osd *osd)
-{
-	return osd->flags & NACRE_OSD_IN && osd->weight;
-}
-
 /* Are there others for this group, and all of them too full to be given it? */
 static bool others_lack_room(const struct scene *scene, const struct nacre_map_pg *group, enum fill_state too_full)
 {
@@ -192,7 +187,7 @@ static bool others_lack_room(const struct scene *scene, const struct nacre_map_p
 	bool found = false;
 
 	for (uint32_t i = 0; !nacre_map_osd_at(scene->view, i, &osd); i++) {
-		if (!(osd.flags & NACRE_OSD_UP) || !takes_data(&osd) || nacre_pg_slot_of(group, (uint16_t)i) >= 0)
+		if (!(osd.flags & NACRE_OSD_UP) || !mapedit_takes_data(&osd) || nacre_pg_slot_of(group, (uint16_t)i) >= 0)
 			continue;
 		if (fill_of(scene, &osd) < too_full)
 			return false;
@@ -207,7 +202,7 @@ static bool waits_for_room(const struct scene *scene, const struct nacre_map_pg 
 	bool in_sync = group->in_sync >> slot & 1;
 	struct nacre_map_osd osd;
 
-	if (!nacre_map_osd_at(scene->view, nacre_pg_slot(group, slot), &osd) && takes_data(&osd))
+	if (!nacre_map_osd_at(scene->view, nacre_pg_slot(group, slot), &osd) && mapedit_takes_data(&osd))
 		return !in_sync && osd.flags & NACRE_OSD_UP && fill_of(scene, &osd) == FILL_FULL;
 	/* what is lost is made anew on one that is nearly full, too */
 	return others_lack_room(scene, group, in_sync ? FILL_NEARLY : FILL_FULL);
