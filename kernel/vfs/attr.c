@@ -259,3 +259,10 @@ int nacre_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 		err = posix_acl_chmod(idmap, dentry, inode->i_mode);
 	return err;
 }
+
+int nacre_sync_metadata(struct inode *inode)
+{
+	int err = nacre_caps_flush_wait(inode);
+
+	return err ?: nacre_mds_sync_inode(inode);
+}

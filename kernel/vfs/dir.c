@@ -361,12 +361,8 @@ static loff_t dir_llseek(struct file *file, loff_t offset, int whence)
 /* What was done in this directory is journaled, and its own attributes are. */
 static int dir_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 {
-	struct inode *inode = file_inode(file);
-	int err, lost;
+	int err = nacre_sync_metadata(file_inode(file)), lost;
 
-	err = nacre_caps_flush_wait(inode);
-	if (!err)
-		err = nacre_mds_sync_inode(inode);
 	lost = file_check_and_advance_wb_err(file);
 	return err ?: lost;
 }

@@ -91,9 +91,16 @@ static struct dentry *get_parent(struct dentry *dentry)
 	return found(nacre_mds_parent(nacre_inode_fs(inode), nacre_ino(inode)));
 }
 
+/*
+ * An NFS server answers only what is journaled, as its clients do not repeat that to the server's next life; what is not
+ * need not be dirty, so that writing the inode back would not do. And other clients change files between the looks that it
+ * takes before and after a change, which it therefore must not call atomic.
+ */
 const struct export_operations nacre_export_ops = {
 	.encode_fh = encode_fh,
 	.fh_to_dentry = fh_to_dentry,
 	.fh_to_parent = fh_to_parent,
 	.get_parent = get_parent,
+	.commit_metadata = nacre_sync_metadata,
+	.flags = EXPORT_OP_NOWCC | EXPORT_OP_NOATOMIC_ATTR | EXPORT_OP_REMOTE_FS,
 };

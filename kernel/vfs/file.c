@@ -295,10 +295,7 @@ static int file_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	err = file_write_and_wait_range(file, start, end);
 	if (err)
 		return err;
-	/* Size and times, then whatever of the file's names is not journaled yet. */
-	err = nacre_caps_flush_wait(inode);
-	if (!err)
-		err = nacre_mds_sync_inode(inode);
+	err = nacre_sync_metadata(inode);
 	late = file_check_and_advance_wb_err(file);
 	return err ?: late;
 }

@@ -72,6 +72,8 @@ int nacre_setattr(struct mnt_idmap *idmap, struct dentry *dentry, struct iattr *
 int nacre_attr_set(struct mnt_idmap *idmap, struct inode *inode, struct iattr *attr);
 int nacre_permission(struct mnt_idmap *idmap, struct inode *inode, int mask);
 int nacre_update_time(struct inode *inode, NACRE_COMPAT_TIMES);
+/* The inode's attributes, and what was done to it or in it: wait until all of that is journaled. Killable. */
+int nacre_sync_metadata(struct inode *inode);
 
 /* ---- dentry.c ------------------------------------------------------------------------------ */
 
