@@ -252,6 +252,7 @@ struct nacre_inode {
 	u64 flush_oldest;		/* lowest flush id that may be unacknowledged; under nacre_caps.lock */
 	u64 flush_acked;		/* highest flush id acknowledged as journaled */
 	unsigned long dirty_since;	/* jiffies, of the oldest unsent change */
+	bool accessed;			/* reading has moved atime under FILE_EXCL, and nobody was told */
 	struct llist_node put_link;	/* mds/reap.c: references to be dropped by its worker … */
 	atomic_t puts;			/* … so many */
 	u64 unsafe_applied;		/* highest apply number that concerns this inode … */

@@ -27,6 +27,13 @@ bool nacre_caps_held(struct inode *inode, u32 bits);
 
 /* Attributes of these groups (nacre_cap_group) were changed locally under their EXCL caps. Any context. */
 void nacre_caps_mark_dirty(struct inode *inode, u32 groups);
+/*
+ * Reading has moved atime under FILE_EXCL. That alone is worth no message: it goes along with the next flush of FILE, with
+ * FILE_EXCL at the latest, or when the VFS wants it written (nacre_caps_say_accessed). Any context.
+ */
+void nacre_caps_accessed(struct inode *inode);
+/* Such an atime is dirty from now on; the last reference on the inode may be on its way out. Any context. */
+void nacre_caps_say_accessed(struct inode *inode);
 /* Flush dirty attributes and wait until they are journaled (fsync). Killable. */
 int nacre_caps_flush_wait(struct inode *inode);
 /*

@@ -45,6 +45,7 @@ static struct nacre_xattrs *fill_values_locked(struct nacre_inode *ni, u32 group
 		update->written = written_locked(ni, again);
 		update->truncate_seq = ni->truncate_seq;
 		update->atime = nacre_time_ns(inode_get_atime(inode));
+		ni->accessed = false;
 		update->mtime = nacre_time_ns(inode_get_mtime(inode));
 	}
 	if (groups & NACRE_GROUP_XATTR && ni->xattrs) {
@@ -244,6 +245,35 @@ void nacre_caps_mark_dirty(struct inode *inode, u32 groups)
 	spin_lock(&ni->cap_lock);
 	caps_dirty_locked(ni, groups);
 	spin_unlock(&ni->cap_lock);
+}
+
+void nacre_caps_accessed(struct inode *inode)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	spin_lock(&ni->cap_lock);
+	ni->accessed = caps_usable_locked(ni, NACRE_CAP_FILE_EXCL);
+	spin_unlock(&ni->cap_lock);
+}
+
+void caps_dirty_accessed_locked(struct nacre_inode *ni)
+{
+	if (ni->accessed)
+		caps_dirty_locked(ni, NACRE_GROUP_FILE);
+	ni->accessed = false;
+}
+
+void nacre_caps_say_accessed(struct inode *inode)
+{
+	struct nacre_inode *ni = nacre_inode(inode);
+
+	/* What is dirty has a reference, and write-back comes here without one. */
+	if (!READ_ONCE(ni->accessed) || !igrab(inode))
+		return;
+	spin_lock(&ni->cap_lock);
+	caps_dirty_accessed_locked(ni);
+	spin_unlock(&ni->cap_lock);
+	nacre_mds_iput(nacre_inode_fs(inode), inode);
 }
 
 void nacre_caps_keep(struct inode *inode, u64 end)

@@ -53,6 +53,8 @@ void caps_take_locked(struct nacre_inode *ni, u32 bits);
 /* nacre_caps_mark_dirty under the lock. -EINVAL: the session was killed, and what was changed is lost with it. */
 int caps_dirty_locked(struct nacre_inode *ni, u32 groups);
 
+/* An atime that nobody was told of becomes dirty. */
+void caps_dirty_accessed_locked(struct nacre_inode *ni);
 /* Has the inode anything to say that may be said now? */
 bool caps_has_to_say(struct nacre_inode *ni);
 /* Send what cap_todo asks for, in one CAP_UPDATE where possible. Sending is held (mds.h). */

@@ -103,8 +103,11 @@ static struct inode *step_revoke(struct nacre_fs *fs, const struct nacre_cap_rev
 	spin_lock(&ni->cap_lock);
 	unknown = !ni->cap.cap_id || ni->cap.gen > revoke->cap_gen ||
 		  (ni->cap.gen == revoke->cap_gen && ni->cap.cap_id > revoke->cap_id);
-	if (!unknown)
+	if (!unknown) {
+		if (!(revoke->keep & NACRE_CAP_FILE_EXCL))
+			caps_dirty_accessed_locked(ni);
 		caps_step_locked(ni, &event);
+	}
 	spin_unlock(&ni->cap_lock);
 	if (unknown)
 		answer_unknown(fs, revoke->ino, revoke->cap_id, revoke->cap_gen, revoke->cap_seq);

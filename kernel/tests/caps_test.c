@@ -395,6 +395,42 @@ static void refused_flush_is_an_error_of_the_file(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, nacre_inode(inode)->cap.flushing, 0);
 }
 
+/* A time that reading has moved is no change to be flushed, until whoever has it to himself gives that back, or is asked. */
+static void access_time_goes_with_the_cap(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *inode = test_inode(world, TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE);
+	struct nacre_inode *ni = nacre_inode(inode);
+	const struct nacre_cap_update *update;
+
+	inode_set_atime(inode, 12345, 6);
+	nacre_caps_accessed(inode);
+	nacre_caps_flush_start(inode);
+	KUNIT_EXPECT_EQ(test, ni->cap.dirty | ni->cap.flushing, 0);
+	test_revoke(world, TEST_INO, ALL_SHARED, 2, 0);
+	update = update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE));
+	KUNIT_EXPECT_TRUE(test, update->update_flags & NACRE_CAP_UPDATE_ANSWER);
+	KUNIT_EXPECT_EQ(test, update->dirty, NACRE_GROUP_FILE);
+	KUNIT_EXPECT_EQ(test, update->atime, 12345 * NSEC_PER_SEC + 6);
+	KUNIT_EXPECT_FALSE(test, ni->accessed);
+}
+
+static void access_time_is_said_when_asked_for(struct kunit *test)
+{
+	struct test_world *world = test_world(test);
+	struct inode *inode = test_inode(world, TEST_INO, S_IFREG | 0644, TEST_CAPS_FILE);
+
+	inode_set_atime(inode, 12345, 6);
+	nacre_caps_accessed(inode);
+	nacre_caps_say_accessed(inode);
+	nacre_caps_sync_fs(world->fs, false);
+	KUNIT_EXPECT_EQ(test, update_of(test_server_expect(&world->rank, NACRE_MSG_CAP_UPDATE))->atime,
+			12345 * NSEC_PER_SEC + 6);
+	/* once */
+	nacre_caps_say_accessed(inode);
+	KUNIT_EXPECT_EQ(test, nacre_inode(inode)->cap.dirty, 0);
+}
+
 /* The acknowledgement of the flush before says nothing of the one after. */
 static void late_ack_does_not_clean(struct kunit *test)
 {
@@ -469,6 +505,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(action_flush_with_the_answer),
 	KUNIT_CASE(action_flush_by_itself),
 	KUNIT_CASE(refused_flush_is_an_error_of_the_file),
+	KUNIT_CASE(access_time_goes_with_the_cap),
+	KUNIT_CASE(access_time_is_said_when_asked_for),
 	KUNIT_CASE(late_ack_does_not_clean),
 	{}
 };

@@ -109,15 +109,24 @@ int nacre_permission(struct mnt_idmap *idmap, struct inode *inode, int mask)
 }
 
 /*
- * Times by use. mtime and ctime come with a write, whose caller marks FILE dirty once it has
- * its caps. atime alone is worth no message: it is kept while FILE is held
- * exclusively, and goes along with the next flush.
+ * Times by use. mtime and ctime come with a write, whose caller marks FILE dirty once it has its caps. atime moves by reading
+ * while FILE is held exclusively. It is kept as on a local file system mounted with lazytime: the VFS wants it written
+ * when somebody syncs, when the inode leaves the cache, or after hours (->dirty_inode).
  */
 int nacre_update_time(struct inode *inode, NACRE_COMPAT_TIMES)
 {
-	if (nacre_compat_times_atime() && !nacre_caps_held(inode, NACRE_CAP_FILE_EXCL))
+	int err;
+
+	if (!nacre_compat_times_atime())
+		return nacre_compat_times_update(inode);
+	if (!nacre_caps_held(inode, NACRE_CAP_FILE_EXCL))
 		return 0;
-	return nacre_compat_times_update(inode);
+	err = nacre_compat_times_update(inode);
+	if (err)
+		return err;
+	nacre_caps_accessed(inode);
+	__mark_inode_dirty(inode, I_DIRTY_TIME);
+	return 0;
 }
 
 /* ---- changing here ------------------------------------------------------------------------------------------ */
