@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "scrub.h"
 #include "targets.h"
 
@@ -83,7 +82,6 @@ static void report(struct scrubber *scrubber, unsigned int limit_ms)
 static void show_progress(const struct scrubber *scrubbers, unsigned int count, unsigned int asked, bool last)
 {
 	struct scrub_words sum = { 0 };
-	bool terminal = isatty(STDERR_FILENO);
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
@@ -92,10 +90,8 @@ static void show_progress(const struct scrubber *scrubbers, unsigned int count, 
 		sum.objects += scrubbers[i].words.objects;
 		sum.bytes += scrubbers[i].words.bytes;
 	}
-	if (terminal || last || asked % TARGET_QUIET_QUESTIONS == TARGET_QUIET_QUESTIONS - 1)
-		fprintf(stderr, "%sgroup %" PRIu64 " of %" PRIu64 ": %" PRIu64 " objects, %" PRIu64 " bytes%s",
-			terminal ? "\r" : "", sum.done, sum.asked, sum.objects, sum.bytes,
-			terminal && !last ? "\033[K" : "\n");
+	targets_progress(asked, last, "group %" PRIu64 " of %" PRIu64 ": %" PRIu64 " objects, %" PRIu64 " bytes",
+			 sum.done, sum.asked, sum.objects, sum.bytes);
 }
 
 static bool all_ended(struct scrubber *scrubbers, unsigned int count, unsigned int limit_ms)

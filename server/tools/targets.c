@@ -1,13 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0
 /* OSDs that are told to work, and asked how far they are. See targets.h. */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "ask.h"
 #include "sections.h"
 #include "server/base/config.h"
 #include "targets.h"
 #include "tool.h"
+
+#define QUIET_ROUNDS 50			/* without a terminal a line of progress in so many */
+
+void targets_progress(unsigned int rounds, bool last, const char *format, ...)
+{
+	bool terminal = isatty(STDERR_FILENO);
+	va_list args;
+
+	if (!terminal && !last && rounds % QUIET_ROUNDS != QUIET_ROUNDS - 1)
+		return;
+	fputs(terminal ? "\r" : "", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs(terminal && !last ? "\033[K" : "\n", stderr);
+}
 
 void target_fail(struct target *target, const char *why)
 {

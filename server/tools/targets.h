@@ -6,7 +6,6 @@
 #include <stdbool.h>
 
 #define TARGET_PAUSE_MS 200		/* between two questions */
-#define TARGET_QUIET_QUESTIONS 50	/* without a terminal a line of progress in so many */
 
 struct target {
 	char name[16];
@@ -24,5 +23,11 @@ unsigned int targets_find(const char *config_file, const char *name, struct targ
 void target_fail(struct target *target, const char *why);
 /* Ask for COMMAND and up to two words (NULL: less). The answer, malloc'ed, or NULL: the target has failed. */
 char *target_ask(struct target *target, const char *command, const char *first, const char *second, unsigned int limit_ms);
+/*
+ * How far all of them are, after so many rounds of questions, on standard error: on a terminal in place, else a line now and then. `last`:
+ * this line stays in any case.
+ */
+void targets_progress(unsigned int rounds, bool last, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

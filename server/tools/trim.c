@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "targets.h"
 #include "tool.h"
 #include "trim.h"
@@ -51,7 +50,6 @@ static void look(struct target *target, struct trim_words *words, unsigned int l
 static void show_progress(const struct trim_words *words, unsigned int count, unsigned int asked, bool last)
 {
 	struct trim_words sum = { 0 };
-	bool terminal = isatty(STDERR_FILENO);
 	unsigned int i;
 
 	for (i = 0; i < count; i++) {
@@ -59,9 +57,8 @@ static void show_progress(const struct trim_words *words, unsigned int count, un
 		sum.end += words[i].end;
 		sum.bytes += words[i].bytes;
 	}
-	if (terminal || last || asked % TARGET_QUIET_QUESTIONS == TARGET_QUIET_QUESTIONS - 1)
-		fprintf(stderr, "%s%" PRIu64 " of %" PRIu64 " bytes looked at, %" PRIu64 " discarded%s", terminal ? "\r" : "",
-			sum.at, sum.end, sum.bytes, terminal && !last ? "\033[K" : "\n");
+	targets_progress(asked, last, "%" PRIu64 " of %" PRIu64 " bytes looked at, %" PRIu64 " discarded",
+			 sum.at, sum.end, sum.bytes);
 }
 
 static int run(struct target *targets, struct trim_words *words, unsigned int count, unsigned int limit_ms)
