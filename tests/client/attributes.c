@@ -212,13 +212,12 @@ static void change_xattr(struct client_call *call, uint16_t kind)
 		.value = (const __u8 *)call->value, .value_bytes = (__u32)call->value_bytes,
 		.xattr_flags = (uint16_t)call->flags, .ctime = io_wall(call->client->io),
 	};
-	struct nacre_record_req body = { .wanted = 0 };
+	struct nacre_record_req body;
 	struct inode *inode = inode_get(call->client, call->ino);
 
-	/* the reply does not carry the set: what is cached of it is old from now on */
-	inode->xattrs_known = false;
 	nacre_record_to_req(&body, &record);
 	body.wanted = inode->cap.wanted;
+	body.flags = NACRE_REQUEST_WANT_XATTRS;
 	call_submit(call, nacre_record_message(kind), &body, reply_ends_call, inode, NULL, NULL);
 }
 
