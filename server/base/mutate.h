@@ -14,6 +14,10 @@
 	  "OSD-1: the primary answers before its replicas have made it durable")	\
 	M(OSD_FORGET_RESEND, "osd-forget-resend",				\
 	  "LOG-2: an OSD does not know a re-sent request")			\
+	M(OSD_REPLICAS_JUDGE, "osd-replicas-judge",				\
+	  "FENCE-1: a replica leaves out what its primary has admitted, by a map of its own")	\
+	M(OSD_TRIM_EARLY, "osd-trim-early",					\
+	  "the journal is trimmed before what was applied is durable in the key-value store") \
 	M(OSD_DATA_UNFLUSHED, "osd-data-unflushed",				\
 	  "decision 0014: data is not flushed before the record that points to it is written") \
 	M(OSD_REUSE_EARLY, "osd-reuse-early",					\

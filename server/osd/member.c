@@ -12,6 +12,7 @@
 #include "member_job.h"
 #include "scrub.h"
 #include "stabilize.h"
+#include "server/base/mutate.h"
 
 /* ---- answers ---------------------------------------------------------------------------- */
 
@@ -126,6 +127,8 @@ static bool begin_apply(struct member_job *job)
 	    nacre_decode_all(nacre_osd_request_desc(), apply->transaction, apply->transaction_bytes,
 			     &job->request))
 		return false;
+	if (mutate(MUTATE_OSD_REPLICAS_JUDGE) && osd_judge(pg->osd, &job->request))
+		job->request.ops_bytes = 0;
 	job->executed = apply_executed;
 	return true;
 }
