@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 
 include scripts/build.mk
 
-.PHONY: help setup build all module guest unit rules check tidy test sim fuzz fuzz-programs vm xfstests smoke run shell bench bigdir bigosd recall exercise kills fmt docs \
+.PHONY: help setup build all module guest unit rules check tidy test sim soak fuzz fuzz-programs vm xfstests smoke run shell bench bigdir bigosd recall exercise kills fmt docs \
 	install uninstall deb clean
 
 help: ## list the targets
@@ -53,6 +53,9 @@ test: ## everything that CI runs
 
 sim: $(O)/nacre-sim ## simulator: SEEDS=1000 OPS=2000 FIRST=1
 	@scripts/sim $(O)/nacre-sim
+
+soak: build/nacre-sim ## simulator with seeds that were not run before, for SOAK_SECONDS=7200 on all processors
+	@first=$(or $(FIRST),$$(date +%s)000); build/nacre-sim --seeds $$first..$$((first + 9999999)) --seconds $(or $(SOAK_SECONDS),7200)
 
 fuzz: ## fuzz every target for SECS=5 seconds each
 	@$(MAKE) FLAVOR=fuzz fuzz-programs

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The simulated cluster: three OSDs with two replicas of everything and one
+ * The simulated cluster: three OSDs with two replicas of everything, or three, and one
  * metadata rank, all of it the real code on simulated hosts. Formats, makes
  * the first map, starts, crashes and restarts daemons. Times are short, so that
  * leases, evictions and takeovers happen in every history.
@@ -13,6 +13,7 @@
 #include "server/base/member.h"
 #include "server/osd/osd_core.h"
 #include "points.h"
+#include "rot.h"
 #include "scrub.h"
 #include "sim.h"
 
@@ -254,7 +255,7 @@ static void run_restart(struct sim_event *event)
 		start_mds(daemon);
 	else if (daemon->loses_store && replace_in_map(daemon, daemon->host->world->now_ns))
 		format_osd(daemon, daemon->host->world->now_ns, formatted_again);
-	else if (daemon->scrubs)
+	else if (daemon->scrubs && !rot_is_there(daemon->sim))
 		scrub_start(daemon, scrubbed);
 	else
 		start_osd(daemon);
@@ -300,11 +301,11 @@ bool cluster_serves(struct sim *sim)
 
 /* ---- making -------------------------------------------------------------------------------- */
 
-static void add_pool(struct mapedit *edit, uint32_t id, uint8_t journal_mode, uint32_t object_bytes)
+static void add_pool(const struct sim *sim, struct mapedit *edit, uint32_t id, uint32_t object_bytes)
 {
 	edit->pools[id] = (struct nacre_map_pool){
-		.id = id, .pg_count = SIM_PGS, .replicas = 2, .min_size = 1,
-		.journal_mode = journal_mode, .object_bytes = object_bytes,
+		.id = id, .pg_count = SIM_PGS, .replicas = sim->replicas, .min_size = sim->min_size,
+		.journal_mode = sim->journal_modes[id], .object_bytes = object_bytes,
 		.pg_first = id * SIM_PGS,
 	};
 	edit->pool_count = id + 1;
@@ -330,9 +331,9 @@ static void first_map(struct sim *sim)
 	edit->rank_count = 1;
 	edit->subtrees[0] = (struct nacre_map_subtree){ .ino = NACRE_INO_ROOT, .rank = 0 };
 	edit->subtree_count = 1;
-	add_pool(edit, NACRE_POOL_META, sim->journal_modes[NACRE_POOL_META], 4u << 20);
+	add_pool(sim, edit, NACRE_POOL_META, 4u << 20);
 	mapedit_place_pool(edit, NACRE_POOL_META);
-	add_pool(edit, NACRE_POOL_DATA, sim->journal_modes[NACRE_POOL_DATA], SIM_OBJECT_BYTES);
+	add_pool(sim, edit, NACRE_POOL_DATA, SIM_OBJECT_BYTES);
 	if (sim->inlines) {
 		edit->head.features |= NACRE_FEATURE_INLINE;
 		edit->pools[NACRE_POOL_DATA].inline_units = SIM_INLINE_BYTES / NACRE_INLINE_UNIT;
@@ -340,6 +341,7 @@ static void first_map(struct sim *sim)
 	mapedit_place_pool(edit, NACRE_POOL_DATA);
 	if (mapedit_encode(edit, &bytes, &length)) {
 		sim_fail(sim, "the first map is not valid");
+		mapedit_free(edit);
 		return;
 	}
 	sim_store_set_map(sim->store, edit->head.epoch, bytes, length);

@@ -95,7 +95,7 @@ static void crash_one_client(struct sim *sim, struct sim_client *client)
 
 static bool may_lose_osds(const struct sim *sim, const struct sim_daemon *daemon)
 {
-	return daemon->host->up && !osd_is_down(sim) && sim->faults_on && !rot_is_there(sim);
+	return daemon->host->up && !osd_is_down(sim) && sim->faults_on && rot_bears_faults(sim);
 }
 
 /* This OSD, and at times others or all of them at the same moment. */
@@ -193,12 +193,12 @@ static void crash_osd(struct sim *sim)
 {
 	struct sim_daemon *daemon = &sim->osds[dice(sim, SIM_OSDS)];
 
-	if (!dice(sim, 8)) {
+	if (!dice(sim, 8) && !rot_is_there(sim)) {
 		break_disk(sim, daemon);
 		return;
 	}
 	crash_daemon(sim, daemon);
-	daemon->loses_store = sim->faults_done % 4 == 3;
+	daemon->loses_store = sim->faults_done % 4 == 3 && !rot_is_there(sim);
 }
 
 static void crash_client(struct sim *sim)
@@ -241,7 +241,7 @@ static void pause_host(struct sim *sim)
 	sim_host_pause(host, duration_ns);
 }
 
-/* Could it take an OSD away? Not while there is rot. */
+/* Could it take an OSD away? */
 static bool is_of_osds(enum sim_fault_class class)
 {
 	return class == SIM_FAULT_PARTITION || class == SIM_FAULT_OSD_CRASH || class == SIM_FAULT_PAUSE;
@@ -255,7 +255,7 @@ static void strike(struct sim *sim)
 	};
 	enum sim_fault_class class = classes[dice(sim, sizeof(classes) / sizeof(classes[0]))];
 
-	if (!has(sim, class) || (rot_is_there(sim) && is_of_osds(class)))
+	if (!has(sim, class) || (!rot_bears_faults(sim) && is_of_osds(class)))
 		return;
 	sim->faults_done++;
 	if (class == SIM_FAULT_LOSS)

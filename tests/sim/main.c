@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -49,7 +51,7 @@ static int usage(FILE *out)
 
 	fprintf(out,
 		"usage: nacre-sim [--seed N | --seeds FIRST..LAST] [--ops N] [--clients N] [--jobs N] [--seconds N]\n"
-		"                 [--faults CLASS,…] [--inline on|off] [--journal data|ordered|cow] [--mutate NAME] [--trace] [--verbose]\n"
+		"                 [--faults CLASS,…] [--inline on|off] [--journal data|ordered|cow] [--replicas 2|3] [--mutate NAME] [--trace] [--verbose]\n"
 		"       nacre-sim --mutations [--seeds FIRST..LAST] [--jobs N]\n"
 		"fault classes (default: chosen by each seed):");
 	for (i = 0; i < sizeof(fault_classes) / sizeof(fault_classes[0]); i++)
@@ -89,6 +91,7 @@ static pid_t spawn(const struct run *run, uint64_t seed, char *log_path, size_t 
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
+		signal(SIGINT, SIG_IGN);	/* its parent waits for it */
 		dup2(fd, STDERR_FILENO);
 		if (!run->options.verbose)
 			dup2(fd, STDOUT_FILENO);
@@ -149,18 +152,60 @@ static double seconds(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Run all seeds, or those for which there is time: then run->last changes. The number of bad ones; *ret_bad: the lowest of those seen. */
+#define PROGRESS_SECONDS 60		/* between two lines of a long run */
+
+static volatile sig_atomic_t told_to_stop;
+
+static void on_stop(int signal_number)
+{
+	(void)signal_number;
+	told_to_stop = true;
+}
+
+/* SIGINT and SIGTERM: begin no further history, and say what the others did. */
+static void catch_stop(void)
+{
+	struct sigaction action = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* Processor time of the histories that have ended, in s. */
+static double processor_seconds(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void say_progress(double *at, uint64_t ended, uint64_t bad)
+{
+	if (seconds() < *at)
+		return;
+	*at += PROGRESS_SECONDS;
+	fprintf(stderr, "%" PRIu64 " histories, %" PRIu64 " bad, %.0f s of processor time\n", ended,
+		bad, processor_seconds());
+}
+
+/*
+ * Run all seeds, or those for which there is time: then run->last changes. The
+ * number of bad ones; *ret_bad: the lowest of those seen.
+ */
 static uint64_t run_seeds(struct run *run, uint64_t *ret_bad, bool show)
 {
-	double begin = seconds();
+	double begin = seconds(), next_word = begin + PROGRESS_SECONDS;
 	struct job *jobs = calloc(run->jobs, sizeof(*jobs));
 	uint64_t next = run->first, bad = 0, seed;
 	unsigned int running = 0, i;
 
 	*ret_bad = 0;
 	while (running || next <= run->last) {
-		if (run->seconds && seconds() - begin > run->seconds)
+		if (told_to_stop || (run->seconds && seconds() - begin > run->seconds))
 			run->last = next - 1;
+		say_progress(&next_word, next - run->first - running, bad);
 		while (running < run->jobs && next <= run->last) {
 			for (i = 0; jobs[i].pid; i++)
 				;
@@ -189,11 +234,15 @@ static uint64_t run_seeds(struct run *run, uint64_t *ret_bad, bool show)
 static int run_all(struct run *run)
 {
 	double begin = seconds();
-	uint64_t lowest, bad = run_seeds(run, &lowest, true);
+	uint64_t lowest, bad;
 
+	catch_stop();
+	bad = run_seeds(run, &lowest, true);
 	points_print(run->options.points, stdout);
-	printf("%" PRIu64 " histories of %" PRIu64 " calls, %" PRIu64 " bad, %.1f s\n",
-	       run->last - run->first + 1, run->options.ops, bad, seconds() - begin);
+	printf("seeds %" PRIu64 "..%" PRIu64 ": %" PRIu64 " histories of %" PRIu64 " calls, %" PRIu64
+	       " bad, %.1f s, %.1f s of processor time\n",
+	       run->first, run->last, run->last - run->first + 1, run->options.ops, bad,
+	       seconds() - begin, processor_seconds());
 	if (bad)
 		printf("again: nacre-sim --ops %" PRIu64 " --seed %" PRIu64 " --trace\n",
 		       run->options.ops, lowest);
@@ -312,6 +361,9 @@ static bool parse_option(struct run *run, int option)
 		return run->options.inlines || !strcmp(optarg, "off");
 	case 'J':
 		return parse_journal(&run->options, optarg);
+	case 'r':
+		run->options.replicas = (uint8_t)strtoul(optarg, NULL, 0);
+		return run->options.replicas == 2 || run->options.replicas == SIM_OSDS;
 	case 'm':
 		return parse_mutation(optarg);
 	case 'M':
@@ -335,7 +387,7 @@ static const struct option options[] = {
 	{ "seed", required_argument, NULL, 's' }, { "seeds", required_argument, NULL, 's' },
 	{ "ops", required_argument, NULL, 'o' }, { "clients", required_argument, NULL, 'c' },
 	{ "jobs", required_argument, NULL, 'j' }, { "faults", required_argument, NULL, 'f' },
-	{ "inline", required_argument, NULL, 'i' }, { "journal", required_argument, NULL, 'J' }, { "mutate", required_argument, NULL, 'm' }, { "mutations", no_argument, NULL, 'M' },
+	{ "inline", required_argument, NULL, 'i' }, { "journal", required_argument, NULL, 'J' }, { "replicas", required_argument, NULL, 'r' }, { "mutate", required_argument, NULL, 'm' }, { "mutations", no_argument, NULL, 'M' },
 	{ "seconds", required_argument, NULL, 'S' }, { "trace", no_argument, NULL, 't' }, { "verbose", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
 };

@@ -21,6 +21,12 @@ bool rot_is_there(const struct sim *sim)
 	return sim->rot_state != SIM_ROT_NONE;
 }
 
+/* Rot in a block that is being overwritten in place when power goes looks like what the loss has left of it (decision 0016). */
+bool rot_bears_faults(const struct sim *sim)
+{
+	return !rot_is_there(sim) || (sim->min_size > 1 && !sim->lone_intents);
+}
+
 /* ---- may it be? ------------------------------------------------------------------------------- */
 
 static bool group_is_clean(const struct pg *pg)

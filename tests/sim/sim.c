@@ -120,6 +120,20 @@ static void choose_inlines(struct sim *sim)
 }
 
 /*
+ * In a quarter of the histories every OSD has all: two are left to agree when one dies. In half of these one OSD alone serves nothing. Random
+ * numbers of their own, as above.
+ */
+static void choose_replicas(struct sim *sim)
+{
+	struct sim_random random = sim_random_from(sim->options.seed ^ 0x3e711ca5);
+
+	sim->replicas = sim_below(&random, 4) ? 2 : SIM_OSDS;
+	if (sim->options.replicas)
+		sim->replicas = sim->options.replicas;
+	sim->min_size = sim->replicas > 2 ? (uint8_t)(1 + sim_below(&random, 2)) : 1;
+}
+
+/*
  * A third of the histories has file data in each journal mode, and a part of those metadata, too; what is small and goes through the
  * journal begins at different sizes, as what is written here is small. In mode ordered journals are trimmed soon, as only what cannot be
  * replayed any more is overwritten in place. Random numbers of their own, as above.
@@ -168,6 +182,7 @@ static void prepare(struct sim *sim)
 		sim->clients[i].host = sim_host_add(sim->world, name);
 	}
 	choose_inlines(sim);
+	choose_replicas(sim);
 	choose_journals(sim);
 	choose_discards(sim);
 	quotas_begin(sim);
@@ -187,11 +202,11 @@ static void report(struct sim *sim)
 		       " answered, %" PRIu64 " errors, %" PRIu64 " maybe), %" PRIu64
 		       " observations, %" PRIu64 " requests applied, %" PRIu64 " faults, %" PRIu64
 		       " evictions, %" PRIu64 " audits, %" PRIu64 " rotten blocks, %" PRIu64 " inline files%s, %" PRIu64 " quotas set, %" PRIu64
-		       " judged, %" PRIu64 " weights changed, %" PRIu64 " fills, %" PRIu64 " pools, %" PRIu64 " clones, %" PRIu64 " bytes discarded%s%s\n",
+		       " judged, %" PRIu64 " weights changed, %" PRIu64 " fills, %" PRIu64 " pools, %" PRIu64 " clones, %" PRIu64 " bytes discarded, %u replicas%s%s\n",
 		       (double)sim->world->now_ns / SIM_NS_PER_S, sim->world->events_run,
 		       counts.calls, counts.answered, counts.failed, counts.maybe, counts.events,
 		       groups_applied(sim), sim->faults_done, sim->evictions, sim->audits,
-		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->fills_changed, sim->pools_changed, sim->cloned, discarded,
+		       sim->rotted, sim->inline_files, sim->inlines ? "" : " (off)", sim->quotas_set, sim->quotas_judged, sim->weights_changed, sim->fills_changed, sim->pools_changed, sim->cloned, discarded, sim->replicas,
 		       modes[sim->journal_modes[NACRE_POOL_META] ? 2 : !!sim->journal_modes[NACRE_POOL_DATA]],
 		       sim->journal_modes[NACRE_POOL_DATA] ?
 		       osd_journal_mode_find(sim->journal_modes[NACRE_POOL_DATA])->name : "");

@@ -98,6 +98,7 @@ struct sim_options {
 	bool inlines, inlines_by_seed;	/* small files in the inode */
 	uint8_t journal;		/* the OSDs' journal mode */
 	bool journals_by_seed;
+	uint8_t replicas;		/* 2 or 3; 0: by the seed */
 	bool trace, verbose;
 	struct sim_points *points;	/* counts of this history and others */
 };
@@ -122,6 +123,7 @@ struct sim {
 	struct sim_daemon mds;
 	struct sim_client clients[SIM_CLIENTS_MAX];
 	unsigned int client_count;
+	uint8_t replicas, min_size;	/* of the pools */
 	uint8_t journal_modes[2];	/* of the pools, by id */
 	uint32_t direct_bytes;		/* see server/osd/store.h */
 	uint64_t trim_bytes;		/* likewise */

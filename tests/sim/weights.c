@@ -17,15 +17,16 @@ struct weighing {
 	uint32_t weight;
 };
 
-/* Both replicas must have a place. */
+/* All replicas must have a place. */
 static bool weigh(void *owner, struct mapedit *edit)
 {
 	const struct weighing *weighing = owner;
+	uint32_t replicas = edit->pools[NACRE_POOL_DATA].replicas;
 	unsigned int others = 0, i;
 
 	for (i = 0; i < edit->osd_count; i++)
 		others += i != weighing->osd && edit->osds[i].weight;
-	if (others < 2 && !weighing->weight)
+	if (others < replicas && !weighing->weight)
 		return false;
 	edit->osds[weighing->osd].weight = weighing->weight;
 	return true;
@@ -88,7 +89,7 @@ static bool is_settled(void *owner, struct mapedit *edit)
 	for (i = 0; i < edit->osd_count; i++)
 		question->settled &= edit->osds[i].flags & NACRE_OSD_UP;	/* one that is not is due its share when it is */
 	for (i = 0; i < edit->pg_count; i++)
-		question->settled &= edit->pgs[i].in_sync == 3;	/* both replicas, and nobody behind them */
+		question->settled &= edit->pgs[i].in_sync == (1u << question->sim->replicas) - 1;	/* and nobody behind them */
 	fills_read(question->sim, fills);
 	question->settled = question->settled && !mapedit_rebalance(edit, fills, MOVING_MAX);
 	return false;

@@ -79,6 +79,8 @@ static int setup(void **state)
 	sim->random = sim_random_from(1);
 	sim->history = history_create();
 	sim->inlines = true;
+	sim->replicas = 2;
+	sim->min_size = 1;
 	cluster_create(sim);
 	assert_false(sim->failed);
 	for (i = 0; i < CLIENTS; i++)
