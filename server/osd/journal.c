@@ -9,7 +9,7 @@
 #include "server/base/crc.h"
 
 #define RECORD_IOVS_MAX 1024u		/* what one write may be gathered from */
-#define PIPELINE_BYTES (256u << 10)	/* so much waiting is worth a record of its own at once */
+#define PIPELINE_BYTES (256u << 10)
 
 static void pump(struct io_task *task);
 
@@ -24,6 +24,7 @@ void osd_journal_init(struct osd_journal *journal, struct io *io, struct io_file
 	journal->bytes = super->journal_bytes;
 	journal->store_lo = super->store_lo;
 	journal->unit = OSD_BLOCK_BYTES;
+	journal->pipeline_bytes = PIPELINE_BYTES;
 	journal->waiting_last = &journal->waiting;
 	journal->writing_last = &journal->writing;
 	journal->pump.run = pump;
@@ -312,7 +313,7 @@ static void take_txns(struct osd_journal *journal, struct osd_record *record, ui
 	}
 }
 
-/* Make and write one record of what waits. False: the ring has no room. */
+/* Make and write one record of what waits. False: it waits on, for room in the ring or the end of those under way. */
 static bool write_record(struct osd_journal *journal)
 {
 	struct osd_record *record;
@@ -320,10 +321,15 @@ static bool write_record(struct osd_journal *journal)
 	uint32_t images, count = choose(journal, &packed, &images);
 	uint64_t length = record_bytes(packed, images);
 	uint64_t first_seq = journal->waiting->seq;
+	bool wraps = length > to_ring_end(journal);
 
-	if (!has_room(journal, length))
+	if (!has_room(journal, length)) {
+		journal->calls->full(journal->owner);
 		return false;
-	if (length > to_ring_end(journal))
+	}
+	if (wraps && journal->writing_count + 1 >= OSD_WRITING_MAX)
+		return false;
+	if (wraps)
 		write_skip(journal);
 	record = record_new(journal);
 	record->length = length;
@@ -346,12 +352,10 @@ static void pump(struct io_task *task)
 	while (journal->waiting && is_ready(journal->waiting) && !journal->failed && !journal->held) {
 		if (journal->writing_count >= OSD_WRITING_MAX)
 			return;
-		if (journal->writing_count && journal->waiting_bytes < PIPELINE_BYTES)
+		if (journal->writing_count && journal->waiting_bytes < journal->pipeline_bytes)
 			return;
-		if (!write_record(journal)) {
-			journal->calls->full(journal->owner);
+		if (!write_record(journal))
 			return;
-		}
 	}
 }
 

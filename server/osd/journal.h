@@ -25,7 +25,7 @@
 #include "txn.h"
 
 #define OSD_RECORD_BYTES_MAX (8u << 20)	/* of a record with more than one transaction */
-#define OSD_WRITING_MAX 4u		/* records under way */
+#define OSD_WRITING_MAX 4u		/* records under way, SKIP included: what a loss of power may tear (journal_scan.c) */
 
 /* One group commit, from its making until it is applied. */
 struct osd_record {
@@ -62,6 +62,7 @@ struct osd_journal {
 	uint64_t bytes;			/* of the ring */
 	uint64_t store_lo;
 	uint32_t unit;			/* a write's length is a multiple of it */
+	uint64_t pipeline_bytes;	/* so much waiting is worth a record of its own beside those under way */
 	uint64_t head, tail;		/* positions */
 	uint64_t next_record;
 	uint64_t chain;			/* hash of the newest record's head */

@@ -311,6 +311,7 @@ static void got_map(void *owner, int result, uint64_t epoch, const uint8_t *byte
 		.writeback_ms = osd->config.writeback_ms,
 		.direct_bytes = osd->config.direct_bytes,
 		.journal_unit = osd->config.journal_unit,
+		.pipeline_bytes = osd->config.pipeline_bytes,
 		.trim_bytes = osd->config.trim_bytes,
 		.lone_intents = osd->config.lone_intents,
 		.discard = osd->config.discard,

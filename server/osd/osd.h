@@ -51,6 +51,7 @@ struct osd_config {
 	uint32_t writeback_ms;		/* see store.h */
 	uint32_t direct_bytes;		/* see store.h */
 	uint32_t journal_unit;		/* see store.h */
+	uint64_t pipeline_bytes;	/* see store.h */
 	uint64_t trim_bytes;		/* see store.h */
 	bool lone_intents;		/* see store.h */
 	bool discard;			/* see store.h */

@@ -93,6 +93,7 @@ struct osd_store_config {
 	uint32_t writeback_ms;		/* how long an image may wait, 0 = 250 */
 	uint32_t direct_bytes;		/* modes ordered and cow: smaller writes go through the journal, 0 = 32 KiB */
 	uint32_t journal_unit;		/* see journal.h; 0 = the device's */
+	uint64_t pipeline_bytes;	/* see journal.h; 0 = 256 KiB */
 	bool lone_intents;		/* mode ordered: overwrite in place also where the intent needs a record of its own */
 	uint64_t trim_bytes;		/* of the journal held by what is applied: then it is made durable there, and trimmed; 0 = a quarter */
 	bool discard;			/* what is given back is discarded (discard.h) */

@@ -399,6 +399,8 @@ static void super_read(struct io_disk *disk, int result)
 	osd_journal_init(&store->journal, store->io, store->file, &store->super,
 			 &osd_store_journal_calls, store);
 	osd_journal_set_unit(&store->journal, open->config.journal_unit);
+	if (open->config.pipeline_bytes)
+		store->journal.pipeline_bytes = open->config.pipeline_bytes;
 	store->journal.bytes_written = &store->stats->bytes_journal;
 	store->journal.flushes = &store->stats->flushes;
 	read_state(open);

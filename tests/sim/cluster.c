@@ -93,6 +93,7 @@ static void start_osd(struct sim_daemon *daemon)
 		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
 		.out_after_ms = OUT_AFTER_MS,
 		.direct_bytes = daemon->sim->direct_bytes, .trim_bytes = daemon->sim->trim_bytes,
+		.pipeline_bytes = daemon->sim->pipeline_bytes,
 		.lone_intents = daemon->sim->lone_intents >> daemon->id & 1,
 		.discard = daemon->sim->discard, .discard_bytes = 4096, .discard_ms = daemon->sim->discard_ms,
 		.log_keep = 64, .scrub_bytes_per_s = 4u << 20,

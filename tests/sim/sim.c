@@ -166,6 +166,15 @@ static void choose_discards(struct sim *sim)
 	sim->trims = !sim_below(&random, 3);
 }
 
+/* In half of the histories the journal has several records under way, as it has elsewhere only where much waits. Random numbers of their own, as above. */
+static void choose_pipeline(struct sim *sim)
+{
+	struct sim_random random = sim_random_from(sim->options.seed ^ 0x9195e11e);
+
+	if (sim_below(&random, 2))
+		sim->pipeline_bytes = 1u << sim_below(&random, 16);
+}
+
 static void prepare(struct sim *sim)
 {
 	char name[24];
@@ -185,6 +194,7 @@ static void prepare(struct sim *sim)
 	choose_replicas(sim);
 	choose_journals(sim);
 	choose_discards(sim);
+	choose_pipeline(sim);
 	quotas_begin(sim);
 }
 

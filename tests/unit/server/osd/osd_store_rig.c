@@ -144,6 +144,7 @@ int rig_open(struct rig *rig, uint16_t osd_id, uint64_t fsid_lo)
 		.read_only = rig->read_only,
 		.direct_bytes = rig->direct_bytes,
 		.trim_bytes = rig->trim_bytes,
+		.pipeline_bytes = rig->pipeline_bytes,
 		.lone_intents = rig->lone_intents,
 		.discard = rig->discard,
 		.discard_bytes = rig->discard_bytes ? rig->discard_bytes : OSD_BLOCK_BYTES,

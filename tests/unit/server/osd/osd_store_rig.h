@@ -32,7 +32,7 @@ struct rig {
 	char why[256];
 	uint64_t journal_bytes;
 	uint64_t backlog_bytes;
-	uint64_t trim_bytes;
+	uint64_t trim_bytes, pipeline_bytes;
 	bool lone_intents;
 	bool discard;			/* of what is given back; after 5 ms */
 	uint32_t discard_bytes;		/* 0: 4 KiB */

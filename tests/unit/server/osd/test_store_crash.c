@@ -413,6 +413,7 @@ static void one_history(uint64_t seed, enum sim_crash kind)
 	rig_create(&rig, seed, seed % 4 ? 12 << 20 : 5 << 20, seed % 4 ? 2 << 20 : 1 << 20);
 	rig.backlog_bytes = seed % 3 ? 0 : 512 << 10;
 	rig.direct_bytes = seed % 2 ? 1 : 8 << 10;
+	rig.pipeline_bytes = seed / 3 % 2;	/* one record for each transaction, up to OSD_WRITING_MAX of them under way */
 	rig.discard = seed / 2 % 2;
 	rig.discard_bytes = 4096u << seed % 3;
 	dice = sim_random_from(seed);

@@ -104,6 +104,26 @@ static void test_damage_at_the_end_is_a_torn_tail(void **state)
 	rig_close(&rig);
 }
 
+/* What a loss of power may have torn is what was under way: a record that fills the ring's end is one of them. */
+static void test_no_more_are_under_way_than_may_be_torn(void **state)
+{
+	struct osd_journal *journal = &rig.store->journal;
+	unsigned int i, skips = 0, most = 0;
+	uint64_t before;
+
+	journal->pipeline_bytes = 1;
+	for (i = 0; i < 4000; i++) {
+		rig_put(&rig, 100 + i % 40, 0, 1 + i % 7 * 5000, (uint8_t)i, false);
+		before = journal->next_record;
+		sim_run(rig.world, rig.world->now_ns + 20 * SIM_NS_PER_US);
+		skips += journal->next_record > before + 1;
+		most = journal->writing_count > most ? journal->writing_count : most;
+	}
+	assert_true(skips);
+	assert_int_equal(most, OSD_WRITING_MAX);
+	rig_close(&rig);
+}
+
 /* ---- records shorter than their blocks ------------------------------------------------------ */
 
 #define LARGE (64u << 10)
@@ -213,6 +233,7 @@ int main(void)
 		CASE(test_hole_in_a_head_is_refused),
 		CASE(test_hole_in_the_transactions_is_refused),
 		CASE(test_damage_at_the_end_is_a_torn_tail),
+		CASE(test_no_more_are_under_way_than_may_be_torn),
 		CASE(test_a_record_is_written_up_to_its_last_sector),
 		CASE(test_a_short_record_that_is_torn_is_the_end),
 		CASE(test_the_unit_is_what_the_device_says),
