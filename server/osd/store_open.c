@@ -35,7 +35,6 @@ struct osd_open {
 	struct osd_scan scan;
 	bool scan_waits;
 	bool scanned;			/* to its end */
-	int scan_error, refill_error;
 	struct osd_refill refill;
 	char why[640];
 };
@@ -166,53 +165,45 @@ static bool replay_record(void *owner, struct osd_record *record)
 	open->scan_waits = !store->read_only && store->writeback.queue_images + record->image_bytes >
 			   store->backlog_limit;
 	osd_writeback_add(&store->writeback, record);
-	if (open->scan_waits && !open->refill.running)
+	if (open->scan_waits)
 		osd_refill_start(&open->refill);
 	return !open->scan_waits;
 }
 
+/* Not beside the reading: what the next records say to be committed write-back would forget under its hands. */
 void osd_open_resume(struct osd_store *store)
 {
 	struct osd_open *open = store->opening;
 
-	if (!open->scan_waits || store->writeback.queue_images > store->backlog_limit / 2)
+	if (!open->scan_waits || open->refill.running || store->writeback.queue_images > store->backlog_limit / 2)
 		return;
 	open->scan_waits = false;
 	osd_scan_resume(&open->scan);
 }
 
-static void refuse_journal(struct osd_open *open)
+static void refuse_journal(struct osd_open *open, int result)
 {
 	const struct osd_journal *journal = &open->store->journal;
 
-	if (open->scan_error == -EBADMSG)
+	if (result == -EBADMSG)
 		refuse(open, -EBADMSG, "the journal is damaged: record %llu at offset %llu of the device, which newer ones follow; "
 		       REBUILD, (unsigned long long)journal->next_record,
 		       (unsigned long long)(journal->offset + journal->head % journal->bytes));
 	else
-		refuse(open, open->scan_error, "the journal cannot be read");
+		refuse(open, result, "the journal cannot be read");
 }
 
 static void refilled(struct osd_refill *refill, int result)
 {
 	struct osd_open *open = (struct osd_open *)((char *)refill - offsetof(struct osd_open, refill));
 
-	if (open->scan_error) {
-		refuse_journal(open);
-		return;
-	}
-	if (result && !open->scanned && !open->scan_waits) {
-		open->refill_error = result;	/* the scan reads at this moment */
-		return;
-	}
-	if (result) {
+	if (result)
 		refuse(open, result, "what a transaction in the journal has written directly cannot be read, or does not match its checksum; "
 		       REBUILD);
-		return;
-	}
-	if (!open->scanned)
-		return;
-	load_keys(open, 'I', take_intent, intents_taken, "the intents in the key-value store are damaged");
+	else if (!open->scanned)
+		osd_open_resume(open->store);
+	else
+		load_keys(open, 'I', take_intent, intents_taken, "the intents in the key-value store are damaged");
 }
 
 static void replay_done(void *owner, int result)
@@ -220,16 +211,11 @@ static void replay_done(void *owner, int result)
 	struct osd_open *open = owner;
 
 	open->scanned = true;
-	open->scan_error = result;
-	if (result && open->refill.running)
-		return;			/* it is told when that is over */
 	if (result)
-		refuse_journal(open);
+		refuse_journal(open, result);
 	else if (open->store->read_only)
 		refilled(&open->refill, 0);	/* nobody asks for payloads */
-	else if (open->refill_error)
-		refilled(&open->refill, open->refill_error);
-	else if (!open->refill.running)
+	else
 		osd_refill_start(&open->refill);
 }
 

@@ -18,7 +18,6 @@
 #include "sim.h"
 
 #define STORE_BYTES (24u << 20)
-#define JOURNAL_BYTES (4u << 20)
 #define OSD_PORT 7300
 #define LEASE_MS 1000
 #define OUT_AFTER_MS 4000		/* longer than most are down */
@@ -90,7 +89,7 @@ static void start_osd(struct sim_daemon *daemon)
 		.io = io, .log = daemon->log, .listen = daemon->host->address,
 		.advertise = daemon->host->address, .name = daemon->host->name,
 		.id = (uint16_t)daemon->id, .time_scale_percent = 100, .lease_ms = LEASE_MS,
-		.backlog_bytes = 1 << 20, .cache_bytes = 1 << 20, .writeback_ms = 50,
+		.backlog_bytes = daemon->sim->backlog_bytes, .cache_bytes = 1 << 20, .writeback_ms = 50,
 		.out_after_ms = OUT_AFTER_MS,
 		.direct_bytes = daemon->sim->direct_bytes, .trim_bytes = daemon->sim->trim_bytes,
 		.pipeline_bytes = daemon->sim->pipeline_bytes,
@@ -119,7 +118,7 @@ static void start_mds(struct sim_daemon *daemon)
 		.time_scale_percent = 100, .lease_ms = LEASE_MS, .out_after_ms = OUT_AFTER_MS,
 		.session_lease_ms = SESSION_LEASE_MS, .reconnect_ms = RECONNECT_MS,
 		.revoke_warn_ms = REVOKE_WARN_MS, .revoke_evict_ms = REVOKE_EVICT_MS,
-		.cache_inodes = 24, .dir_split = 4, .ino_range = 32, .journal_bytes = 1 << 20, .events = &events, .owner = daemon,
+		.cache_inodes = 24, .dir_split = 4, .ino_range = 32, .journal_bytes = daemon->sim->mds_journal_bytes, .events = &events, .owner = daemon,
 	};
 
 	config.listen.port = config.advertise.port = NACRE_DEFAULT_PORT;
@@ -137,7 +136,7 @@ static void format_osd(struct sim_daemon *daemon, uint64_t store_lo, osd_formatt
 {
 	struct osd_format_config config = {
 		.io = sim_host_io(daemon->host), .fsid_lo = fsid_lo, .fsid_hi = fsid_hi,
-		.store_lo = store_lo, .store_hi = STORE_HI, .journal_bytes = JOURNAL_BYTES,
+		.store_lo = store_lo, .store_hi = STORE_HI, .journal_bytes = daemon->sim->osd_journal_bytes,
 		.osd_id = (uint16_t)daemon->id, .force = true,
 	};
 

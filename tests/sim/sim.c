@@ -166,13 +166,19 @@ static void choose_discards(struct sim *sim)
 	sim->trims = !sim_below(&random, 3);
 }
 
-/* In half of the histories the journal has several records under way, as it has elsewhere only where much waits. Random numbers of their own, as above. */
-static void choose_pipeline(struct sim *sim)
+/*
+ * In half of the histories an OSD's journal has several records under way, as it has elsewhere only where much waits; in others journals are
+ * short, of OSDs and of the rank, and what waits behind them is little, so that they fill up. Random numbers of their own, as above.
+ */
+static void choose_journal_sizes(struct sim *sim)
 {
 	struct sim_random random = sim_random_from(sim->options.seed ^ 0x9195e11e);
 
 	if (sim_below(&random, 2))
 		sim->pipeline_bytes = 1u << sim_below(&random, 16);
+	sim->osd_journal_bytes = (1u << 20) << 2 * sim_below(&random, 2);
+	sim->backlog_bytes = (32u << 10) << 5 * sim_below(&random, 2);
+	sim->mds_journal_bytes = (16u << 10) << 2 * sim_below(&random, 4);
 }
 
 static void prepare(struct sim *sim)
@@ -194,7 +200,7 @@ static void prepare(struct sim *sim)
 	choose_replicas(sim);
 	choose_journals(sim);
 	choose_discards(sim);
-	choose_pipeline(sim);
+	choose_journal_sizes(sim);
 	quotas_begin(sim);
 }
 

@@ -127,7 +127,8 @@ struct sim {
 	uint8_t journal_modes[2];	/* of the pools, by id */
 	uint32_t direct_bytes;		/* see server/osd/store.h */
 	uint64_t trim_bytes;		/* likewise */
-	uint64_t pipeline_bytes;	/* likewise */
+	uint64_t pipeline_bytes, backlog_bytes;	/* likewise */
+	uint64_t osd_journal_bytes, mds_journal_bytes;
 	uint8_t lone_intents;		/* likewise, a bit for each OSD: what one overwrites in place another may not */
 	bool discard;			/* likewise */
 	uint32_t discard_ms;		/* likewise */

@@ -34,7 +34,9 @@ static bool keep(void *owner, const struct osd_txn *txn, struct mem_bytes *value
 
 static bool settled(void *owner, const struct osd_txn *txn)
 {
-	return !((struct rig *)owner)->numbered;
+	const struct rig *rig = owner;
+
+	return !rig->numbered || (rig->settled_at && rig->replayed >= rig->settled_at);
 }
 
 static void filled(void *owner, const struct osd_txn *txn)

@@ -42,6 +42,7 @@ struct rig {
 	uint64_t snap;			/* of the objects of requests to come; 0: the live ones */
 	uint64_t submitted, durable;	/* transactions */
 	uint64_t replayed;
+	uint64_t settled_at;		/* what is numbered is known to be committed when so many were replayed; 0: never */
 	bool keep;			/* what the keep hook answers */
 	bool read_only;			/* open it like that */
 	bool numbered;			/* transactions are a group's, and nobody says that they are committed */

@@ -279,6 +279,34 @@ static void test_payloads_are_read_again(void **state)
 	rig.numbered = false;
 }
 
+/* Replay that waits for write-back: no record that is still to come may settle what is being read. */
+static void test_payloads_are_read_while_replay_waits(void **state)
+{
+	enum { BEFORE = 5, DIRECT = 40, BEHIND = 4, IMAGES = 8192 };
+	uint64_t ino = 1, i;
+
+	rig.numbered = true;
+	rig.mode = &osd_journal_mode_data;
+	for (i = 0; i < BEFORE; i++)
+		assert_int_equal(put(ino++, 0, IMAGES, 7, true), 0);
+	rig.mode = &osd_journal_mode_cow;
+	for (i = 0; i < DIRECT; i++)
+		assert_int_equal(put(ino++, 0, LARGE, 8, true), 0);
+	rig.mode = &osd_journal_mode_data;
+	for (i = 0; i <= BEHIND; i++)
+		assert_int_equal(put(ino++, 0, IMAGES, 9, true), 0);
+	rig_crash(&rig, SIM_CRASH_KILL, 0);
+	rig.backlog_bytes = (BEFORE + BEHIND - 1) * IMAGES;
+	rig.settled_at = BEFORE + DIRECT + BEHIND + 1;
+	assert_int_equal(rig_open(&rig, RIG_OSD, RIG_FSID_LO), 0);
+	assert_int_equal(rig.replayed, rig.settled_at);
+	assert_int_equal(rig.payloads.length, DIRECT * LARGE);
+	for (i = 0; i < rig.payloads.length; i++)
+		assert_int_equal(rig.payloads.at[i], 8);
+	rig.backlog_bytes = rig.settled_at = 0;
+	rig.numbered = false;
+}
+
 static void test_damaged_payloads_end_the_start(void **state)
 {
 	uint8_t block[4096] = { 1 };
@@ -412,6 +440,7 @@ int main(void)
 		CASE(test_what_was_journaled_rests),
 		CASE(test_what_was_written_directly_stays),
 		CASE(test_payloads_are_read_again),
+		CASE(test_payloads_are_read_while_replay_waits),
 		CASE(test_damaged_payloads_end_the_start),
 		CASE(test_room_is_written_in_its_place),
 		CASE(test_zeroed_blocks_rest),
