@@ -235,19 +235,27 @@ static void send_result(struct mds *mds, struct mds_session *session, uint64_t t
 	mds_session_send(mds, session, NACRE_MSG_REPLY, &reply);
 }
 
+/*
+ * A request that has failed is not remembered: coming again, it is a new one, and may succeed. So where the client has another connection by
+ * now, over which it comes again, nothing is said of this time: who has been told of it would do it a second time (LOG-2).
+ */
 void mds_request_fail(struct mds *mds, struct mds_request *request, uint32_t result)
 {
-	send_result(mds, request->session, request->head->tid, result);
+	if (request->connection == request->session->connections)
+		send_result(mds, request->session, request->head->tid, result);
 	mds_request_end(mds, request);
 }
 
+/* Is it, already? Then it came again, and is answered where it came last. */
 static bool is_under_way(const struct mds_session *session, uint64_t tid)
 {
-	const struct mds_request *request;
+	struct mds_request *request;
 
 	TAILQ_FOREACH(request, &session->requests, session_link)
-		if (request->head->tid == tid)
+		if (request->head->tid == tid) {
+			request->connection = session->connections;
 			return true;
+		}
 	return false;
 }
 
@@ -267,6 +275,7 @@ static struct mds_request *request_new(struct mds *mds, struct mds_session *sess
 	request->op = op;
 	request->head = (const struct mds_request_head *)&message->host;
 	request->session = session;
+	request->connection = session->connections;
 	request->number = ++mds->request_number;
 	TAILQ_INSERT_TAIL(&mds->requests, request, all_link);
 	TAILQ_INSERT_TAIL(&session->requests, request, session_link);

@@ -50,6 +50,7 @@ struct mds_request {
 	const struct mds_op *op;
 	const struct mds_request_head *head;
 	struct mds_session *session;
+	uint32_t connection;		/* of the session: which it came by, or came again */
 	uint64_t number;		/* counts arrivals: age */
 	uint64_t since_ns;		/* of the present wait */
 	uint64_t wait_ino;		/* what it is about, for people */

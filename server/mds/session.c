@@ -384,6 +384,7 @@ static void bind(struct mds *mds, struct mds_session *session, struct conn *conn
 		conn_put(old);
 	}
 	session->conn = conn_get(conn);
+	session->connections++;
 	session->connected_ns = mds_now(mds);
 	conn_set_owner(conn, session);
 }

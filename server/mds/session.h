@@ -34,6 +34,7 @@ struct mds_session {
 	bool settled;			/* and came back to this one: all that it sent again was done */
 	uint32_t gen;			/* of its caps: the incarnation's low bits */
 	struct conn *conn;		/* referenced; NULL: not connected */
+	uint32_t connections;		/* so many came */
 	uint64_t connected_ns;		/* when that connection came */
 	uint64_t renewed_ns;		/* when the lease last began */
 	uint64_t stale_ns;		/* when it ran out; 0 = it lives */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What a rank with nothing in memory reads to answer lookups: requests to the object server, counted.
+ * What a rank with nothing in memory reads to answer lookups: requests to the object server, counted. And requests that
+ * wait for such a read while their client's connection breaks.
  */
 #include "mdst.h"
 
@@ -78,12 +79,69 @@ static void test_a_large_directory_is_read_whole_when_much_is_asked(void **state
 	mdst_client_destroy(c);
 }
 
+/*
+ * LOG-2: a failure is not remembered, so it is not told over a connection by which the request is still to come again: the client would go on,
+ * and then it would be done. Simulator, seed 1202402.
+ */
+static void test_log_2_a_failure_is_told_once(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *c, *other;
+	struct nacre_record_req body;
+	uint64_t dir;
+
+	c = cold_directory(t, 2, &dir);
+	other = mdst_client_begin(t, "c2");
+	mdst_osd_hold(t->osd, dir);
+	body = mdst_record(c, dir, "file");
+	body.kind = NACRE_RECORD_UNLINK;
+	mdst_send(c, NACRE_MSG_UNLINK, &body);
+	mdst_run_ms(t, 100);
+	assert_null(mdst_poll(c, NACRE_MSG_REPLY));
+	mdst_client_reset(c);
+	mdst_osd_hold(t->osd, 0);
+	mdst_run_ms(t, 100);
+	assert_null(mdst_poll(c, NACRE_MSG_REPLY));
+	assert_int_equal(mdst_create(other, dir, "file").result, 0);
+	mdst_sync(other);
+	body.flags = NACRE_REQUEST_RESEND;
+	assert_int_equal(mdst_call(c, NACRE_MSG_UNLINK, &body).result, 0);
+	mdst_client_destroy(c);
+	mdst_client_destroy(other);
+}
+
+/* It comes again while it is under way: then it is told where it came last. */
+static void test_log_2_a_failure_is_told_where_it_came_last(void **state)
+{
+	struct mdst *t = *state;
+	struct nacre_record_req body;
+	struct mdst_client *c;
+	uint64_t dir;
+
+	c = cold_directory(t, 2, &dir);
+	mdst_osd_hold(t->osd, dir);
+	body = mdst_record(c, dir, "file");
+	body.kind = NACRE_RECORD_UNLINK;
+	mdst_send(c, NACRE_MSG_UNLINK, &body);
+	mdst_run_ms(t, 100);
+	mdst_client_reset(c);
+	body.flags = NACRE_REQUEST_RESEND;
+	mdst_send(c, NACRE_MSG_UNLINK, &body);
+	mdst_run_ms(t, 100);
+	mdst_osd_hold(t->osd, 0);
+	assert_int_equal(mdst_wait(c, body.tid).result, ENOENT);
+	mdst_run_ms(t, 100);
+	assert_null(mdst_poll(c, NACRE_MSG_REPLY));
+	mdst_client_destroy(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_a_small_directory_is_read_once),
 		T(test_a_large_directory_is_read_whole_when_much_is_asked),
+		T(test_log_2_a_failure_is_told_once), T(test_log_2_a_failure_is_told_where_it_came_last),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
