@@ -48,7 +48,7 @@ void nacre_caps_flush_start(struct inode *inode);
 /* Make the groups in `mask` current: from held caps, or by asking the MDS. Killable. */
 int nacre_caps_refresh(struct inode *inode, u32 mask, bool force);
 /*
- * The same for a call that only shows them: of a file that others write FILE may be in *reported instead, and then stays
+ * The same for a call that only shows them: of a file that another client writes FILE may be in *reported instead, and then stays
  * as old in the inode as it was, but for a size that has grown.
  */
 int nacre_caps_stat(struct inode *inode, u32 mask, bool force, struct nacre_reported *reported);

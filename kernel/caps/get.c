@@ -287,26 +287,6 @@ bool nacre_caps_current(struct inode *inode, u32 groups)
 	return current_now;
 }
 
-/* The rank did not ask this client: what it has written itself counts, too. */
-static void add_ours(struct inode *inode, struct nacre_reported *reported)
-{
-	struct nacre_inode *ni = nacre_inode(inode);
-	u64 size;
-
-	spin_lock(&ni->cap_lock);
-	size = i_size_read(inode);
-	if (nacre_size_has_news(&ni->cap) && !ni->size_pending &&
-	    ni->truncate_seq == reported->truncate_seq) {
-		reported->size = max(reported->size, size);
-		reported->mtime = nacre_time_later(reported->mtime,
-						   nacre_time_ns(inode_get_mtime(inode)));
-		reported->allocated = nacre_size_allocated(reported->allocated, ni->written,
-							   reported->size);
-	}
-	spin_unlock(&ni->cap_lock);
-	reported->ctime = nacre_time_later(reported->ctime, nacre_time_ns(inode_get_ctime(inode)));
-}
-
 int nacre_caps_stat(struct inode *inode, u32 mask, bool force, struct nacre_reported *reported)
 {
 	struct nacre_fs *fs = nacre_inode_fs(inode);
@@ -326,7 +306,8 @@ int nacre_caps_stat(struct inode *inode, u32 mask, bool force, struct nacre_repo
 		if (req->reported.there && reported) {
 			nacre_count(fs, sizes_reported);
 			*reported = req->reported;
-			add_ours(inode, reported);
+			reported->ctime = nacre_time_later(reported->ctime,
+							   nacre_time_ns(inode_get_ctime(inode)));
 		}
 		nacre_mds_request_put(req);
 	}

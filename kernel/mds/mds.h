@@ -71,7 +71,7 @@ struct nacre_mds_request {
 	u32 reply_flags;		/* enum nacre_reply_flags */
 	u32 need;			/* caps on the target to take references on … */
 	u32 got;			/* … and those taken; the caller's, or given back with the request */
-	struct nacre_reported reported;	/* GETATTR with REPORT: FILE's values, if others write it */
+	struct nacre_reported reported;	/* GETATTR with REPORT: FILE's values, if another client writes it */
 	u64 dir_epoch;			/* READDIR, LOOKUP, records: of `parent` when the reply was taken in */
 	u64 dir_epoch2;			/* of parent2 */
 	u64 target_epoch;		/* of the target, if it is a directory */

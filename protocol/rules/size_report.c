@@ -28,14 +28,13 @@ int nacre_size_is_written(const struct nacre_cap_rank *cap)
 	return nacre_size_may_differ(cap) && (cap->wanted & WRITING);
 }
 
-void nacre_question_asked(struct nacre_question *question, __u64 ask_id, __u32 writers)
+void nacre_question_asked(struct nacre_question *question, __u64 ask_id)
 {
 	__u32 todo;
 
 	if (nacre_machine_step(&nacre_question_machine, &question->state, NACRE_QUESTIONE_ASKED, &todo))
 		return;
 	question->ask_id = ask_id;
-	question->waiting = writers;
 }
 
 /* Is it about the cap that was asked, held still, and about the newest truncation (SIZE-3)? */
@@ -56,13 +55,10 @@ int nacre_question_report(struct nacre_question *question, const struct nacre_ca
 	*todo = 0;
 	if (question->state != NACRE_QUESTION_ASKING || question->ask_id != report->ask_id)
 		return 0;
-	if (good) {
-		question->waiting--;
-		question->written += report->written;
-	}
+	if (good)
+		question->written = report->written;
 	nacre_machine_step(&nacre_question_machine, &question->state,
-			   !good ? NACRE_QUESTIONE_NONE :
-			   question->waiting ? NACRE_QUESTIONE_REPORT : NACRE_QUESTIONE_LAST, todo);
+			   good ? NACRE_QUESTIONE_REPORT : NACRE_QUESTIONE_NONE, todo);
 	return good && !report->report_flags;
 }
 
@@ -75,6 +71,12 @@ __u32 nacre_question_end(struct nacre_question *question, __u8 event)
 }
 
 /* ---- the writer ---------------------------------------------------------------------------- */
+
+/* Has it values of FILE that the rank has not? */
+static int has_news(const struct nacre_cap_client *cap)
+{
+	return !!((cap->dirty | cap->flushing) & NACRE_GROUP_FILE);
+}
 
 void nacre_size_report_make(const struct nacre_cap_client *cap, const struct nacre_size *size,
 			    const struct nacre_size_ask *ask, struct nacre_size_report *report)
@@ -90,22 +92,8 @@ void nacre_size_report_make(const struct nacre_cap_client *cap, const struct nac
 		return;
 	}
 	report->truncate_seq = size->truncate_seq;
-	if (nacre_size_has_news(cap))
+	if (has_news(cap))
 		report->size = size->size;
 	else
 		report->report_flags = NACRE_SIZE_REPORT_CLEAN;
-}
-
-/* ---- the reader ---------------------------------------------------------------------------- */
-
-int nacre_size_has_news(const struct nacre_cap_client *cap)
-{
-	return !!((cap->dirty | cap->flushing) & NACRE_GROUP_FILE);
-}
-
-__u64 nacre_size_reported(const struct nacre_size *mine, int news, const struct nacre_inode_info *info)
-{
-	if (news && mine->truncate_seq == info->truncate_seq && mine->size > info->size)
-		return mine->size;
-	return info->size;
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Asking the writers of a file for its size. See report.h. */
+/* Asking the writer of a file for its size. See report.h. */
 #include "core.h"
 #include "server/base/mutate.h"
-
-#define WRITERS_MAX 8			/* asked for one stat; of a file with more the caps are revoked */
 
 /* ---- whom to ask ---------------------------------------------------------------------------------- */
 
@@ -14,6 +12,12 @@ static bool can_be_asked(const struct mds_cap *cap)
 	return nacre_size_is_written(&cap->rank) && !(cap->claimed_dirty & NACRE_GROUP_FILE) &&
 	       mds_session_serves(session) && session->conn && conn_is_open(session->conn) &&
 	       (conn_peer_features(session->conn) & NACRE_FEATURE_SIZE_REPORT);
+}
+
+/* May this holder know a newer size than the rank? */
+static bool may_know(const struct mds_cap *cap)
+{
+	return nacre_size_may_differ(&cap->rank) || (cap->claimed_dirty & NACRE_GROUP_FILE);
 }
 
 /* Writers of the file apart from `session`; 0: there are none, or one of those who may know better cannot be asked. */
@@ -28,14 +32,30 @@ static uint32_t writers_of(const struct mds_inode *inode, const struct mds_sessi
 	    mds_caps_returning(inode, session->instance, NACRE_GROUP_FILE))
 		return 0;
 	TAILQ_FOREACH(cap, &inode->caps, inode_link) {
-		if (cap->session == session ||
-		    (!nacre_size_may_differ(&cap->rank) && !(cap->claimed_dirty & NACRE_GROUP_FILE)))
+		if (cap->session == session || !may_know(cap))
 			continue;
 		if (!can_be_asked(cap))
 			return 0;
 		count++;
 	}
-	return count <= WRITERS_MAX ? count : 0;
+	return count;
+}
+
+/* The one whose report is the file's size. NULL: there is none, or more than one may write, `session`, who asks, among them (rules/size_report.h). */
+static const struct mds_cap *writer_of(const struct mds_inode *inode, const struct mds_session *session)
+{
+	const struct mds_cap *cap, *writer = NULL;
+
+	if (writers_of(inode, session) != 1)
+		return NULL;
+	TAILQ_FOREACH(cap, &inode->caps, inode_link) {
+		if (!may_know(cap))
+			continue;
+		if (cap->session == session)
+			return NULL;
+		writer = cap;
+	}
+	return writer;
 }
 
 /* An older request is about to have the lock moved: what it waits for is not prolonged. */
@@ -82,18 +102,13 @@ void mds_report_init(struct mds *mds)
 
 static void ask(struct mds *mds, struct mds_request *request, const struct mds_inode *inode)
 {
-	struct nacre_size_ask message = { .ino = inode->ino, .ask_id = request->number };
-	const struct mds_cap *cap;
+	const struct mds_cap *writer = writer_of(inode, request->session);
+	struct nacre_size_ask message = { .ino = inode->ino, .ask_id = request->number,
+					  .cap_id = writer->rank.cap_id, .cap_gen = writer->rank.gen };
 
-	nacre_question_asked(&request->question, request->number, writers_of(inode, request->session));
-	TAILQ_FOREACH(cap, &inode->caps, inode_link) {
-		if (cap->session == request->session || !nacre_size_may_differ(&cap->rank))
-			continue;
-		message.cap_id = cap->rank.cap_id;
-		message.cap_gen = cap->rank.gen;
-		mds->counters.size_asks++;
-		mds_session_send(mds, cap->session, NACRE_MSG_SIZE_ASK, &message);
-	}
+	nacre_question_asked(&request->question, request->number);
+	mds->counters.size_asks++;
+	mds_session_send(mds, writer->session, NACRE_MSG_SIZE_ASK, &message);
 }
 
 static bool is_current(const struct mds_inode *inode, const struct mds_request *request)
@@ -115,7 +130,7 @@ int req_report(struct mds *mds, struct mds_request *request, struct mds_inode *i
 	if (question->state == NACRE_QUESTION_HEARD)
 		return 0;
 	if (is_current(inode, request) || question->state != NACRE_QUESTION_NEW ||
-	    !mds_report_spares(mds, request, inode))
+	    !mds_report_spares(mds, request, inode) || !writer_of(inode, request->session))
 		return req_read(mds, request, inode, NACRE_GROUP_FILE);
 	if (mutate(MUTATE_SIZE_UNASKED)) {
 		question->state = NACRE_QUESTION_HEARD;
@@ -159,7 +174,7 @@ void mds_report_take(struct mds *mds, struct mds_session *session, struct messag
 
 	if (request) {
 		/* the lock is not where it was, or the journal takes no more: the question is not answered by this */
-		if (!writers_of(inode, request->session) || mds_journal_is_full(mds))
+		if (!writer_of(inode, request->session) || mds_journal_is_full(mds))
 			cap = NULL;
 		known = (struct nacre_size){ inode->size, inode->truncate_size, inode->truncate_seq };
 		if (nacre_question_report(&request->question, cap ? &cap->rank : NULL, &known, report, &actions))

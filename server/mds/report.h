@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Size reports (rules/size_report.h): a stat of a file that others are writing asks them, instead of taking their caps away.
+ * Size reports (rules/size_report.h): a stat of a file that another client is writing asks it, instead of taking its caps away.
  * The question belongs to the request; who is asked and what is believed is here. Nothing is remembered for later requests.
  *
  * What a report says goes into the inode and into the journal before it is shown (SHARE-1). A writer that does not report
@@ -18,11 +18,11 @@ struct mds_session;
 struct message;
 struct nacre_inode_info;
 
-/* Does this request leave what others write to them, and is there one who writes this file now, and can be asked? */
+/* Does this request leave what others write to them, and are there some who write this file now, and could be asked? */
 bool mds_report_spares(struct mds *mds, const struct mds_request *request, const struct mds_inode *inode);
 /*
- * FILE can be shown to this request: it is current here, or its writers have reported. Parks where it has to wait, for
- * reports or, if they are not to be had, for caps.
+ * FILE can be shown to this request: it is current here, or its writer has reported. Parks where it has to wait, for
+ * the report or, if that is not to be had, for caps.
  */
 int req_report(struct mds *mds, struct mds_request *request, struct mds_inode *inode);
 /* The request's answer is a report: have the info say so. */

@@ -46,16 +46,14 @@ void call_getattr(struct client_call *call, struct inode *inode, uint32_t groups
 	getattr(call, inode, groups, 0, got_attr);
 }
 
-/* What the file's writers have reported is the answer of this call, and is kept nowhere. */
+/* What the file's writer has reported is the answer of this call, and is kept nowhere. What was written here since may not be mixed in. */
 static void end_by_report(struct client_call *call, const struct inode *inode,
 			  const struct nacre_inode_info *info)
 {
-	bool news = nacre_size_has_news(&inode->cap);
-
 	inode_attr(inode, &call->attr);
-	call->attr.size = nacre_size_reported(&inode->size, news, info);
+	call->attr.size = info->size;
 	call->attr.atime = info->atime;
-	call->attr.mtime = news ? nacre_time_later(inode->mtime, info->mtime) : info->mtime;
+	call->attr.mtime = info->mtime;
 	call->attr.ctime = nacre_time_later(inode->ctime, info->ctime);
 	call->client->counters.sizes_reported++;
 	call_end(call, 0);

@@ -106,18 +106,24 @@ static void test_writer_keeps_its_caps(void **state)
 	end(&s);
 }
 
+static struct mdst_reply look_up(struct mdst_client *c)
+{
+	struct nacre_lookup_req lookup = { .parent = ROOT, .name = (const uint8_t *)"f", .name_bytes = 1,
+					   .flags = NACRE_REQUEST_REPORT };
+
+	lookup.tid = ++c->tid;
+	lookup.oldest_tid = c->oldest_tid;
+	return mdst_call(c, NACRE_MSG_LOOKUP, &lookup);
+}
+
 /* A name is looked up without a revoke, too; an older client gets what it always got. */
 static void test_lookup_leaves_the_writer_alone(void **state)
 {
 	struct three s = three(state);
-	struct nacre_lookup_req lookup = { .parent = ROOT, .name = (const uint8_t *)"f", .name_bytes = 1,
-					   .flags = NACRE_REQUEST_REPORT };
 	struct mdst_reply r;
 	unsigned int revokes;
 
-	lookup.tid = ++s.b->tid;
-	lookup.oldest_tid = s.b->oldest_tid;
-	r = mdst_call(s.b, NACRE_MSG_LOOKUP, &lookup);
+	r = look_up(s.b);
 	assert_int_equal(r.result, 0);
 	assert_int_equal(r.target.ino, s.file.ino);
 	assert_false(r.target.valid & NACRE_GROUP_FILE);
@@ -319,33 +325,83 @@ static void test_clean_writer_changes_no_times(void **state)
 	end(&s);
 }
 
-/* Several writers: the largest of what they say; of their caps none moves. */
-static void test_several_writers(void **state)
+static void open_for_writing(struct three *s, struct mdst_client *c)
+{
+	struct nacre_open_req open = { .ino = s->file.ino, .open_flags = NACRE_OPEN_WRITE,
+				       .need = NACRE_CAP_FILE_WRITE, .wanted = NACRE_CAP_FILE_WRITE };
+	struct mdst_reply r;
+
+	open.tid = ++c->tid;
+	open.oldest_tid = c->oldest_tid;
+	c->answer_wanted = NACRE_WANT_WRITE;
+	r = mdst_call(c, NACRE_MSG_OPEN, &open);
+	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
+	mdst_run_ms(s->t, 100);
+}
+
+static void check_revoked(struct three *s, struct mdst_client *reader)
+{
+	unsigned int revokes = s->a->revokes + s->c->revokes;
+	struct mdst_reply r = mdst_wait(reader, stat_send(reader, s->file.ino));
+
+	assert_int_equal(r.result, 0);
+	assert_false(r.target.info_flags & NACRE_INFO_REPORTED);
+	assert_true(s->a->revokes + s->c->revokes > revokes);
+	assert_int_equal(mdst_counter(s->t, "size_asks"), 0);
+}
+
+/* Simulator, seed 1200941: reports of several writers are of several moments, and their largest may never have been the file's size. */
+static void test_several_writers_do_not_report(void **state)
 {
 	struct three s = three(state);
-	struct nacre_open_req open = { .ino = s.file.ino, .open_flags = NACRE_OPEN_WRITE,
-				       .need = NACRE_CAP_FILE_WRITE, .wanted = NACRE_CAP_FILE_WRITE };
-	unsigned int revokes;
+
+	open_for_writing(&s, s.c);
+	check_revoked(&s, s.b);
+	end(&s);
+}
+
+/* Nor is the larger of another's report and of what was written here. */
+static void test_who_writes_is_told_no_report(void **state)
+{
+	struct three s = three(state);
+
+	open_for_writing(&s, s.c);
+	check_revoked(&s, s.c);
+	end(&s);
+}
+
+/* A second one begins to write while the first is asked. */
+static void test_a_second_writer_before_the_report(void **state)
+{
+	struct three s = three(state);
+	struct nacre_size_report answer;
+	struct nacre_size_ask ask;
 	struct mdst_reply r;
 	uint64_t tid;
 
-	open.tid = ++s.c->tid;
-	open.oldest_tid = s.c->oldest_tid;
-	s.c->answer_wanted = NACRE_WANT_WRITE;
-	r = mdst_call(s.c, NACRE_MSG_OPEN, &open);
-	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
-	mdst_run_ms(s.t, 100);
 	tid = stat_send(s.b, s.file.ino);
-	report(s.a, 600);
-	report(s.c, 800);
+	ask = take_ask(s.a);
+	open_for_writing(&s, s.c);
+	answer = to(&ask, 500);
+	mdst_send(s.a, NACRE_MSG_SIZE_REPORT, &answer);
 	r = mdst_wait(s.b, tid);
-	check_reported(&r, 800);
+	assert_false(r.target.info_flags & NACRE_INFO_REPORTED);
+	end(&s);
+}
+
+/* What does not show the size leaves any number of writers alone. */
+static void test_lookup_leaves_several_writers_alone(void **state)
+{
+	struct three s = three(state);
+	unsigned int revokes;
+	struct mdst_reply r;
+
+	open_for_writing(&s, s.c);
+	look_up(s.b);			/* takes what is not FILE */
 	revokes = s.a->revokes + s.c->revokes;
-	tid = stat_send(s.b, s.file.ino);
-	report(s.c, 900);
-	report(s.a, 700);
-	r = mdst_wait(s.b, tid);
-	check_reported(&r, 900);
+	r = look_up(s.b);
+	assert_int_equal(r.result, 0);
+	assert_false(r.target.valid & NACRE_GROUP_FILE);
 	assert_int_equal(s.a->revokes + s.c->revokes, revokes);
 	end(&s);
 }
@@ -358,7 +414,9 @@ int main(void)
 		T(test_share_1_a_reported_size_is_journaled), T(test_every_stat_asks_for_itself),
 		T(test_no_report_in_time_is_a_revoke), T(test_useless_reports_are_revokes),
 		T(test_late_report_is_dropped), T(test_size_3_a_cut_before_the_report),
-		T(test_size_2_the_writer_is_lost), T(test_clean_writer_changes_no_times), T(test_several_writers),
+		T(test_size_2_the_writer_is_lost), T(test_clean_writer_changes_no_times),
+		T(test_several_writers_do_not_report), T(test_who_writes_is_told_no_report),
+		T(test_a_second_writer_before_the_report), T(test_lookup_leaves_several_writers_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
