@@ -25,6 +25,7 @@
 #define RECONNECT_MS 2000
 #define REVOKE_WARN_MS 1000
 #define REVOKE_EVICT_MS 4000
+#define STOPPED_MAX_NS (2 * SIM_NS_PER_S)	/* from its end to its next start */
 #define START_LIMIT_NS (60 * SIM_NS_PER_S)
 
 static const uint64_t fsid_lo = 0x5115, fsid_hi = 0xca11;
@@ -64,14 +65,22 @@ static void fenced(void *owner, const char *reason)
 	cluster_restart_at(daemon, daemon->sim->world->now_ns);
 }
 
+/* Rot in what a transaction of the journal has written directly, and is not known to be committed: then the store is to be made anew. */
+static bool cannot_replay(const struct sim_daemon *daemon, int result, const char *reason)
+{
+	return result == -EIO && daemon->kv && rot_is_there(daemon->sim) && strstr(reason, "written directly");
+}
+
 /* Losing a race at the start is no failure of the system; anything else is. */
 static void failed(void *owner, int result, const char *reason)
 {
 	struct sim_daemon *daemon = owner;
+	bool anew = cannot_replay(daemon, result, reason);
 
 	sim_note(daemon->sim->world, daemon->host, "gave up", (uint64_t)-result, 0);
 	daemon->serving = false;
-	if ((result == -EIO && daemon->disk_failed) || result == -EBUSY || result == -EAGAIN || result == -ETIMEDOUT) {
+	daemon->loses_store |= anew;
+	if (anew || (result == -EIO && daemon->disk_failed) || result == -EBUSY || result == -EAGAIN || result == -ETIMEDOUT) {
 		daemon->cut_off = true;
 		cluster_restart_at(daemon, daemon->sim->world->now_ns + SIM_NS_PER_S / 2);
 		return;
@@ -286,7 +295,41 @@ void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind)
 	}
 	daemon->osd = NULL;
 	daemon->mds = NULL;
-	daemon->serving = daemon->cut_off = false;
+	daemon->serving = daemon->stops = daemon->cut_off = false;
+}
+
+/* ---- stopping --------------------------------------------------------------------------------- */
+
+static void run_exit(struct sim_event *event)
+{
+	struct sim_daemon *daemon = (struct sim_daemon *)((char *)event - offsetof(struct sim_daemon, event));
+	struct sim_world *world = daemon->sim->world;
+
+	cluster_crash(daemon, SIM_CRASH_KILL);
+	cluster_restart_at(daemon, world->now_ns + sim_below(&daemon->sim->random, STOPPED_MAX_NS));
+}
+
+static void stopped(void *owner)
+{
+	struct sim_daemon *daemon = owner;
+	struct sim_world *world = daemon->sim->world;
+
+	sim_note(world, daemon->host, "has stopped", 0, 0);
+	daemon->event.run = run_exit;
+	sim_event_at(world, NULL, &daemon->event, world->now_ns);
+}
+
+void cluster_stop(struct sim_daemon *daemon)
+{
+	if (!daemon->serving || daemon->stops)
+		return;
+	sim_note(daemon->sim->world, daemon->host, "is to stop", 0, 0);
+	daemon->serving = false;
+	daemon->stops = true;
+	if (daemon->osd)
+		osd_stop(daemon->osd, stopped, daemon);
+	else
+		mds_stop(daemon->mds, stopped, daemon);
 }
 
 bool cluster_serves(struct sim *sim)

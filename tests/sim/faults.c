@@ -172,6 +172,10 @@ static void crash_daemon(struct sim *sim, struct sim_daemon *daemon)
 {
 	if (!daemon->host->up)
 		return;
+	if (!dice(sim, 5)) {
+		cluster_stop(daemon);
+		return;
+	}
 	if (daemon->kv && dice(sim, 6)) {
 		crash_osd_at_work(sim, daemon);
 		return;

@@ -36,6 +36,7 @@ struct sim_daemon {
 	struct kv_mem_disk *kv;		/* an OSD's, outlives it */
 	bool serving;
 	bool scrubs;			/* an OSD's store is to be read before it starts */
+	bool stops;			/* was told to; it serves nobody any more */
 	bool cut_off;			/* fenced: to be destroyed and made anew */
 	bool disk_failed;		/* of an OSD, at any time: it may end with EIO */
 	bool loses_store;		/* an OSD that is down: it comes back with an empty one, if nobody's data is lost */
@@ -191,6 +192,7 @@ void sim_dump(struct sim *sim, FILE *out);
 /* cluster.c */
 void cluster_create(struct sim *sim);	/* format, first map, start; returns when it serves */
 void cluster_crash(struct sim_daemon *daemon, enum sim_crash kind);
+void cluster_stop(struct sim_daemon *daemon);	/* in order, if it serves; it starts again some time after it has ended */
 void cluster_restart_at(struct sim_daemon *daemon, uint64_t at_ns);
 bool cluster_serves(struct sim *sim);
 /* Change the newest map at once, as a tool would; `change` says no: it stays. Was it changed? */
