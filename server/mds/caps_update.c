@@ -441,8 +441,10 @@ static void take_caps_first(struct mds *mds, struct mds_session *session, struct
 	const struct nacre_cap_update *update = &message->host.cap_update;
 	struct mds_cap *cap = find_cap(mds, session, update);
 
+	/* what came while the claims were taken up is kept, too, and this may give back what it was changed under */
 	if (cap)
-		cap->claimed_dirty |= covered_groups(cap, update->dirty);
+		cap->claimed_dirty |= covered_groups(cap, update->dirty |
+						     mds_reconnect_dirty(mds, session, update->ino));
 	if (update->flush_id)
 		mds_reconnect_keep(mds, session, message_get(message), true);
 	answer_cap(mds, session, cap, update);

@@ -196,6 +196,24 @@ static void handle_kept(struct mds *mds)
 		handle(mds, kept);
 }
 
+/* A CAP_UPDATE of this session and inode? */
+static bool is_update_of(const struct kept *kept, const struct mds_session *session, uint64_t ino)
+{
+	return kept->instance == session->instance && kept->message->type == NACRE_MSG_CAP_UPDATE &&
+	       kept->message->host.cap_update.ino == ino;
+}
+
+uint32_t mds_reconnect_dirty(const struct mds *mds, const struct mds_session *session, uint64_t ino)
+{
+	const struct kept *kept;
+	uint32_t dirty = 0;
+
+	TAILQ_FOREACH(kept, &mds->reconnect->kept, link)
+		if (is_update_of(kept, session, ino))
+			dirty |= kept->message->host.cap_update.dirty;
+	return dirty;
+}
+
 void mds_reconnect_take_values(struct mds *mds, const struct mds_session *session, uint64_t ino)
 {
 	struct kept *kept, *next;
@@ -203,9 +221,7 @@ void mds_reconnect_take_values(struct mds *mds, const struct mds_session *sessio
 	if (!mds->reconnect)
 		return;
 	TAILQ_FOREACH_SAFE(kept, &mds->reconnect->kept, link, next)
-		if (kept->instance == session->instance &&
-		    kept->message->type == NACRE_MSG_CAP_UPDATE &&
-		    kept->message->host.cap_update.ino == ino) {
+		if (is_update_of(kept, session, ino)) {
 			kept->values_only = true;
 			handle(mds, kept);
 		}

@@ -26,6 +26,8 @@ void mds_reconnect_check(struct mds *mds);
 /* Keep a message that can only be handled when the rank is active; values_only: as far as it is about those. */
 void mds_reconnect_keep(struct mds *mds, struct mds_session *session, struct message *message,
 			bool values_only);
+/* Groups of this inode that were changed, by what was kept of this session's messages. */
+uint32_t mds_reconnect_dirty(const struct mds *mds, const struct mds_session *session, uint64_t ino);
 /* Take in what was kept of this session's values of this inode: its cap ends now. */
 void mds_reconnect_take_values(struct mds *mds, const struct mds_session *session, uint64_t ino);
 void mds_reconnect_free(struct mds *mds);

@@ -151,6 +151,17 @@ static void test_size_2_closed(void **state)
 	mdst_client_destroy(b);
 }
 
+static struct nacre_inode_info take_grant(struct mdst_client *c)
+{
+	struct message *grant = mdst_take(c, NACRE_MSG_CAP_GRANT);
+	struct nacre_inode_info info;
+
+	assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
+					  grant->host.cap_grant.info_bytes, &info), 0);
+	message_put(grant);
+	return info;
+}
+
 /* Claims: what was held is held again, under the same id and without a revoke. */
 static void test_claims(void **state)
 {
@@ -159,20 +170,16 @@ static void test_claims(void **state)
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target, info;
 	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
 					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size };
-	struct message *grant;
 
 	mdst_sync(a);
 	mdst_crash(t);
 	mdst_start_only(t);
 	b->coming_back = true;
 	mdst_client_reconnect(a, &claim, 1, NULL);
-	grant = mdst_take(a, NACRE_MSG_CAP_GRANT);
-	assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
-					  grant->host.cap_grant.info_bytes, &info), 0);
+	info = take_grant(a);
 	assert_int_equal(info.cap_id, cap.cap_id);
 	assert_int_equal(info.issued, cap.issued);
 	assert_int_equal(info.max_size, cap.max_size);
-	message_put(grant);
 	assert_int_equal(a->revokes, 0);
 	b->coming_back = false;
 	assert_int_equal(mdst_lookup(b, ROOT, "f").result, 0);
@@ -267,13 +274,9 @@ static void test_no_grant_before_all_claims(void **state)
 	mdst_run_ms(t, 200);
 	assert_null(mdst_poll(b, NACRE_MSG_CAP_GRANT));
 	mdst_client_reconnect(a, &has, 1, flush_again);
-	do {
-		struct message *grant = mdst_take(b, NACRE_MSG_CAP_GRANT);
-
-		assert_int_equal(nacre_decode_all(nacre_inode_info_desc(), grant->host.cap_grant.info,
-						  grant->host.cap_grant.info_bytes, &info), 0);
-		message_put(grant);
-	} while (!(info.issued & NACRE_CAP_FILE_SHARED));
+	do
+		info = take_grant(b);
+	while (!(info.issued & NACRE_CAP_FILE_SHARED));
 	assert_int_equal(info.size, 4711);
 	mdst_client_destroy(a);
 	mdst_client_destroy(b);
@@ -304,6 +307,47 @@ static void create_unsafely(struct mdst *t, struct mdst_client *c, uint64_t ino)
 	assert_true(r.applied > r.safe);
 	unsafe.applied = r.applied;
 	unsafe.ino = r.target.ino;
+}
+
+/*
+ * A flush that came while claims were still taken up waits until the rank is active. What was given back meanwhile took its cover: it was
+ * refused with ESTALE (simulator, seeds 1000812 and 1005804).
+ */
+static void test_early_flush_outlives_its_cover(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
+	struct nacre_inode_info cap = mdst_create(a, ROOT, "written").target, granted;
+	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
+					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size };
+	struct nacre_cap_update back = { .ino = cap.ino, .cap_id = cap.cap_id, .held = NACRE_CAP_PIN,
+					 .oldest_flush = 1 };
+	struct message *ack;
+
+	mdst_sync(a);
+	mdst_crash(t);
+	mdst_start_only(t);
+	mdst_client_reconnect(a, &claim, 1, NULL);
+	flush_ino = cap.ino;
+	flush_size(a, 1, 4711);
+	mdst_run_ms(t, 100);
+	mdst_osd_hold(t->osd, NACRE_INO_JOURNAL(0));
+	mdst_client_reconnect(b, NULL, 0, NULL);
+	granted = take_grant(a);
+	assert_int_equal(granted.ino, cap.ino);
+	assert_null(mdst_poll(a, NACRE_MSG_CAP_FLUSH_ACK));
+	back.cap_gen = granted.cap_gen;
+	back.cap_seq = granted.cap_seq;
+	mdst_send(a, NACRE_MSG_CAP_UPDATE, &back);
+	mdst_run_ms(t, 100);
+	assert_false(t->active);
+	mdst_osd_hold(t->osd, 0);
+	ack = mdst_take(a, NACRE_MSG_CAP_FLUSH_ACK);
+	assert_int_equal(ack->host.cap_flush_ack.result, 0);
+	message_put(ack);
+	assert_int_equal(mdst_lookup(b, ROOT, "written").target.size, 4711);
+	mdst_client_destroy(a);
+	mdst_client_destroy(b);
 }
 
 /*
@@ -459,7 +503,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_fence_2_two_at_once), T(test_ino_1_chosen_by_the_rank_and_lost), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
-		T(test_claims), T(test_flush_outlives_its_cover), T(test_second_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
+		T(test_claims), T(test_flush_outlives_its_cover), T(test_second_flush_outlives_its_cover),
+		T(test_early_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
 		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
 		T(test_b15_a_lost_client_with_many_caps), T(test_b15_many_caps_of_a_client_that_closes),
 	};
