@@ -16,6 +16,7 @@
 #include "pools.h"
 #include "quotas.h"
 #include "rot.h"
+#include "server/mds/core.h"
 #include "sim.h"
 #include "stores.h"
 #include "weights.h"
@@ -275,6 +276,12 @@ static bool is_quiet(struct sim *sim)
 	return cluster_serves(sim) && workload_is_idle(sim) && clones_are_idle(sim);
 }
 
+/* What a client that has crashed had asked for may be done long after that: it waits for caps, perhaps of others that have crashed. */
+static bool nothing_is_asked(struct sim *sim)
+{
+	return sim->mds.serving && !sim->mds.mds->request_count;
+}
+
 void verdict(struct sim *sim)
 {
 	struct tree *tree = calloc(1, sizeof(*tree));
@@ -292,7 +299,8 @@ void verdict(struct sim *sim)
 		if (!leave(sim, &sim->clients[i]))
 			goto out;
 	rot_at_end(sim);
-	if (sim->failed || !read_tree(sim, tree))
+	if (sim->failed || !sim_until(sim, nothing_is_asked, QUIET_LIMIT_NS, "to end what dead clients have asked for") ||
+	    !read_tree(sim, tree))
 		goto out;
 	if (!history_check(sim->history, stderr)) {
 		sim_fail(sim, "the history has no order");
