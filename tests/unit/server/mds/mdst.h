@@ -130,6 +130,8 @@ struct mdst_reply mdst_call(struct mdst_client *c, uint16_t type, const void *bo
 struct mdst_reply mdst_create(struct mdst_client *c, uint64_t parent, const char *name);
 struct mdst_reply mdst_mkdir(struct mdst_client *c, uint64_t parent, const char *name);
 struct mdst_reply mdst_lookup(struct mdst_client *c, uint64_t parent, const char *name);
+/* An OPEN is sent. The tid to wait for. */
+uint64_t mdst_open_send(struct mdst_client *c, uint64_t ino, uint32_t flags, uint32_t need, uint32_t wanted);
 struct mdst_reply mdst_getattr(struct mdst_client *c, uint64_t ino);
 struct mdst_reply mdst_unlink(struct mdst_client *c, uint64_t parent, const char *name);
 struct mdst_reply mdst_rmdir(struct mdst_client *c, uint64_t parent, const char *name);

@@ -407,6 +407,15 @@ struct mdst_reply mdst_lookup(struct mdst_client *c, uint64_t parent, const char
 	return mdst_call(c, NACRE_MSG_LOOKUP, &body);
 }
 
+uint64_t mdst_open_send(struct mdst_client *c, uint64_t ino, uint32_t flags, uint32_t need, uint32_t wanted)
+{
+	struct nacre_open_req body = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino, .open_flags = flags,
+				       .need = need, .wanted = wanted };
+
+	mdst_send(c, NACRE_MSG_OPEN, &body);
+	return body.tid;
+}
+
 struct mdst_reply mdst_getattr(struct mdst_client *c, uint64_t ino)
 {
 	struct nacre_getattr_req body = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino,

@@ -62,11 +62,7 @@ static void setattr_mode(struct mdst_client *c, uint64_t ino, uint32_t mode, str
 /* Sends; returns the tid to wait for. */
 static uint64_t open_send(struct mdst_client *c, uint64_t ino, uint32_t flags, uint32_t need)
 {
-	struct nacre_open_req body = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino,
-				       .open_flags = flags, .need = need, .wanted = need };
-
-	mdst_send(c, NACRE_MSG_OPEN, &body);
-	return body.tid;
+	return mdst_open_send(c, ino, flags, need, need);
 }
 
 static struct mdst_reply open_file(struct mdst_client *c, uint64_t ino, uint32_t flags, uint32_t need)

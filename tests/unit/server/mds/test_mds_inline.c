@@ -54,17 +54,14 @@ static void flush(struct mdst_client *c, const struct nacre_inode_info *cap, uin
 /* OPEN for reading: the answer must have these bytes (NULL: and no inline data at all), and this size. */
 static void expect(struct mdst_client *c, uint64_t ino, const char *text, uint64_t size)
 {
-	struct nacre_open_req body = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino,
-				       .wanted = NACRE_WANT_READ, .need = NACRE_CAP_FILE_READ,
-				       .open_flags = NACRE_OPEN_READ };
+	uint64_t tid = mdst_open_send(c, ino, NACRE_OPEN_READ, NACRE_CAP_FILE_READ, NACRE_WANT_READ);
 	struct nacre_inode_info info;
 	struct message *reply;
 	struct nacre_reader r;
 
-	mdst_send(c, NACRE_MSG_OPEN, &body);
 	do
 		reply = mdst_take(c, NACRE_MSG_REPLY);
-	while (reply->host.reply.tid != body.tid);
+	while (reply->host.reply.tid != tid);
 	assert_int_equal(reply->host.reply.result, 0);
 	r = nacre_reader(reply->host.reply.traces, reply->host.reply.traces_bytes);
 	assert_int_equal(nacre_decode(nacre_inode_info_desc(), &r, &info), 0);
@@ -141,12 +138,9 @@ static void count_complaints(void *owner, enum log_level level, const char *line
 
 static void open_to_write(struct mdst_client *c, uint64_t ino)
 {
-	struct nacre_open_req body = { .oldest_tid = c->oldest_tid, .ino = ino, .wanted = NACRE_WANT_WRITE,
-				       .need = NACRE_CAP_FILE_WRITE,
-				       .open_flags = NACRE_OPEN_READ | NACRE_OPEN_WRITE };
+	uint64_t tid = mdst_open_send(c, ino, NACRE_OPEN_READ | NACRE_OPEN_WRITE, NACRE_CAP_FILE_WRITE, NACRE_WANT_WRITE);
 
-	body.tid = ++c->tid;
-	assert_int_equal(mdst_call(c, NACRE_MSG_OPEN, &body).result, 0);
+	assert_int_equal(mdst_wait(c, tid).result, 0);
 }
 
 /*

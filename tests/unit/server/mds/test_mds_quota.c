@@ -329,11 +329,7 @@ static void test_rename_of_a_file_that_is_written(void **state)
 /* Returns the tid to wait for. */
 static uint64_t open_to_write(struct mdst_client *c, uint64_t ino)
 {
-	struct nacre_open_req open = { .tid = ++c->tid, .oldest_tid = c->oldest_tid, .ino = ino, .wanted = NACRE_WANT_WRITE,
-				       .need = NACRE_CAP_FILE_WRITE, .open_flags = NACRE_OPEN_WRITE };
-
-	mdst_send(c, NACRE_MSG_OPEN, &open);
-	return open.tid;
+	return mdst_open_send(c, ino, NACRE_OPEN_WRITE, NACRE_CAP_FILE_WRITE, NACRE_WANT_WRITE);
 }
 
 /*

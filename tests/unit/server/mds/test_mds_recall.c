@@ -136,9 +136,8 @@ static void test_nothing_is_given_back(void **state)
 static void test_opened_when_it_is_recalled(void **state)
 {
 	struct mdst *t = *state;
-	struct nacre_open_req open = { .open_flags = NACRE_OPEN_READ, .need = NACRE_CAP_FILE_READ,
-				       .wanted = NACRE_CAP_FILE_READ };
 	struct mdst_client *c, *other;
+	uint64_t ino, tid;
 	struct mdst_reply r;
 	unsigned int i;
 	char name[16];
@@ -148,10 +147,9 @@ static void test_opened_when_it_is_recalled(void **state)
 	mdst_start(t);
 	c = mdst_client_begin(t, "c1");
 	other = mdst_client_begin(t, "c2");
-	open.ino = mdst_create(other, ROOT, "f").target.ino;
-	open.tid = ++c->tid;
-	open.oldest_tid = c->oldest_tid;
-	assert_true(mdst_call(c, NACRE_MSG_OPEN, &open).target.issued & NACRE_CAP_FILE_READ);
+	ino = mdst_create(other, ROOT, "f").target.ino;
+	tid = mdst_open_send(c, ino, NACRE_OPEN_READ, NACRE_CAP_FILE_READ, NACRE_CAP_FILE_READ);
+	assert_true(mdst_wait(c, tid).target.issued & NACRE_CAP_FILE_READ);
 	c->stubborn = true;
 	for (i = 0; i < 150 && !c->revokes; i++) {
 		snprintf(name, sizeof(name), "g%u", i);
@@ -159,13 +157,12 @@ static void test_opened_when_it_is_recalled(void **state)
 		other->oldest_tid = other->tid;
 	}
 	assert_true(c->revokes > 0);
-	open.tid = ++c->tid;
-	mdst_send(c, NACRE_MSG_OPEN, &open);
+	tid = mdst_open_send(c, ino, NACRE_OPEN_READ, NACRE_CAP_FILE_READ, NACRE_CAP_FILE_READ);
 	mdst_run_ms(t, 50);
-	assert_false(mdst_has_reply(c, open.tid));
+	assert_false(mdst_has_reply(c, tid));
 	c->stubborn = false;
 	c->answer_wanted = NACRE_WANT_READ;
-	r = mdst_wait(c, open.tid);
+	r = mdst_wait(c, tid);
 	assert_int_equal(r.result, 0);
 	assert_true(r.target.issued & NACRE_CAP_FILE_READ);
 	mdst_client_destroy(c);

@@ -327,14 +327,10 @@ static void test_clean_writer_changes_no_times(void **state)
 
 static void open_for_writing(struct three *s, struct mdst_client *c)
 {
-	struct nacre_open_req open = { .ino = s->file.ino, .open_flags = NACRE_OPEN_WRITE,
-				       .need = NACRE_CAP_FILE_WRITE, .wanted = NACRE_CAP_FILE_WRITE };
 	struct mdst_reply r;
 
-	open.tid = ++c->tid;
-	open.oldest_tid = c->oldest_tid;
 	c->answer_wanted = NACRE_WANT_WRITE;
-	r = mdst_call(c, NACRE_MSG_OPEN, &open);
+	r = mdst_wait(c, mdst_open_send(c, s->file.ino, NACRE_OPEN_WRITE, NACRE_CAP_FILE_WRITE, NACRE_CAP_FILE_WRITE));
 	assert_true(r.target.issued & NACRE_CAP_FILE_WRITE);
 	mdst_run_ms(s->t, 100);
 }
