@@ -120,6 +120,7 @@ static void start_osd(struct sim_daemon *daemon)
 static void start_mds(struct sim_daemon *daemon)
 {
 	static const struct mds_events events = { serving, fenced, failed };
+	struct sim_random random = sim_random_from(daemon->sim->options.seed ^ daemon->sim->world->now_ns);
 	struct io *io = sim_host_io(daemon->host);
 	struct mds_config config = {
 		.io = io, .log = daemon->log, .listen = daemon->host->address,
@@ -127,7 +128,9 @@ static void start_mds(struct sim_daemon *daemon)
 		.time_scale_percent = 100, .lease_ms = LEASE_MS, .out_after_ms = OUT_AFTER_MS,
 		.session_lease_ms = SESSION_LEASE_MS, .reconnect_ms = RECONNECT_MS,
 		.revoke_warn_ms = REVOKE_WARN_MS, .revoke_evict_ms = REVOKE_EVICT_MS,
-		.cache_inodes = 24, .dir_split = 4, .ino_range = 32, .journal_bytes = daemon->sim->mds_journal_bytes, .events = &events, .owner = daemon,
+		.cache_inodes = 24, .ino_range = 32,
+		/* another one each time: fragments are merged, too */
+		.dir_split = 2u << sim_below(&random, 5), .journal_bytes = daemon->sim->mds_journal_bytes, .events = &events, .owner = daemon,
 	};
 
 	config.listen.port = config.advertise.port = NACRE_DEFAULT_PORT;
