@@ -160,7 +160,8 @@ int req_room(struct mds *mds, struct mds_request *request)
 	/* for the sake of memory once: so much slower is who makes it grow, whatever keeps it from shrinking */
 	bool crowded = !request->was_crowded && mds_inodes_are_too_many(mds);
 
-	if (!mds_journal_is_full(mds) && !crowded)
+	/* before the rank is active only what was sent again is carried out, and the journal is not trimmed before that has come to its end */
+	if (mds->reconnect || (!mds_journal_is_full(mds) && !crowded))
 		return 0;
 	mds_journal_flush(mds);
 	mds_checkpoint_kick(mds);

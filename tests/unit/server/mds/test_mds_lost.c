@@ -350,6 +350,28 @@ static void test_early_flush_outlives_its_cover(void **state)
 	mdst_client_destroy(b);
 }
 
+/* The journal was full when the rank died. What is sent again had waited for room, which there is none before the rank is active: for ever (simulator, seed 1604052). */
+static void test_unsafe_needs_no_room(void **state)
+{
+	struct mdst *t = *state;
+	struct mdst_client *a = mdst_client_begin(t, "a");
+	char name[16];
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		assert_int_equal(mdst_create(a, ROOT, name).result, 0);
+	}
+	create_unsafely(t, a, 0);
+	mdst_crash(t);
+	t->journal_bytes = 2048;
+	mdst_start_only(t);
+	mdst_client_reconnect(a, NULL, 0, send_unsafe);
+	assert_int_equal(mdst_lookup(a, ROOT, "f").target.ino, unsafe.ino);
+	assert_int_equal(mdst_create(a, ROOT, "another").result, 0);
+	mdst_client_destroy(a);
+}
+
 /*
  * INO-1: the rank dies with a create that was answered unsafe; its client sends it again, and is lost while the next rank still waits
  * for others, or comes when it is being evicted already. What it had written belongs to nothing, though it came back.
@@ -504,7 +526,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, mdst_setup, mdst_teardown)
 		T(test_fence_2_stubborn), T(test_fence_2_cut), T(test_fence_2_two_at_once), T(test_ino_1_chosen_by_the_rank_and_lost), T(test_silent), T(test_size_2_lost_in_restart), T(test_size_2_closed),
 		T(test_claims), T(test_flush_outlives_its_cover), T(test_second_flush_outlives_its_cover),
-		T(test_early_flush_outlives_its_cover), T(test_no_grant_before_all_claims),
+		T(test_early_flush_outlives_its_cover), T(test_unsafe_needs_no_room), T(test_no_grant_before_all_claims),
 		T(test_lost_after_sending_again), T(test_lost_for_coming_too_late), T(test_reset),
 		T(test_b15_a_lost_client_with_many_caps), T(test_b15_many_caps_of_a_client_that_closes),
 	};
