@@ -162,14 +162,20 @@ static struct nacre_inode_info take_grant(struct mdst_client *c)
 	return info;
 }
 
+/* All that was issued, by a client that has the file open for writing. */
+static struct nacre_cap_claim claim_of(const struct nacre_inode_info *cap)
+{
+	return (struct nacre_cap_claim){ .ino = cap->ino, .cap_id = cap->cap_id, .held = cap->issued,
+					 .wanted = NACRE_WANT_WRITE, .max_size = cap->max_size };
+}
+
 /* Claims: what was held is held again, under the same id and without a revoke. */
 static void test_claims(void **state)
 {
 	struct mdst *t = *state;
 	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "f").target, info;
-	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
-					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size };
+	struct nacre_cap_claim claim = claim_of(&cap);
 
 	mdst_sync(a);
 	mdst_crash(t);
@@ -318,8 +324,7 @@ static void test_early_flush_outlives_its_cover(void **state)
 	struct mdst *t = *state;
 	struct mdst_client *a = mdst_client_begin(t, "a"), *b = mdst_client_begin(t, "b");
 	struct nacre_inode_info cap = mdst_create(a, ROOT, "written").target, granted;
-	struct nacre_cap_claim claim = { .ino = cap.ino, .cap_id = cap.cap_id, .held = cap.issued,
-					 .wanted = NACRE_WANT_WRITE, .max_size = cap.max_size };
+	struct nacre_cap_claim claim = claim_of(&cap);
 	struct nacre_cap_update back = { .ino = cap.ino, .cap_id = cap.cap_id, .held = NACRE_CAP_PIN,
 					 .oldest_flush = 1 };
 	struct message *ack;
